@@ -1,0 +1,77 @@
+/* buf.c - see buf.h */
+#include "common/buf.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "common/xmalloc.h"
+
+static void reserve(struct buf *b, size_t n)
+{
+	if (b->cap - b->len >= n)
+		return;
+	size_t cap = b->cap ? b->cap * 2 : 256;
+	while (cap - b->len < n)
+		cap *= 2;
+	b->p = xreallocarray(b->p, cap, 1);
+	b->cap = cap;
+}
+
+void buf_fini(struct buf *b)
+{
+	free(b->p);
+	*b = (struct buf){ 0 };
+}
+
+void buf_clear(struct buf *b)
+{
+	b->len = 0;
+}
+
+void buf_add(struct buf *b, const void *p, size_t n)
+{
+	if (n == 0)
+		return;
+	reserve(b, n);
+	memcpy(b->p + b->len, p, n);
+	b->len += n;
+}
+
+void buf_add_char(struct buf *b, char c)
+{
+	buf_add(b, &c, 1);
+}
+
+void buf_add_str(struct buf *b, const char *s)
+{
+	buf_add(b, s, strlen(s));
+}
+
+void buf_add_text(struct buf *b, struct text t)
+{
+	buf_add(b, t.p, t.len);
+}
+
+void buf_printf(struct buf *b, const char *format, ...)
+{
+	va_list ap;
+
+	va_start(ap, format);
+	int n = vsnprintf(NULL, 0, format, ap);
+	va_end(ap);
+	if (n < 0)
+		return;
+	reserve(b, (size_t)n + 1);
+	va_start(ap, format);
+	vsnprintf(b->p + b->len, (size_t)n + 1, format, ap);
+	va_end(ap);
+	b->len += (size_t)n;
+}
+
+const char *buf_cstr(struct buf *b)
+{
+	reserve(b, 1);
+	b->p[b->len] = '\0';
+	return b->p;
+}

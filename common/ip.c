@@ -1,0 +1,100 @@
+/* ip.c - see ip.h */
+#include "common/ip.h"
+
+#include <arpa/inet.h>
+#include <stdlib.h>
+#include <string.h>
+
+int ip_parse(const char *s, size_t n, struct ip_addr *out)
+{
+	static const uint8_t mapped[12] = { [10] = 0xff, [11] = 0xff };
+	char text[IP_TEXT_MAX];
+	uint8_t v6[16];
+
+	if (n == 0 || n >= sizeof text)
+		return -1;
+	memcpy(text, s, n);
+	text[n] = '\0';
+	*out = (struct ip_addr){ 0 };
+	if (inet_pton(AF_INET, text, out->bytes) == 1) {
+		out->version = 4;
+		return 0;
+	}
+	if (inet_pton(AF_INET6, text, v6) != 1)
+		return -1;
+	if (memcmp(v6, mapped, sizeof mapped) == 0) {
+		out->version = 4;
+		memcpy(out->bytes, v6 + 12, 4);
+	} else {
+		out->version = 6;
+		memcpy(out->bytes, v6, 16);
+	}
+	return 0;
+}
+
+static void mask(struct ip_addr *a, unsigned bits)
+{
+	for (unsigned i = 0; i < 16; i++) {
+		if (bits >= 8) {
+			bits -= 8;
+			continue;
+		}
+		a->bytes[i] &= (uint8_t)(0xff00 >> bits);
+		bits = 0;
+	}
+}
+
+int ip_prefix_parse(const char *s, struct ip_prefix *out)
+{
+	const char *slash = strchr(s, '/');
+	size_t n = slash ? (size_t)(slash - s) : strlen(s);
+
+	if (ip_parse(s, n, &out->addr))
+		return -1;
+	unsigned max = out->addr.version == 4 ? 32 : 128;
+	unsigned long bits = max;
+	if (slash) {
+		char *end;
+
+		if (slash[1] < '0' || slash[1] > '9')
+			return -1;
+		bits = strtoul(slash + 1, &end, 10);
+		if (*end || bits > max)
+			return -1;
+	}
+	struct ip_addr masked = out->addr;
+	mask(&masked, (unsigned)bits);
+	if (!ip_equal(&masked, &out->addr))
+		return -1;
+	out->bits = (uint8_t)bits;
+	return 0;
+}
+
+const char *ip_format(const struct ip_addr *a, char out[IP_TEXT_MAX])
+{
+	out[0] = '\0';
+	if (a->version)
+		inet_ntop(a->version == 4 ? AF_INET : AF_INET6, a->bytes, out, IP_TEXT_MAX);
+	return out;
+}
+
+bool ip_equal(const struct ip_addr *a, const struct ip_addr *b)
+{
+	return ip_compare(a, b) == 0;
+}
+
+int ip_compare(const struct ip_addr *a, const struct ip_addr *b)
+{
+	if (a->version != b->version)
+		return a->version < b->version ? -1 : 1;
+	return memcmp(a->bytes, b->bytes, sizeof a->bytes);
+}
+
+bool ip_in_prefix(const struct ip_addr *a, const struct ip_prefix *p)
+{
+	if (a->version != p->addr.version)
+		return false;
+	struct ip_addr masked = *a;
+	mask(&masked, p->bits);
+	return ip_equal(&masked, &p->addr);
+}
