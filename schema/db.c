@@ -1,0 +1,249 @@
+/*
+ * db.c - see db.h. The schemas are the .sql files beside this one, compiled in.
+ *
+ * A change that old readers understand (a new column with a default, an index, a view) raises the minor version and gets a step
+ * in migrate(); any other change of facts.db raises the major version and begins a new file.
+ */
+#include "schema/db.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+static const char facts_sql[] =
+#include "facts.sql.h"
+;
+static const char verdicts_sql[] =
+#include "verdicts.sql.h"
+;
+static const char notes_sql[] =
+#include "notes.sql.h"
+;
+
+enum { BUSY_MS = 10000 };
+
+static const struct db_kind {
+	const char *name, *schema, *sql;
+	int application_id;	/* "bnt" and F, V or N */
+	int version;		/* major << 8 | minor */
+} kinds[] = {
+	[DB_FACTS] = { "facts.db", "main", facts_sql, 0x626e7446, 1 << 8 },
+	[DB_VERDICTS] = { "verdicts.db", "verdicts", verdicts_sql, 0x626e7456, 1 << 8 },
+	[DB_NOTES] = { "notes.db", "notes", notes_sql, 0x626e744e, 1 << 8 },
+};
+
+const char *db_name(enum db_file f)
+{
+	return kinds[f].name;
+}
+
+int db_exec(sqlite3 *db, const char *sql, char *error, size_t error_size)
+{
+	char *message = NULL;
+
+	if (sqlite3_exec(db, sql, NULL, NULL, &message) == SQLITE_OK)
+		return 0;
+	if (error)
+		snprintf(error, error_size, "%s", message ? message : sqlite3_errmsg(db));
+	sqlite3_free(message);
+	return -1;
+}
+
+sqlite3_stmt *db_prepare(sqlite3 *db, const char *sql)
+{
+	sqlite3_stmt *s = NULL;
+
+	if (sqlite3_prepare_v3(db, sql, -1, SQLITE_PREPARE_PERSISTENT, &s, NULL) != SQLITE_OK) {
+		fprintf(stderr, "statement \"%s\": %s\n", sql, sqlite3_errmsg(db));
+		abort();
+	}
+	return s;
+}
+
+int db_text(sqlite3 *db, const char *sql, char *out, size_t size)
+{
+	sqlite3_stmt *s;
+	int result = -1;
+
+	if (sqlite3_prepare_v2(db, sql, -1, &s, NULL) != SQLITE_OK)
+		return -1;
+	if (sqlite3_step(s) == SQLITE_ROW && sqlite3_column_text(s, 0)) {
+		snprintf(out, size, "%s", (const char *)sqlite3_column_text(s, 0));
+		result = 0;
+	}
+	sqlite3_finalize(s);
+	return result;
+}
+
+long long db_int(sqlite3 *db, const char *sql, long long none)
+{
+	sqlite3_stmt *s;
+	long long v = none;
+
+	if (sqlite3_prepare_v2(db, sql, -1, &s, NULL) != SQLITE_OK)
+		return none;
+	if (sqlite3_step(s) == SQLITE_ROW && sqlite3_column_type(s, 0) != SQLITE_NULL)
+		v = sqlite3_column_int64(s, 0);
+	sqlite3_finalize(s);
+	return v;
+}
+
+static int read_versions(sqlite3 *db, const char *schema, long long *application_id, long long *version)
+{
+	char sql[64];
+
+	snprintf(sql, sizeof sql, "PRAGMA %s.application_id", schema);
+	*application_id = db_int(db, sql, -1);
+	snprintf(sql, sizeof sql, "PRAGMA %s.user_version", schema);
+	*version = db_int(db, sql, -1);
+	return *application_id < 0 || *version < 0 ? -1 : 0;
+}
+
+/* 0: fine; 1: empty, tables are to be made; -1: not ours or too new. */
+static int check_version(sqlite3 *db, const char *path, const struct db_kind *k, const char *schema, char *error, size_t size)
+{
+	long long application_id, version;
+
+	if (read_versions(db, schema, &application_id, &version)) {
+		snprintf(error, size, "%s: %s", path, sqlite3_errmsg(db));
+		return -1;
+	}
+	if (application_id == 0 && version == 0)
+		return 1;
+	if (application_id != k->application_id) {
+		snprintf(error, size, "%s: not a %s of bouncetap; name another --store", path, k->name);
+		return -1;
+	}
+	if (version >> 8 > k->version >> 8) {
+		snprintf(error, size, "%s: written by a newer bouncetap (schema %lld.%lld, this one reads up to %d.x); upgrade this program",
+			 path, version >> 8, version & 255, k->version >> 8);
+		return -1;
+	}
+	return 0;
+}
+
+static int create_tables(sqlite3 *db, const struct db_kind *k, char *error, size_t size)
+{
+	char pragmas[96];
+
+	snprintf(pragmas, sizeof pragmas, "PRAGMA application_id = %d; PRAGMA user_version = %d; COMMIT", k->application_id, k->version);
+	if (db_exec(db, "BEGIN IMMEDIATE", error, size))
+		return -1;
+	/* Another writer may have been first. */
+	if (db_int(db, "PRAGMA user_version", 0) != 0)
+		return db_exec(db, "ROLLBACK", error, size);
+	if (db_exec(db, k->sql, error, size) || db_exec(db, pragmas, error, size)) {
+		db_exec(db, "ROLLBACK", NULL, 0);
+		return -1;
+	}
+	return 0;
+}
+
+/* Raises an older minor version. There is none yet; a step is "if (version < N) ALTER TABLE ... ADD COLUMN". */
+static int migrate(sqlite3 *db, const struct db_kind *k, char *error, size_t size)
+{
+	char sql[64];
+
+	if (db_int(db, "PRAGMA user_version", 0) >= k->version)
+		return 0;
+	snprintf(sql, sizeof sql, "PRAGMA user_version = %d", k->version);
+	return db_exec(db, sql, error, size);
+}
+
+static int prepare_file(sqlite3 *db, const char *path, const struct db_kind *k, char *error, size_t size)
+{
+	int persist = 1;
+	char why[256];
+	int fresh = check_version(db, path, k, "main", error, size);
+
+	if (fresh < 0)
+		return -1;
+	sqlite3_file_control(db, "main", SQLITE_FCNTL_PERSIST_WAL, &persist);
+	if (db_exec(db, "PRAGMA journal_mode = WAL; PRAGMA foreign_keys = OFF; PRAGMA temp_store = MEMORY", why, sizeof why)
+	    || (fresh && create_tables(db, k, why, sizeof why)) || migrate(db, k, why, sizeof why)) {
+		snprintf(error, size, "%s: %s", path, why);
+		return -1;
+	}
+	return 0;
+}
+
+sqlite3 *db_open_write(const char *dir, enum db_file f, char *error, size_t error_size)
+{
+	const struct db_kind *k = &kinds[f];
+	sqlite3 *db = NULL;
+	char path[4096];
+
+	if (snprintf(path, sizeof path, "%s/%s", dir, k->name) >= (int)sizeof path) {
+		snprintf(error, error_size, "%s: the path is too long", dir);
+		return NULL;
+	}
+	mode_t old = umask(0027);
+	int rc = sqlite3_open_v2(path, &db, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX, NULL);
+	if (rc != SQLITE_OK)
+		snprintf(error, error_size, "%s: %s", path, sqlite3_errmsg(db));
+	else {
+		sqlite3_busy_timeout(db, BUSY_MS);
+		rc = prepare_file(db, path, k, error, error_size);
+	}
+	umask(old);
+	if (rc != SQLITE_OK) {
+		sqlite3_close(db);
+		return NULL;
+	}
+	return db;
+}
+
+static int attach(sqlite3 *db, const char *dir, const struct db_kind *k, char *error, size_t size)
+{
+	char path[4096];
+	struct stat st;
+	int result = -1;
+
+	snprintf(path, sizeof path, "%s/%s", dir, k->name);
+	if (stat(path, &st))
+		return 1;
+	char *sql = sqlite3_mprintf("ATTACH %Q AS %s", path, k->schema);
+	if (db_exec(db, sql, error, size) == 0)
+		result = check_version(db, path, k, k->schema, error, size);
+	sqlite3_free(sql);
+	return result;
+}
+
+sqlite3 *db_open_read(const char *dir, unsigned *present, char *error, size_t error_size)
+{
+	static const enum db_file others[] = { DB_VERDICTS, DB_NOTES };
+	sqlite3 *db = NULL;
+	char path[4096];
+	int state;
+
+	*present = 1u << DB_FACTS;
+	snprintf(path, sizeof path, "%s/%s", dir, kinds[DB_FACTS].name);
+	if (sqlite3_open_v2(path, &db, SQLITE_OPEN_READONLY | SQLITE_OPEN_NOMUTEX, NULL) != SQLITE_OK) {
+		struct stat st;
+
+		if (stat(path, &st) && errno == ENOENT)
+			snprintf(error, error_size, "%s: there is no store here; bouncetapd makes one, --store names another", dir);
+		else
+			snprintf(error, error_size, "%s: %s", path, sqlite3_errmsg(db));
+		goto fail;
+	}
+	sqlite3_busy_timeout(db, BUSY_MS);
+	state = check_version(db, path, &kinds[DB_FACTS], "main", error, error_size);
+	if (state == 1)
+		snprintf(error, error_size, "%s: empty; bouncetapd has not written to it yet", path);
+	if (state)
+		goto fail;
+	for (size_t i = 0; i < sizeof others / sizeof *others; i++) {
+		state = attach(db, dir, &kinds[others[i]], error, error_size);
+		if (state < 0)
+			goto fail;
+		if (state == 0)
+			*present |= 1u << others[i];
+	}
+	return db;
+fail:
+	sqlite3_close(db);
+	return NULL;
+}

@@ -1,0 +1,282 @@
+-- facts.db: what was seen. The sensor is the only writer; a row is written once, when it is final.
+-- No direction, kind, own network or policy here: those are verdicts. Times are microseconds, UTC. NULL: not seen.
+-- Texts are valid UTF-8 (other bytes became U+FFFD); addresses in them are redacted as meta.privacy says.
+
+CREATE TABLE meta (			-- one row
+  store_id TEXT NOT NULL,		-- random; the same in verdicts.db and notes.db of this store
+  privacy TEXT NOT NULL,		-- full, hash, domain: how addresses are kept; fixed when the store was made
+  created_us INTEGER NOT NULL,		-- wall clock
+  phrases_version INTEGER NOT NULL	-- version of the phrase set of the last run
+);
+
+CREATE TABLE batch (			-- one row a commit; readers follow it
+  seq INTEGER PRIMARY KEY AUTOINCREMENT,
+  committed_us INTEGER NOT NULL,	-- wall clock
+  session_rowid INTEGER NOT NULL,	-- greatest sessions.id at the end of this batch
+  transaction_rowid INTEGER NOT NULL	-- greatest transactions.id at the end of this batch
+);
+
+CREATE TABLE sensor_run (		-- one row a start of bouncetapd
+  id INTEGER PRIMARY KEY,
+  sensor TEXT NOT NULL,			-- [capture] sensor
+  version TEXT NOT NULL,		-- of bouncetapd
+  started_us INTEGER NOT NULL,		-- wall clock
+  ended_us INTEGER,			-- wall clock; NULL: running, or killed
+  source_id INTEGER REFERENCES source(id),	-- NULL: live or standard input
+  end_reason TEXT,			-- done, damaged, stopped; NULL as above
+  facts_lost INTEGER NOT NULL DEFAULT 0	-- dropped before they were committed (full disk, locked store)
+);
+
+CREATE TABLE source (			-- an ordered list of capture files
+  id INTEGER PRIMARY KEY,
+  fingerprint TEXT NOT NULL UNIQUE,	-- of sizes and of the first and last 64 KiB of each
+  files TEXT NOT NULL,			-- names, for people
+  state TEXT NOT NULL			-- reading, done, damaged (read as far as it can be)
+);
+
+CREATE TABLE address (			-- an envelope or header address
+  id INTEGER PRIMARY KEY,		-- first 63 bits of hash
+  hash BLOB NOT NULL,			-- keyed 128-bit hash of the canonical form (domain in lower case, local part as written)
+  domain TEXT NOT NULL,			-- lower case; '' when there is none
+  local TEXT,				-- local part; NULL in the privacy modes hash and domain
+  class INTEGER NOT NULL,		-- bits: 1 null, 2 postmaster, 4 daemon, 8 double-bounce, 16 BATV, 32 SRS, 64 VERP, 128 list
+  inner_id INTEGER			-- address.id of the address inside a BATV, SRS or VERP form
+);
+
+CREATE TABLE sessions (			-- one TCP connection that carried bytes on a mail port
+  id INTEGER PRIMARY KEY AUTOINCREMENT,
+  batch_seq INTEGER NOT NULL,		-- the commit that brought it
+  run_id INTEGER NOT NULL,		-- sensor_run
+  source_id INTEGER,			-- source; NULL: live or standard input
+  session_id BLOB NOT NULL UNIQUE,	-- 16 bytes; the events print them as hex
+  src_ip TEXT NOT NULL,			-- SMTP client
+  src_port INTEGER NOT NULL,
+  dest_ip TEXT NOT NULL,		-- SMTP server
+  dest_port INTEGER NOT NULL,
+  started_us INTEGER NOT NULL,		-- first packet
+  ended_us INTEGER NOT NULL,		-- last packet
+  end_reason TEXT NOT NULL,		-- fin, rst, timeout, port-reuse, evicted, capture-end
+  outcome TEXT NOT NULL,		-- mail, no-mail, refused-banner, refused-helo, encrypted, not-smtp, unknown
+  banner_code INTEGER,			-- reply code of the greeting
+  banner TEXT,				-- its text
+  helo_verb TEXT,			-- HELO, EHLO, LHLO
+  helo TEXT,				-- its argument
+  ehlo_keywords TEXT,			-- of the last EHLO reply, one a line
+  refusal_code INTEGER,			-- reply that refused the banner or EHLO
+  refusal_enhanced TEXT,
+  refusal TEXT,				-- its text
+  vrfy_count INTEGER NOT NULL,		-- VRFY and EXPN commands
+  auth INTEGER,				-- 1: AUTH succeeded, 0: not asked for or refused, NULL: cannot be told (encrypted, one-sided)
+  auth_mechanism TEXT,
+  tls TEXT NOT NULL,			-- none, starttls, implicit, unknown
+  tls_version TEXT,			-- chosen, else the highest offered
+  sni TEXT,				-- ClientHello server_name
+  tls_hello TEXT,			-- ClientHello summary: offered version, ALPN, counts
+  tls_records TEXT,			-- first 64 records per direction as "c|s TYPE SIZE OFFSET_US", one a line
+  tls_histogram TEXT,			-- application data records by floor(log2(size)), client line and server line
+  proxy TEXT,				-- PROXY protocol header, raw
+  xclient TEXT,				-- XCLIENT arguments that were accepted, raw
+  xforward TEXT,			-- XFORWARD arguments that were accepted, raw
+  client_isn INTEGER NOT NULL,		-- 0: not seen
+  server_isn INTEGER NOT NULL,		-- 0: not seen
+  bytes_toserver INTEGER NOT NULL,	-- payload, each byte once
+  bytes_toclient INTEGER NOT NULL,
+  unseen_bytes INTEGER NOT NULL,	-- acknowledged, never captured
+  packets INTEGER NOT NULL,
+  transaction_count INTEGER NOT NULL,	-- ordinals given out
+  steps TEXT,				-- outside transactions: "c|s WORD OFFSET_US", one a line
+  complete INTEGER NOT NULL,		-- 1: from SYN to FIN or RST, both directions, without a gap
+  notes TEXT NOT NULL			-- words separated by blanks: gap truncated one-sided mid-stream ...
+);
+
+CREATE TABLE sighting (			-- an id that came again from another source; its rows are not stored twice
+  session_id BLOB NOT NULL,
+  source_id INTEGER,			-- the other source; NULL: live or standard input
+  run_id INTEGER NOT NULL,
+  PRIMARY KEY (session_id, run_id)
+) WITHOUT ROWID;
+
+CREATE TABLE transactions (		-- one MAIL command that reached the wire, until its end
+  id INTEGER PRIMARY KEY AUTOINCREMENT,
+  batch_seq INTEGER NOT NULL,		-- the commit that brought it
+  run_id INTEGER NOT NULL,		-- sensor_run
+  session_id BLOB NOT NULL,		-- its session; that row may come later
+  ordinal INTEGER NOT NULL,		-- from 1 within the session
+  src_ip TEXT NOT NULL,			-- as in sessions
+  src_port INTEGER NOT NULL,
+  dest_ip TEXT NOT NULL,
+  dest_port INTEGER NOT NULL,
+  started_us INTEGER NOT NULL,		-- first byte of MAIL
+  ended_us INTEGER NOT NULL,		-- reply to the end of data, RSET, QUIT, EHLO, 421, close
+  helo TEXT,				-- in force at MAIL
+  tls TEXT NOT NULL,			-- as in sessions
+  auth INTEGER,				-- as in sessions, at MAIL
+  proxy TEXT, xclient TEXT, xforward TEXT,	-- as in sessions, at MAIL
+  mail_from_id INTEGER,			-- address; NULL: MAIL was not seen
+  null_sender INTEGER,			-- 1: MAIL FROM:<>
+  mail_params TEXT,			-- the rest of the MAIL line
+  ret TEXT,				-- RFC 3461
+  envid TEXT,				-- RFC 3461
+  mail_code INTEGER,			-- reply to MAIL
+  mail_enhanced TEXT,
+  mail_reply TEXT,
+  rcpt_count INTEGER NOT NULL,		-- RCPT commands
+  rcpt_accepted INTEGER NOT NULL,	-- of them answered 2yz
+  outcome TEXT NOT NULL,		-- accepted, rejected, aborted, unknown
+  code INTEGER,				-- the deciding reply
+  enhanced TEXT,
+  reply TEXT,
+  queue_id TEXT,			-- in the reply to the end of data
+  mail_us INTEGER,			-- MAIL
+  data_end_us INTEGER,			-- last byte of the data
+  reply_us INTEGER,			-- the reply to it
+  size_bytes INTEGER,			-- message on the wire, without the end of data; NULL: no message bytes
+  bytes_seen INTEGER,			-- of them captured
+  steps TEXT,				-- "c|s WORD OFFSET_US", one a line, since started_us
+  complete INTEGER NOT NULL,		-- 1: everything about it was seen
+  notes TEXT NOT NULL,			-- words, as in sessions
+  UNIQUE (session_id, ordinal)
+);
+CREATE INDEX transactions_mail_from ON transactions (mail_from_id);
+CREATE INDEX transactions_ended ON transactions (ended_us);
+
+CREATE TABLE recipients (		-- the first 100 RCPT commands of a transaction
+  transaction_rowid INTEGER NOT NULL,	-- transactions.id
+  n INTEGER NOT NULL,			-- from 0
+  address_id INTEGER NOT NULL,
+  code INTEGER,				-- reply to RCPT; LMTP: to the data
+  enhanced TEXT,
+  reply TEXT,
+  notify TEXT,				-- RFC 3461
+  orcpt TEXT,				-- RFC 3461
+  PRIMARY KEY (transaction_rowid, n)
+) WITHOUT ROWID;
+
+CREATE TABLE messages (			-- outer headers of the data of a transaction; values unfolded, not decoded
+  transaction_rowid INTEGER PRIMARY KEY,
+  message_id TEXT,			-- without <>
+  message_id_hash INTEGER,		-- keyed hash of the unredacted text, to join with returned and In-Reply-To
+  in_reply_to TEXT,
+  in_reply_to_hash INTEGER,		-- of the first id in it, else of the last one in References
+  reference_ids TEXT,			-- References
+  from_header TEXT,
+  from_id INTEGER,			-- address: the first of From
+  reply_to TEXT,
+  reply_to_id INTEGER,
+  sender TEXT,
+  to_header TEXT,
+  subject TEXT,				-- kept as [privacy] subject says
+  auto_submitted TEXT,			-- RFC 3834
+  precedence TEXT,
+  list_id TEXT,				-- RFC 2919
+  x_auto_response_suppress TEXT,
+  x_failed_recipients TEXT,
+  x_mailer TEXT,
+  content_type TEXT,			-- type/subtype in lower case
+  markers INTEGER NOT NULL,		-- bits of sensor/marker.def
+  phrases TEXT,				-- ids of data/phrases.def that matched, separated by blanks
+  phrases_version INTEGER,		-- of the set that was used
+  headers_complete INTEGER NOT NULL,	-- 1: no gap before the blank line
+  notes TEXT NOT NULL
+);
+CREATE INDEX messages_message_id ON messages (message_id_hash) WHERE message_id_hash IS NOT NULL;
+
+CREATE TABLE received (			-- Received lines, topmost first, at most 30 each
+  transaction_rowid INTEGER NOT NULL,
+  part INTEGER NOT NULL,		-- 0 outer header, 1 returned header
+  n INTEGER NOT NULL,			-- from 0
+  from_host TEXT,			-- name after "from"
+  from_ip TEXT,				-- address in the comment
+  by_host TEXT,
+  with_protocol TEXT,
+  queue_id TEXT,			-- "id"
+  PRIMARY KEY (transaction_rowid, part, n)
+) WITHOUT ROWID;
+
+CREATE TABLE reports (			-- RFC 3464, 8098, 5965 parts, in multipart/report or not
+  transaction_rowid INTEGER PRIMARY KEY,
+  report_type TEXT NOT NULL,		-- delivery-status, disposition-notification, feedback-report
+  in_multipart_report INTEGER NOT NULL,	-- 0: the part stood in another container
+  reporting_mta TEXT,
+  received_from_mta TEXT,
+  arrival_date TEXT,
+  envelope_id TEXT,			-- Original-Envelope-Id
+  queue_id TEXT,			-- X-Postfix-Queue-ID and its like
+  disposition TEXT,			-- RFC 8098 3.2.6
+  original_message_id TEXT,		-- RFC 8098 3.2.5
+  original_message_id_hash INTEGER,
+  feedback_type TEXT,			-- RFC 5965
+  original_mail_from_id INTEGER,	-- RFC 5965; address
+  recipient_total INTEGER NOT NULL	-- groups seen; report_recipients keeps 100
+);
+
+CREATE TABLE report_recipients (	-- RFC 3464 2.3
+  transaction_rowid INTEGER NOT NULL,
+  n INTEGER NOT NULL,			-- from 0
+  final_id INTEGER,			-- address: Final-Recipient
+  original_id INTEGER,			-- address: Original-Recipient
+  action TEXT,
+  status TEXT,
+  diagnostic_type TEXT,
+  diagnostic TEXT,
+  remote_mta TEXT,
+  PRIMARY KEY (transaction_rowid, n)
+) WITHOUT ROWID;
+
+CREATE TABLE returned (			-- headers of the message that came back inside
+  transaction_rowid INTEGER PRIMARY KEY,
+  message_id TEXT,			-- without <>
+  message_id_hash INTEGER,
+  from_header TEXT,
+  from_id INTEGER,			-- address
+  to_header TEXT,
+  return_path_id INTEGER,		-- address
+  subject TEXT,				-- kept as [privacy] subject says
+  received_spf TEXT,
+  authserv TEXT,			-- authserv-id of the first Authentication-Results
+  authentication_results TEXT,
+  spf TEXT, dkim TEXT, dmarc TEXT,	-- result words
+  dkim_domains TEXT,			-- d= of its signatures
+  spam TEXT				-- yes, no
+);
+
+CREATE TABLE capture (			-- counters per run, interface and minute of packet time, as deltas
+  run_id INTEGER NOT NULL,
+  source_id INTEGER,
+  interface TEXT NOT NULL,		-- interface name, or "file"
+  start_us INTEGER NOT NULL,
+  end_us INTEGER NOT NULL,
+  packets INTEGER NOT NULL,
+  bytes INTEGER NOT NULL,
+  kernel_drops INTEGER NOT NULL,
+  unseen_bytes INTEGER NOT NULL,	-- acknowledged, never captured
+  flows INTEGER NOT NULL,
+  evicted INTEGER NOT NULL,		-- flows dropped for memory
+  sessions INTEGER NOT NULL,
+  encrypted_sessions INTEGER NOT NULL,
+  one_sided_sessions INTEGER NOT NULL,
+  PRIMARY KEY (run_id, interface, start_us)
+) WITHOUT ROWID;
+
+-- For people.
+
+CREATE VIEW addresses AS		-- address as text: local@domain, HEX@domain or @domain
+SELECT a.id, CASE WHEN a.class & 1 THEN '<>'
+            WHEN a.local IS NOT NULL THEN a.local || CASE WHEN a.domain = '' THEN '' ELSE '@' || a.domain END
+            WHEN m.privacy = 'hash' THEN lower(hex(substr(a.hash, 1, 8))) || '@' || a.domain
+            ELSE '@' || a.domain END AS address, a.domain, a.class, a.inner_id
+FROM address a, meta m;
+
+CREATE VIEW mails AS			-- one line a transaction
+SELECT t.id, strftime('%Y-%m-%d %H:%M:%f', t.started_us / 1e6, 'unixepoch') AS utc,
+       t.src_ip, t.dest_ip, f.address AS mail_from,
+       (SELECT group_concat(a.address || coalesce('=' || r.code, ''), ' ') FROM recipients r JOIN addresses a ON a.id = r.address_id
+        WHERE r.transaction_rowid = t.id) AS rcpt_to,
+       t.outcome, t.code, t.queue_id, t.size_bytes, m.message_id, m.subject, t.notes
+FROM transactions t LEFT JOIN addresses f ON f.id = t.mail_from_id LEFT JOIN messages m ON m.transaction_rowid = t.id;
+
+CREATE VIEW dialogues AS		-- one line a session
+SELECT s.id, lower(hex(s.session_id)) AS session_id, strftime('%Y-%m-%d %H:%M:%f', s.started_us / 1e6, 'unixepoch') AS utc,
+       s.src_ip || ':' || s.src_port AS client, s.dest_ip || ':' || s.dest_port AS server,
+       s.outcome, s.end_reason, s.banner, s.helo, s.tls, s.transaction_count, s.notes
+FROM sessions s;
