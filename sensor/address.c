@@ -1,0 +1,245 @@
+/* address.c - see address.h. Forms: BATV (draft-levine-smtp-batv), SRS (libsrs2), VERP (RFC 5321 has none: ezmlm, Postfix, Mailman). */
+#include "sensor/address.h"
+
+#include <ctype.h>
+#include <string.h>
+#include <strings.h>
+
+static char lower(char c)
+{
+	return c >= 'A' && c <= 'Z' ? (char)(c + 32) : c;
+}
+
+static void split(struct text t, struct text *local, struct text *domain)
+{
+	const char *at = t.len ? memrchr(t.p, '@', t.len) : NULL;
+
+	if (!at) {
+		*local = t;
+		*domain = (struct text){ "", 0 };
+		return;
+	}
+	*local = (struct text){ t.p, (uint32_t)(at - t.p) };
+	*domain = (struct text){ at + 1, t.len - (uint32_t)(at + 1 - t.p) };
+}
+
+size_t address_domain(const struct address *a, char *out)
+{
+	size_t n = a->domain.len < ADDRESS_MAX ? a->domain.len : ADDRESS_MAX;
+
+	if (n && a->domain.p[n - 1] == '.')
+		n--;
+	for (size_t i = 0; i < n; i++)
+		out[i] = lower(a->domain.p[i]);
+	out[n] = '\0';
+	return n;
+}
+
+static bool local_is(struct text local, const char *word)
+{
+	return text_equal_nocase(local, (struct text){ word, (uint32_t)strlen(word) });
+}
+
+static unsigned class_of_name(struct text local)
+{
+	static const char *const daemons[] = { "mailer-daemon", "mailerdaemon", "mailer_daemon", "mail-daemon", "mdaemon", "maildaemon" };
+	unsigned class = 0;
+
+	if (local_is(local, "postmaster"))
+		class |= ADDRESS_POSTMASTER;
+	for (size_t i = 0; i < sizeof daemons / sizeof *daemons; i++)
+		if (local_is(local, daemons[i]))
+			class |= ADDRESS_DAEMON;
+	if (text_starts_nocase(local, "double-bounce"))
+		class |= ADDRESS_DOUBLE_BOUNCE;
+	if (text_starts_nocase(local, "owner-") || text_ends_nocase(local, "-owner") || text_ends_nocase(local, "-request")
+	    || text_ends_nocase(local, "-bounces") || text_ends_nocase(local, "-confirm") || text_starts_nocase(local, "listserv")
+	    || text_starts_nocase(local, "majordomo") || text_find_nocase(local, "-bounces+") >= 0 || text_find_nocase(local, "+bounces-") >= 0)
+		class |= ADDRESS_LIST;
+	return class;
+}
+
+static bool join_inner(struct address *a, struct text local, struct text domain)
+{
+	if (local.len == 0 || domain.len == 0 || local.len + domain.len + 1 > ADDRESS_MAX)
+		return false;
+	memcpy(a->inner, local.p, local.len);
+	a->inner[local.len] = '@';
+	memcpy(a->inner + local.len + 1, domain.p, domain.len);
+	a->inner[local.len + 1 + domain.len] = '\0';
+	a->has_inner = true;
+	return true;
+}
+
+static struct text after(struct text t, const char *p)
+{
+	return (struct text){ p, t.len - (uint32_t)(p - t.p) };
+}
+
+/* prvs=TAG=local@domain, older prvs=local/TAG@domain */
+static bool read_batv(struct address *a)
+{
+	if (!text_starts_nocase(a->local, "prvs="))
+		return false;
+	struct text rest = after(a->local, a->local.p + 5);
+	const char *slash = memchr(rest.p, '/', rest.len), *equals = memchr(rest.p, '=', rest.len);
+
+	if (slash && !equals)
+		return join_inner(a, (struct text){ rest.p, (uint32_t)(slash - rest.p) }, a->domain);
+	return equals && join_inner(a, after(rest, equals + 1), a->domain);
+}
+
+/* SRS0=HHH=TT=domain=local@forwarder; SRS1=HHH=forwarder==HHH=TT=domain=local@other. The separators may be + or -, too. */
+static bool read_srs(struct address *a)
+{
+	struct text t = a->local;
+
+	if (!(text_starts_nocase(t, "SRS0") || text_starts_nocase(t, "SRS1")) || t.len < 6 || !strchr("=+-", t.p[4]))
+		return false;
+	if (t.p[3] == '1') {
+		ptrdiff_t i = text_find_nocase(t, "==");
+
+		if (i < 0)
+			return true;
+		t = after(t, t.p + i + 2);
+	} else
+		t = after(t, t.p + 5);
+	for (int skip = 0; skip < 2; skip++) {	/* hash, time stamp */
+		const char *equals = memchr(t.p, '=', t.len);
+
+		if (!equals)
+			return true;
+		t = after(t, equals + 1);
+	}
+	const char *equals = memchr(t.p, '=', t.len);
+	if (equals)
+		join_inner(a, after(t, equals + 1), (struct text){ t.p, (uint32_t)(equals - t.p) });
+	return true;
+}
+
+/* bounces+user=dom@list, list-return-123-user=dom@list, bounces-user=dom@list */
+static bool read_verp(struct address *a)
+{
+	const char *equals = a->local.len ? memrchr(a->local.p, '=', a->local.len) : NULL;
+
+	if (!equals || equals == a->local.p)
+		return false;
+	struct text domain = after(a->local, equals + 1);
+	if (!memchr(domain.p, '.', domain.len))
+		return false;
+	const char *start = equals;
+	while (start > a->local.p && start[-1] != '+' && start[-1] != '-')
+		start--;
+	if (start == a->local.p)
+		return false;
+	join_inner(a, (struct text){ start, (uint32_t)(equals - start) }, domain);
+	return true;
+}
+
+void address_read(const struct siphash_key *key, struct text text, struct address *out)
+{
+	char canonical[ADDRESS_MAX + 1], domain[ADDRESS_MAX + 1];
+	uint64_t id;
+
+	text = text_trim(text);
+	if (text.len > ADDRESS_MAX - 2)
+		text.len = ADDRESS_MAX - 2;
+	out->class = 0;
+	out->has_inner = false;
+	split(text, &out->local, &out->domain);
+	size_t n = out->local.len;
+	memcpy(canonical, out->local.p ? out->local.p : "", n);
+	canonical[n++] = '@';
+	size_t domain_bytes = address_domain(out, domain);
+	memcpy(canonical + n, domain, domain_bytes);
+	n += domain_bytes;
+	siphash24_128(key, canonical, n, out->hash);
+	memcpy(&id, out->hash, sizeof id);
+	out->id = (int64_t)(__builtin_bswap64(id) >> 1);
+	if (text.len == 0) {
+		out->class = ADDRESS_NULL;
+		return;
+	}
+	out->class = class_of_name(out->local);
+	if (read_batv(out))
+		out->class |= ADDRESS_BATV;
+	else if (read_srs(out))
+		out->class |= ADDRESS_SRS;
+	else if (read_verp(out))
+		out->class |= ADDRESS_VERP;
+}
+
+static void add_hex(struct buf *out, const uint8_t *p, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		buf_printf(out, "%02x", p[i]);
+}
+
+void address_show(struct buf *out, const struct address *a, enum config_privacy privacy)
+{
+	char domain[ADDRESS_MAX + 1];
+	size_t n = address_domain(a, domain);
+
+	if (a->class & ADDRESS_NULL) {
+		buf_add_str(out, "<>");
+		return;
+	}
+	if (privacy == PRIVACY_FULL)
+		buf_add_text(out, a->local);
+	else if (privacy == PRIVACY_HASH)
+		add_hex(out, a->hash, 8);
+	if (n || privacy != PRIVACY_FULL)
+		buf_add_char(out, '@');
+	buf_add(out, domain, n);
+}
+
+static bool is_local_char(char c)
+{
+	return isalnum((unsigned char)c) || (unsigned char)c >= 0x80 || (c && strchr(".!#$%&'*+-/=?^_`{|}~", c));
+}
+
+static bool is_domain_char(char c)
+{
+	return isalnum((unsigned char)c) || (unsigned char)c >= 0x80 || c == '.' || c == '-';
+}
+
+/* The address around the '@' at i of t, not before `from`; false when there is none. A quoted local part is taken whole. */
+static bool address_around(struct text t, uint32_t from, uint32_t i, uint32_t *start, uint32_t *end)
+{
+	uint32_t a = i, b = i + 1;
+
+	if (a > from && t.p[a - 1] == '"') {
+		a--;
+		while (a > from && t.p[a - 1] != '"')
+			a--;
+		a -= a > from;
+	} else
+		while (a > from && is_local_char(t.p[a - 1]))
+			a--;
+	while (b < t.len && is_domain_char(t.p[b]))
+		b++;
+	while (b > i + 1 && (t.p[b - 1] == '.' || t.p[b - 1] == '-'))
+		b--;
+	*start = a;
+	*end = b;
+	return a < i && b > i + 1;
+}
+
+void address_redact(struct buf *out, struct text text, enum config_privacy privacy, const struct siphash_key *key)
+{
+	uint32_t done = 0;
+
+	for (uint32_t i = 0; privacy != PRIVACY_FULL && i < text.len; i++) {
+		uint32_t start, end;
+
+		if (text.p[i] != '@' || !address_around(text, done, i, &start, &end))
+			continue;
+		struct address a;
+		address_read(key, (struct text){ text.p + start, end - start }, &a);
+		buf_add(out, text.p + done, start - done);
+		address_show(out, &a, privacy);
+		done = end;
+		i = end - 1;
+	}
+	buf_add(out, text.p + done, text.len - done);
+}

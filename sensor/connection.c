@@ -1,0 +1,368 @@
+/* connection.c - see connection.h */
+#include "sensor/connection.h"
+
+#include <openssl/sha.h>
+#include <string.h>
+
+#include "common/xmalloc.h"
+#include "sensor/limits.h"
+#include "sensor/smtp.h"
+#include "sensor/stream.h"
+
+enum { F_SYN = 1, F_SEEN = 4, F_CLIENT_KNOWN = 16, F_CLIENT_IS_1 = 32, F_CLOSED = 64, F_BACKWARD = 128 };
+/* F_SYN << dir, F_SEEN << dir: per endpoint */
+
+struct connection {
+	struct connection_context *context;
+	struct flow *flow;
+	struct stream_sink sink;
+	struct stream *stream;
+	struct smtp *smtp;	/* from the first byte that is handed on */
+	uint64_t bytes[2];
+	uint64_t closing_us;	/* a RST was seen: the end comes then, since taps may be behind with the other side */
+	uint64_t reset_us;
+	size_t memory;		/* counted in the context */
+	bool fin_seen, reset;
+	uint8_t closer;		/* endpoint that sent the first FIN or RST */
+};
+
+static int client_of(const struct flow *f)
+{
+	return (f->flags & F_CLIENT_IS_1) != 0;
+}
+
+static enum side side_of(const struct connection *c, int dir)
+{
+	return dir == client_of(c->flow) ? SIDE_CLIENT : SIDE_SERVER;
+}
+
+static bool is_mail_port(const struct connection_context *x, uint16_t port)
+{
+	return x->mail_port[port / 8] >> (port % 8) & 1;
+}
+
+/* DESIGN 2: the sender of the SYN, else the side not on a mail port, else the higher port. */
+static void settle_client(const struct connection_context *x, struct flow *f)
+{
+	bool mail0 = is_mail_port(x, f->port[0]), mail1 = is_mail_port(x, f->port[1]);
+
+	if (f->flags & F_CLIENT_KNOWN)
+		return;
+	f->flags |= F_CLIENT_KNOWN;
+	if (mail0 != mail1 ? mail0 : f->port[1] > f->port[0])
+		f->flags |= F_CLIENT_IS_1;
+}
+
+/* ---- ids ---- */
+
+static size_t put_uint(uint8_t *out, uint64_t v, size_t bytes)
+{
+	for (size_t i = 0; i < bytes; i++)
+		out[i] = (uint8_t)(v >> (8 * (bytes - 1 - i)));
+	return bytes;
+}
+
+/* DESIGN 2, "Ids". */
+static void make_session_id(const struct flow *f, uint8_t out[SESSION_ID_BYTES])
+{
+	enum { ID_VERSION = 1 };
+	uint8_t data[1 + 32 + 4 + 8 + 8], digest[SHA256_DIGEST_LENGTH];
+	int client = client_of(f), server = !client;
+	size_t n = 0, address = f->version == 4 ? 4 : 16;
+
+	data[n++] = ID_VERSION;
+	memcpy(data + n, f->addr[client], address);
+	n += address;
+	memcpy(data + n, f->addr[server], address);
+	n += address;
+	n += put_uint(data + n, f->port[client], 2);
+	n += put_uint(data + n, f->port[server], 2);
+	n += put_uint(data + n, f->isn[client], 4);
+	n += put_uint(data + n, f->isn[server], 4);
+	if (f->isn[0] == 0 || f->isn[1] == 0)
+		n += put_uint(data + n, f->first_us, 8);
+	SHA256(data, n, digest);
+	memcpy(out, digest, SESSION_ID_BYTES);
+}
+
+/* ---- stream -> smtp ---- */
+
+static void smtp_begin(struct connection *c)
+{
+	struct flow *f = c->flow;
+	struct fact_session start = { .started_us = f->first_us };
+
+	settle_client(c->context, f);
+	int client = client_of(f);
+	make_session_id(f, start.session_id);
+	start.src_ip = flow_address(f, client);
+	start.dest_ip = flow_address(f, !client);
+	start.src_port = f->port[client];
+	start.dest_port = f->port[!client];
+	start.client_isn = f->isn[client];
+	start.server_isn = f->isn[!client];
+	if (!(f->flags & (F_SYN | F_SYN << 1)))
+		start.notes |= NOTE_MID_STREAM;
+	c->smtp = smtp_new(c->context->sink, &start);
+}
+
+static void on_push(void *arg, int dir, const uint8_t *p, size_t n, uint64_t t_us)
+{
+	struct connection *c = arg;
+
+	if (!c->smtp)
+		smtp_begin(c);
+	c->bytes[dir] += n;
+	smtp_push(c->smtp, side_of(c, dir), p, n, t_us);
+}
+
+static void on_gap(void *arg, int dir, uint64_t n, uint64_t t_us)
+{
+	struct connection *c = arg;
+
+	if (!c->smtp)
+		smtp_begin(c);
+	smtp_gap(c->smtp, side_of(c, dir), n, t_us);
+}
+
+static void on_fin(void *arg, int dir, uint64_t t_us)
+{
+	struct connection *c = arg;
+
+	if (!c->fin_seen && !c->reset)
+		c->closer = (uint8_t)dir;
+	c->fin_seen = true;
+	if (c->smtp)
+		smtp_close(c->smtp, side_of(c, dir), t_us);
+}
+
+/* ---- life ---- */
+
+static void count_memory(struct connection *c)
+{
+	size_t now = sizeof *c + stream_memory_bytes(c->stream) + (c->smtp ? smtp_memory_bytes(c->smtp) : 0);
+
+	c->context->memory_bytes += now - c->memory;
+	c->memory = now;
+}
+
+static void push_syns(struct connection *c, uint64_t now_us)
+{
+	struct flow *f = c->flow;
+
+	for (int dir = 0; dir < 2; dir++) {
+		struct stream_segment g = { .dir = dir, .seq = f->isn[dir], .syn = true, .time_us = f->first_us };
+
+		if (f->flags & F_SYN << dir)
+			stream_push(c->stream, &g, now_us);
+	}
+}
+
+static struct connection *connection_new(struct connection_context *x, struct flow *f, uint64_t now_us)
+{
+	struct connection *c = xcalloc(1, sizeof *c);
+
+	c->context = x;
+	c->flow = f;
+	c->sink = (struct stream_sink){ on_push, on_gap, on_fin, c };
+	c->stream = stream_new(&c->sink);
+	f->connection = c;
+	push_syns(c, now_us);
+	return c;
+}
+
+static uint32_t notes_of(const struct connection *c)
+{
+	const struct flow *f = c->flow;
+	uint32_t notes = 0;
+
+	if (!(f->flags & F_SEEN) != !(f->flags & F_SEEN << 1))
+		notes |= NOTE_ONE_SIDED;
+	if (stream_overlap_differed(c->stream))
+		notes |= NOTE_OVERLAP;
+	if (f->flags & F_BACKWARD)
+		notes |= NOTE_CLOCK_BACKWARD;
+	return notes;
+}
+
+/* Hands everything on and out; the flow stays. */
+static void connection_end(struct connection *c, enum fact_end end, uint64_t now_us)
+{
+	struct connection_context *x = c->context;
+	struct flow *f = c->flow;
+
+	stream_flush(c->stream, now_us);
+	x->unseen_bytes += stream_unseen_bytes(c->stream);
+	if (c->smtp) {
+		struct fact_session *s = smtp_session(c->smtp);
+		int client = client_of(f);
+
+		s->bytes_toserver = c->bytes[client];
+		s->bytes_toclient = c->bytes[!client];
+		s->unseen_bytes = stream_unseen_bytes(c->stream);
+		s->packets = f->packets;
+		s->notes |= notes_of(c);
+		smtp_end(c->smtp, end, side_of(c, c->closer), f->last_us);
+	}
+	stream_free(c->stream);
+	x->memory_bytes -= c->memory;
+	f->connection = NULL;
+	free(c);
+}
+
+static void close_flow(struct connection_context *x, struct flow *f, enum fact_end end, uint64_t now_us)
+{
+	if (f->connection)
+		connection_end(f->connection, end, now_us);
+	f->flags |= F_CLOSED;	/* late retransmissions find it and are dropped */
+	flow_set_timer(x->flows, f, connection_deadline(f));
+}
+
+void connection_drop(struct connection_context *x, struct flow *f, enum fact_end end, uint64_t now_us)
+{
+	if (f->connection)
+		connection_end(f->connection, end, now_us);
+	flow_remove(x->flows, f);
+}
+
+uint64_t connection_deadline(const struct flow *f)
+{
+	const struct connection *c = f->connection;
+
+	if (!c)
+		return f->last_us + (f->flags & F_CLOSED ? LIMIT_LINGER_US : LIMIT_HANDSHAKE_US);
+	uint64_t at = f->last_us + LIMIT_IDLE_US, wait = stream_deadline(c->stream);
+	if (wait && wait < at)
+		at = wait;
+	if (c->closing_us && c->closing_us < at)
+		at = c->closing_us;
+	return at;
+}
+
+bool connection_expire(struct connection_context *x, struct flow *f, uint64_t now_us)
+{
+	struct connection *c = f->connection;
+
+	while (c && stream_deadline(c->stream) && stream_deadline(c->stream) <= now_us)
+		stream_expire(c->stream, now_us);
+	if (c && stream_is_done(c->stream)) {
+		close_flow(x, f, END_FIN, now_us);
+	} else if (c && c->closing_us && c->closing_us <= now_us) {
+		close_flow(x, f, c->fin_seen ? END_FIN : END_RST, now_us);
+	} else if (connection_deadline(f) <= now_us) {
+		connection_drop(x, f, END_TIMEOUT, now_us);
+		return true;
+	}
+	return false;
+}
+
+/* ---- packets ---- */
+
+static void forget(struct flow *f, uint64_t time_us)
+{
+	f->flags = 0;
+	f->isn[0] = f->isn[1] = 0;
+	f->first_us = f->last_us = time_us;
+	f->packets = 0;
+}
+
+/* A SYN on a flow that is closed, or began otherwise: the ports are used again. */
+static bool begins_anew(const struct flow *f, int dir, const struct packet *p)
+{
+	if (f->flags & F_CLOSED)
+		return !(f->flags & F_SYN << dir) || f->isn[dir] != p->seq;
+	if (f->flags & F_SYN << dir)
+		return f->isn[dir] != p->seq;
+	/* Joined in the middle, and now a beginning. With the other side's SYN known it is just a late packet. */
+	return f->connection && !(f->flags & F_SYN << !dir);
+}
+
+static void take_syn(struct flow *f, int dir, const struct packet *p, uint64_t time_us, uint64_t now_us)
+{
+	if (f->packets && begins_anew(f, dir, p)) {
+		if (f->connection)
+			connection_end(f->connection, END_PORT_REUSE, now_us);
+		forget(f, time_us);
+	}
+	if (f->flags & F_CLOSED)
+		return;
+	f->isn[dir] = p->seq;
+	f->flags |= (uint8_t)(F_SYN << dir);
+	if (!(f->connection && f->connection->smtp)) {
+		f->flags |= F_CLIENT_KNOWN;
+		f->flags &= (uint8_t)~F_CLIENT_IS_1;
+		if ((p->flags & TCP_ACK) ? !dir : dir)
+			f->flags |= F_CLIENT_IS_1;
+	}
+}
+
+static void take_segment(struct connection *c, int dir, const struct packet *p, uint64_t time_us, uint64_t now_us)
+{
+	struct stream_segment g = { .dir = dir, .seq = p->seq, .ack = p->ack, .has_ack = p->flags & TCP_ACK, .syn = p->flags & TCP_SYN,
+				    .fin = p->flags & TCP_FIN, .payload = p->payload, .length = p->payload_bytes,
+				    .captured = p->captured_bytes, .time_us = time_us };
+
+	stream_push(c->stream, &g, now_us);
+}
+
+static void take_reset(struct connection_context *x, struct flow *f, int dir, const struct packet *p, uint64_t now_us)
+{
+	struct connection *c = f->connection;
+
+	if (!c) {
+		if (!(f->flags & F_CLOSED))
+			flow_remove(x->flows, f);
+		return;
+	}
+	if (c->closing_us || !stream_accepts_reset(c->stream, dir, p->seq))
+		return;
+	if (!c->fin_seen)
+		c->closer = (uint8_t)dir;
+	c->reset = true;
+	c->closing_us = now_us + LIMIT_ACKED_WAIT_US;
+	flow_set_timer(x->flows, f, connection_deadline(f));
+}
+
+static void arm(struct connection_context *x, struct flow *f)
+{
+	struct connection *c = f->connection;
+	bool short_wait = c && (stream_deadline(c->stream) || c->closing_us);
+
+	if (short_wait || !flow_has_timer(f))
+		flow_set_timer(x->flows, f, connection_deadline(f));
+}
+
+void connection_packet(struct connection_context *x, struct flow *f, int dir, const struct packet *p, uint64_t time_us, uint64_t now_us)
+{
+	if (f->packets == 0)
+		f->first_us = f->last_us = time_us;
+	if (p->flags & TCP_SYN)
+		take_syn(f, dir, p, time_us, now_us);
+	f->packets++;
+	f->flags |= (uint8_t)(F_SEEN << dir);
+	if (time_us + 1000000 < f->last_us)
+		f->flags |= F_BACKWARD;
+	if (time_us > f->last_us)
+		f->last_us = time_us;
+	if (f->flags & F_CLOSED)
+		return;
+	if (p->flags & TCP_RST) {
+		take_reset(x, f, dir, p, now_us);
+		return;
+	}
+	if (!f->connection && p->payload_bytes)
+		connection_new(x, f, now_us);
+	if (!f->connection) {
+		if (p->flags & TCP_FIN)
+			flow_remove(x->flows, f);	/* a handshake and nothing else: counted, no fact */
+		else
+			arm(x, f);
+		return;
+	}
+	take_segment(f->connection, dir, p, time_us, now_us);
+	count_memory(f->connection);
+	if (stream_is_done(f->connection->stream))
+		close_flow(x, f, END_FIN, now_us);
+	else
+		arm(x, f);
+}

@@ -1,0 +1,33 @@
+/*
+ * connection.h - one TCP connection on a mail port: its segments -> stream -> smtp; who is the client, when it is over, its ids.
+ *
+ * Hangs on a flow. Between SYN and the first byte there is only the flow record.
+ */
+#ifndef SENSOR_CONNECTION_H
+#define SENSOR_CONNECTION_H
+
+#include "sensor/fact.h"
+#include "sensor/flow.h"
+
+/* What all connections of a pipeline share. */
+struct connection_context {
+	struct flow_table *flows;
+	const struct fact_sink *sink;
+	const uint8_t *mail_port;	/* bitmap of 65536 */
+	size_t memory_bytes;		/* of all connections, kept up to date here */
+	uint64_t unseen_bytes;		/* of all connections that ended */
+};
+
+/* The next packet of f; may end the connection, may remove f. now_us: monotone packet time. */
+void connection_packet(struct connection_context *x, struct flow *f, int dir, const struct packet *p, uint64_t time_us, uint64_t now_us);
+
+/* When something is due for f without another packet. */
+uint64_t connection_deadline(const struct flow *f);
+
+/* Does what is due by now_us; f is removed or has a later deadline. True: f is gone. */
+bool connection_expire(struct connection_context *x, struct flow *f, uint64_t now_us);
+
+/* Ends whatever is open and removes f. */
+void connection_drop(struct connection_context *x, struct flow *f, enum fact_end end, uint64_t now_us);
+
+#endif

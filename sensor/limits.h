@@ -1,0 +1,47 @@
+/*
+ * limits.h - every cap on what strangers can make us keep, each with its reason.
+ *
+ * What is over a cap is cut, counted and noted on the fact; nothing fails.
+ */
+#ifndef SENSOR_LIMITS_H
+#define SENSOR_LIMITS_H
+
+/* smtp */
+#define LIMIT_COMMAND_LINE 2048		/* RFC 5321 4.5.3.1.4 says 512, extensions add to it; AUTH lines are skipped, not kept */
+#define LIMIT_REPLY_LINE 2048		/* RFC 5321 4.5.3.1.5 says 512 */
+#define LIMIT_REPLY_TEXT 4096		/* a multi-line reply that names a list has its URL within the first lines */
+#define LIMIT_EHLO_TEXT 4096
+#define LIMIT_RECIPIENTS 100		/* kept per transaction; DESIGN 6; all are counted */
+#define LIMIT_PENDING 512		/* commands that wait for replies; clients pipeline at most some hundred RCPT */
+#define LIMIT_STEPS 64			/* DESIGN 2 */
+#define LIMIT_LOOKAHEAD 16384		/* bytes kept behind a doubtful end of data until the server's reply judges it */
+#define LIMIT_TRANSACTION_ARENA (512 * 1024)	/* 100 recipients with replies, a report with 100 recipients, headers */
+#define LIMIT_SESSION_ARENA (64 * 1024)
+#define LIMIT_LMTP_REPLIES 100000	/* per-recipient replies counted after LMTP data */
+
+/* message */
+#define LIMIT_HEADER_VALUE 4096		/* kept of one header field; References of long threads reach 3 KB */
+#define LIMIT_HEADER_LINE 16384		/* one unfolded field looked at */
+#define LIMIT_MIME_DEPTH 8		/* report > part > enclosed message > its parts */
+#define LIMIT_MIME_PARTS 64		/* a report has three; digests more, which we need not open */
+#define LIMIT_BOUNDARY 200		/* RFC 2046 5.1.1 says 70 */
+#define LIMIT_PHRASE_BYTES 16384	/* of a text body searched for phrases; bounce texts say it at the top */
+#define LIMIT_REPORT_FIELD 2048		/* one field of a delivery-status part; Diagnostic-Code holds whole replies */
+
+/* stream */
+#define LIMIT_HELD_PER_FLOW (256 * 1024)	/* out-of-order bytes of one connection */
+#define LIMIT_ACKED_WAIT_US 1000000		/* a hole that the receiver has acknowledged can only be filled by a late tap */
+#define LIMIT_HOLE_WAIT_US 30000000		/* a hole that it has not will be retransmitted */
+
+/* flow, packet time */
+#define LIMIT_HANDSHAKE_US 60000000ull		/* no data after SYN */
+#define LIMIT_IDLE_US 1200000000ull		/* RFC 5321 4.5.3.2.6: 10 minutes, doubled for servers that wait longer */
+#define LIMIT_LINGER_US 30000000ull		/* closed: late retransmissions still belong to it */
+
+/* store */
+#define LIMIT_BATCH_FACTS 5000
+#define LIMIT_BATCH_BYTES (4 * 1024 * 1024)
+#define LIMIT_QUEUE_BYTES (64 * 1024 * 1024)
+#define LIMIT_COLUMN_TEXT 8192
+
+#endif

@@ -1,0 +1,676 @@
+/* row.c - see row.h. The order of values is that of the statements at the top. */
+#include "sensor/row.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "common/utf8.h"
+#include "sensor/address.h"
+#include "sensor/header.h"
+#include "sensor/limits.h"
+#include "sensor/marker.h"
+#include "sensor/phrase.h"
+
+static const char *const sql[ROW_STATEMENTS] = {
+	[ROW_ADDRESS] = "INSERT OR IGNORE INTO address (id, hash, domain, local, class, inner_id) VALUES (?,?,?,?,?,?)",
+	[ROW_SESSION] =
+		"INSERT INTO sessions (id, batch_seq, run_id, source_id, session_id, src_ip, src_port, dest_ip, dest_port, started_us, ended_us, "
+		"end_reason, outcome, banner_code, banner, helo_verb, helo, ehlo_keywords, refusal_code, refusal_enhanced, refusal, vrfy_count, "
+		"auth, auth_mechanism, tls, tls_version, sni, tls_hello, tls_records, tls_histogram, proxy, xclient, xforward, client_isn, "
+		"server_isn, bytes_toserver, bytes_toclient, unseen_bytes, packets, transaction_count, steps, complete, notes) "
+		"VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?) ON CONFLICT DO NOTHING",
+	[ROW_TRANSACTION] =
+		"INSERT INTO transactions (id, batch_seq, run_id, session_id, ordinal, src_ip, src_port, dest_ip, dest_port, started_us, "
+		"ended_us, helo, tls, auth, proxy, xclient, xforward, mail_from_id, null_sender, mail_params, ret, envid, mail_code, "
+		"mail_enhanced, mail_reply, rcpt_count, rcpt_accepted, outcome, code, enhanced, reply, queue_id, mail_us, data_end_us, "
+		"reply_us, size_bytes, bytes_seen, steps, complete, notes) "
+		"VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?) ON CONFLICT DO NOTHING",
+	[ROW_RECIPIENT] = "INSERT INTO recipients (transaction_rowid, n, address_id, code, enhanced, reply, notify, orcpt) VALUES (?,?,?,?,?,?,?,?)",
+	[ROW_MESSAGE] =
+		"INSERT INTO messages (transaction_rowid, message_id, message_id_hash, in_reply_to, in_reply_to_hash, reference_ids, from_header, "
+		"from_id, reply_to, reply_to_id, sender, to_header, subject, auto_submitted, precedence, list_id, x_auto_response_suppress, "
+		"x_failed_recipients, x_mailer, content_type, markers, phrases, phrases_version, headers_complete, notes) "
+		"VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)",
+	[ROW_RECEIVED] =
+		"INSERT INTO received (transaction_rowid, part, n, from_host, from_ip, by_host, with_protocol, queue_id) VALUES (?,?,?,?,?,?,?,?)",
+	[ROW_REPORT] =
+		"INSERT INTO reports (transaction_rowid, report_type, in_multipart_report, reporting_mta, received_from_mta, arrival_date, "
+		"envelope_id, queue_id, disposition, original_message_id, original_message_id_hash, feedback_type, original_mail_from_id, "
+		"recipient_total) VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?)",
+	[ROW_REPORT_RECIPIENT] =
+		"INSERT INTO report_recipients (transaction_rowid, n, final_id, original_id, action, status, diagnostic_type, diagnostic, "
+		"remote_mta) VALUES (?,?,?,?,?,?,?,?,?)",
+	[ROW_RETURNED] =
+		"INSERT INTO returned (transaction_rowid, message_id, message_id_hash, from_header, from_id, to_header, return_path_id, subject, "
+		"received_spf, authserv, authentication_results, spf, dkim, dmarc, dkim_domains, spam) VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)",
+	[ROW_CAPTURE] =
+		"INSERT OR REPLACE INTO capture (run_id, source_id, interface, start_us, end_us, packets, bytes, kernel_drops, unseen_bytes, flows, "
+		"evicted, sessions, encrypted_sessions, one_sided_sessions) VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?)",
+};
+
+const char *row_sql(enum row_statement s)
+{
+	return sql[s];
+}
+
+/* ---- values ---- */
+
+/* A row being written; its count of values is filled in at the end. */
+struct row {
+	struct row_encoder *e;
+	struct buf *out;
+	size_t head;
+	uint8_t values;
+};
+
+static struct row row_begin(struct row_encoder *e, struct buf *out, enum row_statement s)
+{
+	struct row r = { e, out, out->len, 0 };
+
+	buf_add_char(out, (char)s);
+	buf_add_char(out, 0);
+	return r;
+}
+
+static void row_end(struct row *r)
+{
+	r->out->p[r->head + 1] = (char)r->values;
+}
+
+static void put(struct row *r, enum row_value type, const void *p, size_t n)
+{
+	buf_add_char(r->out, (char)type);
+	buf_add(r->out, p, n);
+	r->values++;
+}
+
+static void put_null(struct row *r)
+{
+	put(r, VALUE_NULL, NULL, 0);
+}
+
+static void put_int(struct row *r, int64_t v)
+{
+	put(r, VALUE_INT, &v, sizeof v);
+}
+
+static void put_int_or_null(struct row *r, int64_t v, bool known)
+{
+	if (known)
+		put_int(r, v);
+	else
+		put_null(r);
+}
+
+static void put_bytes(struct row *r, enum row_value type, const void *p, size_t n)
+{
+	uint32_t length = (uint32_t)n;
+
+	put(r, type, &length, sizeof length);
+	buf_add(r->out, p, n);
+}
+
+static void put_str(struct row *r, const char *s)
+{
+	put_bytes(r, VALUE_TEXT, s, strlen(s));
+}
+
+/* Strangers' bytes as valid UTF-8, cut to a column. */
+static void put_clean(struct row *r, struct text t)
+{
+	if (t.len > LIMIT_COLUMN_TEXT) {
+		t.len = LIMIT_COLUMN_TEXT;
+		r->e->notes |= NOTE_TRUNCATED;
+	}
+	if (utf8_valid_prefix(t.p, t.len) == t.len) {
+		put_bytes(r, VALUE_TEXT, t.p, t.len);
+		return;
+	}
+	buf_clear(&r->e->clean);
+	utf8_append_clean(&r->e->clean, t);
+	r->e->notes |= NOTE_INVALID_UTF8;
+	put_bytes(r, VALUE_TEXT, r->e->clean.p, r->e->clean.len);
+}
+
+/* A text without addresses in it. */
+static void put_plain(struct row *r, struct text t)
+{
+	if (!t.p)
+		put_null(r);
+	else
+		put_clean(r, t);
+}
+
+/* A text that may hold addresses. */
+static void put_text(struct row *r, struct text t)
+{
+	struct row_encoder *e = r->e;
+
+	if (!t.p || e->privacy == PRIVACY_FULL) {
+		put_plain(r, t);
+		return;
+	}
+	buf_clear(&e->text);
+	address_redact(&e->text, t, e->privacy, &e->key);
+	put_clean(r, (struct text){ e->text.p ? e->text.p : "", (uint32_t)e->text.len });
+}
+
+/* From, To and their like: in the privacy modes only the first address is left of them. */
+static void put_address_header(struct row *r, struct text t)
+{
+	struct row_encoder *e = r->e;
+	struct text first = t.p ? header_first_address(t) : t;
+	struct address a;
+
+	if (!t.p || e->privacy == PRIVACY_FULL) {
+		put_plain(r, t);
+		return;
+	}
+	if (!first.p) {
+		put_null(r);
+		return;
+	}
+	address_read(&e->key, first, &a);
+	buf_clear(&e->text);
+	address_show(&e->text, &a, e->privacy);
+	put_clean(r, (struct text){ e->text.p, (uint32_t)e->text.len });
+}
+
+static void put_ip(struct row *r, const struct ip_addr *a)
+{
+	char text[IP_TEXT_MAX];
+
+	if (!a->version)
+		put_null(r);
+	else
+		put_str(r, ip_format(a, text));
+}
+
+static void put_reply(struct row *r, const struct fact_reply *reply)
+{
+	put_int_or_null(r, reply->code, reply->code != 0);
+	put_plain(r, reply->enhanced);
+	put_text(r, reply->text);
+}
+
+static void put_tristate(struct row *r, enum fact_tristate t)
+{
+	put_int_or_null(r, t == TRI_TRUE, t != TRI_UNKNOWN);
+}
+
+static void put_time_or_null(struct row *r, uint64_t us)
+{
+	put_int_or_null(r, (int64_t)us, us != 0);
+}
+
+static void put_id_hash(struct row *r, struct text id)
+{
+	if (!id.p || id.len == 0)
+		put_null(r);
+	else
+		put_int(r, (int64_t)(siphash13(&r->e->key, id.p, id.len) >> 1));
+}
+
+static void put_notes(struct row *r, uint32_t notes)
+{
+	struct buf *b = &r->e->text;
+
+	buf_clear(b);
+	for (unsigned i = 0; i < NOTE_COUNT; i++) {
+		if (!(notes >> i & 1))
+			continue;
+		if (b->len)
+			buf_add_char(b, ' ');
+		buf_add_str(b, fact_note_name(i));
+	}
+	put_bytes(r, VALUE_TEXT, b->p, b->len);
+}
+
+static void put_steps(struct row *r, const struct fact_steps *steps)
+{
+	struct buf *b = &r->e->text;
+
+	if (steps->count == 0) {
+		put_null(r);
+		return;
+	}
+	buf_clear(b);
+	for (unsigned i = 0; i < steps->count; i++) {
+		const struct fact_step *s = &steps->step[i];
+
+		buf_printf(b, "%s%c %s %u", i ? "\n" : "", s->side == SIDE_CLIENT ? 'c' : 's', s->word, s->offset_us);
+	}
+	put_bytes(r, VALUE_TEXT, b->p, b->len);
+}
+
+/* ---- addresses ---- */
+
+static void encode_address(struct row_encoder *e, struct buf *out, const struct address *a)
+{
+	int64_t *seen = &e->seen[(uint64_t)a->id % ADDRESSES_SEEN];
+	char domain[ADDRESS_MAX + 1];
+	struct address inner;
+
+	if (*seen == a->id)
+		return;
+	*seen = a->id;
+	if (a->has_inner) {
+		address_read(&e->key, (struct text){ a->inner, (uint32_t)strlen(a->inner) }, &inner);
+		encode_address(e, out, &inner);
+	}
+	struct row r = row_begin(e, out, ROW_ADDRESS);
+	put_int(&r, a->id);
+	put_bytes(&r, VALUE_BLOB, a->hash, sizeof a->hash);
+	put_clean(&r, (struct text){ domain, (uint32_t)address_domain(a, domain) });
+	if (e->privacy == PRIVACY_FULL)
+		put_clean(&r, a->local);
+	else
+		put_null(&r);
+	put_int(&r, a->class);
+	put_int_or_null(&r, a->has_inner ? inner.id : 0, a->has_inner);
+	row_end(&r);
+}
+
+/* An optional address: its row, when it is new, goes out before the row at hand is begun. */
+struct address_ref {
+	bool set;
+	int64_t id;
+	unsigned class;
+};
+
+static struct address_ref refer(struct row_encoder *e, struct buf *out, struct text t)
+{
+	struct address a;
+
+	if (!t.p)
+		return (struct address_ref){ 0 };
+	address_read(&e->key, t, &a);
+	encode_address(e, out, &a);
+	return (struct address_ref){ true, a.id, a.class };
+}
+
+static struct address_ref refer_header(struct row_encoder *e, struct buf *out, struct text value)
+{
+	return refer(e, out, value.p ? header_first_address(value) : value);
+}
+
+static void put_ref(struct row *r, struct address_ref a)
+{
+	put_int_or_null(r, a.id, a.set);
+}
+
+/* ---- sessions ---- */
+
+static const char *tls_version_name(uint16_t v)
+{
+	static const char *const names[] = { "SSL 3.0", "TLS 1.0", "TLS 1.1", "TLS 1.2", "TLS 1.3" };
+
+	return v >= 0x0300 && v <= 0x0304 ? names[v & 7] : NULL;
+}
+
+static void tls_records_text(struct buf *b, const struct fact_tls_detail *d)
+{
+	buf_clear(b);
+	for (int side = 0; side < 2; side++)
+		for (unsigned i = 0; i < d->side[side].kept; i++)
+			buf_printf(b, "%s%c %u %u %u", b->len ? "\n" : "", side == SIDE_CLIENT ? 'c' : 's', d->side[side].record[i].type,
+				   d->side[side].record[i].size_bytes, d->side[side].record[i].offset_us);
+}
+
+static void tls_histogram_text(struct buf *b, const struct fact_tls_detail *d)
+{
+	buf_clear(b);
+	for (int side = 0; side < 2; side++)
+		for (unsigned i = 0; i < TLS_HISTOGRAM_BINS; i++)
+			buf_printf(b, "%s%u", i ? " " : side ? "\n" : "", d->side[side].histogram[i]);
+}
+
+static void put_tls(struct row *r, const struct fact_session *f)
+{
+	const struct fact_tls_detail *d = f->tls_detail;
+	struct buf *b = &r->e->text;
+
+	put_str(r, fact_tls_name(f->tls));
+	if (!d) {
+		for (int i = 0; i < 5; i++)
+			put_null(r);
+		return;
+	}
+	const char *version = tls_version_name(d->chosen_version ? d->chosen_version : d->hello_version);
+	put_plain(r, version ? (struct text){ version, (uint32_t)strlen(version) } : (struct text){ 0 });
+	put_plain(r, d->sni);
+	buf_clear(b);
+	buf_printf(b, "offered=%04x chosen=%04x cipher=%04x ciphers=%u extensions=%u alpn=%.*s", d->hello_version, d->chosen_version,
+		   d->chosen_cipher, d->cipher_count, d->extension_count, (int)d->alpn.len, d->alpn.p ? d->alpn.p : "");
+	put_clean(r, (struct text){ b->p, (uint32_t)b->len });
+	tls_records_text(b, d);
+	put_bytes(r, VALUE_TEXT, b->p, b->len);
+	tls_histogram_text(b, d);
+	put_bytes(r, VALUE_TEXT, b->p, b->len);
+}
+
+static void put_endpoints(struct row *r, const struct fact_session *f)
+{
+	put_ip(r, &f->src_ip);
+	put_int(r, f->src_port);
+	put_ip(r, &f->dest_ip);
+	put_int(r, f->dest_port);
+}
+
+void row_session(struct row_encoder *e, struct buf *out, const struct fact_session *f)
+{
+	struct row r = row_begin(e, out, ROW_SESSION);
+
+	e->notes = f->notes;
+	put_int(&r, e->next_session++);
+	put(&r, VALUE_BATCH, NULL, 0);
+	put(&r, VALUE_RUN, NULL, 0);
+	put(&r, VALUE_SOURCE, NULL, 0);
+	put_bytes(&r, VALUE_BLOB, f->session_id, SESSION_ID_BYTES);
+	put_endpoints(&r, f);
+	put_int(&r, (int64_t)f->started_us);
+	put_int(&r, (int64_t)f->ended_us);
+	put_str(&r, fact_end_name(f->end));
+	put_str(&r, fact_session_outcome_name(f->outcome));
+	put_int_or_null(&r, f->banner.code, f->banner.code != 0);
+	put_text(&r, f->banner.text);
+	put_plain(&r, f->helo_verb);
+	put_plain(&r, f->helo);
+	put_plain(&r, f->ehlo_keywords);
+	put_reply(&r, &f->refusal);
+	put_int(&r, f->vrfy_count);
+	put_tristate(&r, f->auth);
+	put_plain(&r, f->auth_mechanism);
+	put_tls(&r, f);
+	put_plain(&r, f->proxy);
+	put_text(&r, f->xclient);
+	put_text(&r, f->xforward);
+	put_int(&r, f->client_isn);
+	put_int(&r, f->server_isn);
+	put_int(&r, (int64_t)f->bytes_toserver);
+	put_int(&r, (int64_t)f->bytes_toclient);
+	put_int(&r, (int64_t)f->unseen_bytes);
+	put_int(&r, f->packets);
+	put_int(&r, f->transaction_count);
+	put_steps(&r, &f->steps);
+	put_int(&r, f->complete);
+	put_notes(&r, e->notes);
+	row_end(&r);
+}
+
+/* ---- transactions ---- */
+
+static void encode_recipients(struct row_encoder *e, struct buf *out, const struct fact_transaction *f, int64_t rowid)
+{
+	for (uint32_t i = 0; i < f->rcpt_kept; i++) {
+		const struct fact_recipient *rcpt = &f->rcpt[i];
+		struct address_ref a = refer(e, out, rcpt->address);
+		struct row r = row_begin(e, out, ROW_RECIPIENT);
+
+		put_int(&r, rowid);
+		put_int(&r, i);
+		put_int(&r, a.id);
+		put_reply(&r, &rcpt->reply);
+		put_plain(&r, rcpt->notify);
+		put_text(&r, rcpt->orcpt);
+		row_end(&r);
+	}
+}
+
+static void encode_received(struct row_encoder *e, struct buf *out, const struct fact_received *list, unsigned count, int part,
+			    int64_t rowid)
+{
+	for (unsigned i = 0; i < count; i++) {
+		struct row r = row_begin(e, out, ROW_RECEIVED);
+
+		put_int(&r, rowid);
+		put_int(&r, part);
+		put_int(&r, i);
+		put_plain(&r, list[i].from_host);
+		put_ip(&r, &list[i].from_ip);
+		put_plain(&r, list[i].by_host);
+		put_plain(&r, list[i].with);
+		put_plain(&r, list[i].id);
+		row_end(&r);
+	}
+}
+
+static void encode_report(struct row_encoder *e, struct buf *out, const struct fact_report *f, int64_t rowid)
+{
+	struct address_ref from = refer(e, out, f->original_mail_from);
+	struct row r = row_begin(e, out, ROW_REPORT);
+
+	put_int(&r, rowid);
+	put_str(&r, fact_report_type_name(f->type));
+	put_int(&r, f->in_multipart_report);
+	put_plain(&r, f->reporting_mta);
+	put_plain(&r, f->received_from_mta);
+	put_plain(&r, f->arrival_date);
+	put_text(&r, f->envelope_id);
+	put_plain(&r, f->queue_id);
+	put_plain(&r, f->disposition);
+	put_text(&r, f->original_message_id);
+	put_id_hash(&r, f->original_message_id);
+	put_plain(&r, f->feedback_type);
+	put_ref(&r, from);
+	put_int(&r, f->recipient_total);
+	row_end(&r);
+	for (unsigned i = 0; i < f->recipient_count; i++) {
+		const struct fact_report_recipient *rcpt = &f->recipient[i];
+		struct address_ref final = refer_header(e, out, rcpt->final_recipient);
+		struct address_ref original = refer_header(e, out, rcpt->original_recipient);
+
+		r = row_begin(e, out, ROW_REPORT_RECIPIENT);
+		put_int(&r, rowid);
+		put_int(&r, i);
+		put_ref(&r, final);
+		put_ref(&r, original);
+		put_plain(&r, rcpt->action);
+		put_plain(&r, rcpt->status);
+		put_plain(&r, rcpt->diagnostic_type);
+		put_text(&r, rcpt->diagnostic);
+		put_plain(&r, rcpt->remote_mta);
+		row_end(&r);
+	}
+}
+
+static void encode_returned(struct row_encoder *e, struct buf *out, const struct fact_returned *f, bool with_subject, int64_t rowid)
+{
+	struct address_ref from = refer_header(e, out, f->from), return_path = refer(e, out, f->return_path);
+	struct row r = row_begin(e, out, ROW_RETURNED);
+
+	put_int(&r, rowid);
+	put_text(&r, f->message_id);
+	put_id_hash(&r, f->message_id);
+	put_address_header(&r, f->from);
+	put_ref(&r, from);
+	put_address_header(&r, f->to);
+	put_ref(&r, return_path);
+	put_text(&r, with_subject ? f->subject : (struct text){ 0 });
+	put_text(&r, f->received_spf);
+	put_plain(&r, f->authserv);
+	put_text(&r, f->authentication_results);
+	put_plain(&r, f->spf);
+	put_plain(&r, f->dkim);
+	put_plain(&r, f->dmarc);
+	put_plain(&r, f->dkim_domains);
+	put_plain(&r, f->spam);
+	row_end(&r);
+	encode_received(e, out, f->received, f->received_count, 1, rowid);
+}
+
+/* DESIGN 2: where the sensor saw a null or daemon sender, a marker, a report part or a phrase. */
+static bool subject_is_kept(const struct row_encoder *e, const struct fact_message *m, unsigned sender_class)
+{
+	static const uint64_t automated = 0
+#define MARKER(bit, name, field, value, closer) | (UINT64_C(closer) << (bit))
+#include "sensor/marker.def"
+#undef MARKER
+		;
+	const unsigned senders = ADDRESS_NULL | ADDRESS_POSTMASTER | ADDRESS_DAEMON | ADDRESS_DOUBLE_BOUNCE;
+
+	if (e->subject != SUBJECT_MARKED)
+		return e->subject == SUBJECT_ALL;
+	return (sender_class & senders) || (m->markers & automated) || m->report || m->phrase_count || m->auto_submitted.p;
+}
+
+static void put_phrases(struct row *r, const struct fact_message *m)
+{
+	struct buf *b = &r->e->text;
+
+	if (m->phrase_count == 0) {
+		put_null(r);
+		return;
+	}
+	buf_clear(b);
+	for (unsigned i = 0; i < m->phrase_count; i++)
+		buf_printf(b, "%s%u", i ? " " : "", m->phrase[i]);
+	put_bytes(r, VALUE_TEXT, b->p, b->len);
+}
+
+static void encode_message(struct row_encoder *e, struct buf *out, const struct fact_message *m, unsigned sender_class, int64_t rowid)
+{
+	struct address_ref from = refer_header(e, out, m->from), reply_to = refer_header(e, out, m->reply_to);
+	struct address from_address;
+	unsigned from_class = 0;
+
+	if (from.set) {
+		address_read(&e->key, header_first_address(m->from), &from_address);
+		from_class = from_address.class & ~(unsigned)ADDRESS_NULL;
+	}
+	bool with_subject = subject_is_kept(e, m, sender_class | from_class);
+	struct text answered = m->in_reply_to.p ? header_first_id(m->in_reply_to) : (struct text){ 0 };
+	if (!answered.p && m->references.p)
+		answered = header_last_id(m->references);
+	struct row r = row_begin(e, out, ROW_MESSAGE);
+	e->notes = m->notes;
+	put_int(&r, rowid);
+	put_text(&r, m->message_id);
+	put_id_hash(&r, m->message_id);
+	put_text(&r, m->in_reply_to);
+	put_id_hash(&r, answered);
+	put_text(&r, m->references);
+	put_address_header(&r, m->from);
+	put_ref(&r, from);
+	put_address_header(&r, m->reply_to);
+	put_ref(&r, reply_to);
+	put_address_header(&r, m->sender);
+	put_address_header(&r, m->to);
+	put_text(&r, with_subject ? m->subject : (struct text){ 0 });
+	put_plain(&r, m->auto_submitted);
+	put_plain(&r, m->precedence);
+	put_text(&r, m->list_id);
+	put_plain(&r, m->x_auto_response_suppress);
+	put_text(&r, m->x_failed_recipients);
+	put_plain(&r, m->x_mailer);
+	put_plain(&r, m->content_type);
+	put_int(&r, (int64_t)m->markers);
+	put_phrases(&r, m);
+	put_int(&r, phrase_version());
+	put_int(&r, m->headers_complete);
+	put_notes(&r, e->notes);
+	row_end(&r);
+	encode_received(e, out, m->received, m->received_count, 0, rowid);
+	if (m->report)
+		encode_report(e, out, m->report, rowid);
+	if (m->returned && m->returned->seen)
+		encode_returned(e, out, m->returned, with_subject, rowid);
+}
+
+void row_transaction(struct row_encoder *e, struct buf *out, const struct fact_transaction *f)
+{
+	const struct fact_session *s = f->session;
+	struct address_ref from = refer(e, out, f->mail_from);
+	int64_t rowid = e->next_transaction++;
+	struct row r = row_begin(e, out, ROW_TRANSACTION);
+
+	e->notes = f->notes;
+	put_int(&r, rowid);
+	put(&r, VALUE_BATCH, NULL, 0);
+	put(&r, VALUE_RUN, NULL, 0);
+	put_bytes(&r, VALUE_BLOB, s->session_id, SESSION_ID_BYTES);
+	put_int(&r, f->ordinal);
+	put_endpoints(&r, s);
+	put_int(&r, (int64_t)f->started_us);
+	put_int(&r, (int64_t)f->ended_us);
+	put_plain(&r, f->helo);
+	put_str(&r, fact_tls_name(f->tls));
+	put_tristate(&r, f->auth);
+	put_plain(&r, s->proxy);
+	put_text(&r, s->xclient);
+	put_text(&r, s->xforward);
+	put_ref(&r, from);
+	put_int_or_null(&r, f->mail_from.len == 0, f->mail_from.p != NULL);
+	put_text(&r, f->mail_params);
+	put_plain(&r, f->ret);
+	put_text(&r, f->envid);
+	put_reply(&r, &f->mail_reply);
+	put_int(&r, f->rcpt_count);
+	put_int(&r, f->rcpt_accepted);
+	put_str(&r, fact_outcome_name(f->outcome));
+	put_reply(&r, &f->reply);
+	put_plain(&r, f->queue_id);
+	put_time_or_null(&r, f->mail_us);
+	put_time_or_null(&r, f->data_end_us);
+	put_time_or_null(&r, f->reply_us);
+	put_int_or_null(&r, (int64_t)f->size_bytes, f->has_data);
+	put_int_or_null(&r, (int64_t)f->bytes_seen, f->has_data);
+	put_steps(&r, &f->steps);
+	put_int(&r, f->complete);
+	put_notes(&r, e->notes);
+	row_end(&r);
+	encode_recipients(e, out, f, rowid);
+	if (f->message)
+		encode_message(e, out, f->message, from.class, rowid);
+}
+
+void row_capture(struct row_encoder *e, struct buf *out, const struct fact_capture *f)
+{
+	struct row r = row_begin(e, out, ROW_CAPTURE);
+
+	put(&r, VALUE_RUN, NULL, 0);
+	put(&r, VALUE_SOURCE, NULL, 0);
+	put_plain(&r, f->interface);
+	put_int(&r, (int64_t)f->start_us);
+	put_int(&r, (int64_t)f->end_us);
+	put_int(&r, (int64_t)f->packets);
+	put_int(&r, (int64_t)f->bytes);
+	put_int(&r, (int64_t)f->kernel_drops);
+	put_int(&r, (int64_t)f->unseen_bytes);
+	put_int(&r, (int64_t)f->flows);
+	put_int(&r, (int64_t)f->evicted);
+	put_int(&r, (int64_t)f->sessions);
+	put_int(&r, (int64_t)f->encrypted_sessions);
+	put_int(&r, (int64_t)f->one_sided_sessions);
+	row_end(&r);
+}
+
+/* ---- reading back ---- */
+
+static void take(struct row_reader *r, void *out, size_t n)
+{
+	memcpy(out, r->p, n);
+	r->p += n;
+}
+
+bool row_next(struct row_reader *r, struct row_head *h)
+{
+	if (r->p == r->end)
+		return false;
+	h->statement = (enum row_statement)(unsigned char)r->p[0];
+	h->values = (unsigned char)r->p[1];
+	r->p += 2;
+	return true;
+}
+
+void row_next_value(struct row_reader *r, struct row_field *v)
+{
+	*v = (struct row_field){ .type = (enum row_value)(unsigned char)*r->p++ };
+	if (v->type == VALUE_INT)
+		take(r, &v->integer, sizeof v->integer);
+	if (v->type != VALUE_TEXT && v->type != VALUE_BLOB)
+		return;
+	take(r, &v->length, sizeof v->length);
+	v->bytes = r->p;
+	r->p += v->length;
+}

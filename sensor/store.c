@@ -1,0 +1,571 @@
+/*
+ * store.c - see store.h. The caller's thread encodes facts into the open batch (row.h); the writer thread makes a batch one SQL
+ * transaction. The queue between them is bounded in bytes. What is queued is let go only after its commit.
+ */
+#include "sensor/store.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/random.h>
+#include <sys/stat.h>
+#include <sysexits.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "common/timefmt.h"
+#include "common/xmalloc.h"
+#include "schema/db.h"
+#include "sensor/limits.h"
+#include "sensor/phrase.h"
+#include "sensor/row.h"
+
+enum { CACHE_KIB = 64 * 1024, CHECKPOINT_PAGES = 20000, RETRY_MS = 200, RETRIES_AT_CLOSE = 25, KEY_BYTES = 16 };
+
+struct batch {
+	struct batch *next;
+	struct buf rows;
+	uint32_t facts;
+};
+
+/* Statements beside those of row.h. */
+enum { S_BATCH, S_BATCH_END, S_OLD_SESSION, S_OLD_TRANSACTION, S_DROP_SESSION, S_DROP_TRANSACTION, S_SIGHTING, S_COUNT };
+static const char *const sql[S_COUNT] = {
+	[S_BATCH] = "INSERT INTO batch (committed_us, session_rowid, transaction_rowid) VALUES (?1, 0, 0)",
+	[S_BATCH_END] = "UPDATE batch SET session_rowid = (SELECT coalesce(max(id), 0) FROM sessions), "
+			"transaction_rowid = (SELECT coalesce(max(id), 0) FROM transactions) WHERE seq = ?1",
+	[S_OLD_SESSION] = "SELECT id, end_reason, ended_us, source_id, run_id FROM sessions WHERE session_id = ?1",
+	[S_OLD_TRANSACTION] = "SELECT t.id, s.end_reason, t.ended_us, t.run_id FROM transactions t LEFT JOIN sessions s USING (session_id) "
+			      "WHERE t.session_id = ?1 AND t.ordinal = ?2",
+	[S_DROP_SESSION] = "DELETE FROM sessions WHERE id = ?1",
+	[S_DROP_TRANSACTION] = "DELETE FROM transactions WHERE id = ?1",
+	[S_SIGHTING] = "INSERT OR IGNORE INTO sighting (session_id, source_id, run_id) VALUES (?1, ?2, ?3)",
+};
+/* What hangs on a transaction that is superseded. */
+static const char *const children[] = { "recipients", "messages", "received", "reports", "report_recipients", "returned" };
+
+struct store {
+	sqlite3 *db;
+	sqlite3_stmt *row[ROW_STATEMENTS], *stmt[S_COUNT], *drop_child[sizeof children / sizeof *children];
+	int key_fd;			/* holds the lock of the one writer */
+	bool live;
+	int64_t run_id, source_id;	/* source_id 0: none */
+	struct row_encoder encoder;
+	struct batch *open;
+	uint64_t cut_us;		/* wall clock of the last cut */
+
+	pthread_t thread;
+	pthread_mutex_t lock;		/* guards what follows */
+	pthread_cond_t changed;
+	struct batch *first, **last;
+	size_t queued_bytes;
+	bool writing, closing;
+	uint64_t facts_lost;
+	bool complained;
+	char problem[256];
+};
+
+/* ---- opening ---- */
+
+static int fail(char *error, size_t size, int *exit_code, int code, const char *what, const char *path)
+{
+	snprintf(error, size, "%s: %s: %s", path, what, strerror(errno));
+	*exit_code = code;
+	return -1;
+}
+
+/* The key of this store: made once, readable by the sensor alone; its lock keeps a second writer away. */
+static int open_key(struct store *s, const char *dir, char *error, size_t size, int *exit_code)
+{
+	char path[4096];
+	uint8_t key[KEY_BYTES];
+
+	snprintf(path, sizeof path, "%s/key", dir);
+	s->key_fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+	if (s->key_fd < 0)
+		return fail(error, size, exit_code, EX_CANTCREAT, "cannot be opened", path);
+	if (flock(s->key_fd, LOCK_EX | LOCK_NB)) {
+		snprintf(error, size, "%s: another bouncetapd writes to this store; stop it or name another --store", dir);
+		*exit_code = EX_TEMPFAIL;
+		return -1;
+	}
+	ssize_t n = pread(s->key_fd, key, sizeof key, 0);
+	if (n != (ssize_t)sizeof key) {
+		if (getrandom(key, sizeof key, 0) != (ssize_t)sizeof key || pwrite(s->key_fd, key, sizeof key, 0) != (ssize_t)sizeof key
+		    || fsync(s->key_fd))
+			return fail(error, size, exit_code, EX_IOERR, "cannot be written", path);
+	}
+	memcpy(s->encoder.key.k, key, sizeof key);
+	return 0;
+}
+
+static const char *const privacy_names[] = { "full", "hash", "domain" };
+
+static int check_meta(struct store *s, const struct store_options *o, char *error, size_t size, int *exit_code)
+{
+	char privacy[16], make[256];
+	uint64_t id[2];
+
+	if (db_text(s->db, "SELECT privacy FROM meta", privacy, sizeof privacy)) {
+		if (getrandom(id, sizeof id, 0) != (ssize_t)sizeof id)
+			id[0] = (uint64_t)time_now_us();
+		snprintf(make, sizeof make, "INSERT INTO meta (store_id, privacy, created_us, phrases_version) VALUES ('%016llx%016llx', '%s', %lld, %d)",
+			 (unsigned long long)id[0], (unsigned long long)id[1], privacy_names[o->privacy], (long long)time_now_us(), phrase_version());
+		*exit_code = EX_IOERR;
+		return db_exec(s->db, make, error, size);
+	}
+	if (strcmp(privacy, privacy_names[o->privacy]) != 0) {
+		snprintf(error, size, "%s: made with [privacy] addresses = %s, the configuration says %s; a store keeps its mode: name another --store",
+			 o->dir, privacy, privacy_names[o->privacy]);
+		*exit_code = EX_CONFIG;
+		return -1;
+	}
+	snprintf(make, sizeof make, "UPDATE meta SET phrases_version = %d WHERE phrases_version <> %d", phrase_version(), phrase_version());
+	*exit_code = EX_IOERR;
+	return db_exec(s->db, make, error, size);
+}
+
+static void prepare(struct store *s)
+{
+	char drop[96];
+
+	for (int i = 0; i < ROW_STATEMENTS; i++)
+		s->row[i] = db_prepare(s->db, row_sql((enum row_statement)i));
+	for (int i = 0; i < S_COUNT; i++)
+		s->stmt[i] = db_prepare(s->db, sql[i]);
+	for (size_t i = 0; i < sizeof children / sizeof *children; i++) {
+		snprintf(drop, sizeof drop, "DELETE FROM %s WHERE transaction_rowid = ?1", children[i]);
+		s->drop_child[i] = db_prepare(s->db, drop);
+	}
+}
+
+static int begin_run(struct store *s, const struct store_options *o, char *error, size_t size)
+{
+	char *begin = sqlite3_mprintf("INSERT INTO sensor_run (sensor, version, started_us) VALUES (%Q, %Q, %lld)", o->sensor, o->version,
+				      (long long)time_now_us());
+	int result = db_exec(s->db, begin, error, size);
+
+	sqlite3_free(begin);
+	s->run_id = sqlite3_last_insert_rowid(s->db);
+	s->encoder.next_session = db_int(s->db, "SELECT seq FROM sqlite_sequence WHERE name = 'sessions'", 0) + 1;
+	s->encoder.next_transaction = db_int(s->db, "SELECT seq FROM sqlite_sequence WHERE name = 'transactions'", 0) + 1;
+	return result;
+}
+
+static void *writer(void *arg);
+
+static void store_free(struct store *s)
+{
+	for (int i = 0; i < ROW_STATEMENTS; i++)
+		sqlite3_finalize(s->row[i]);
+	for (int i = 0; i < S_COUNT; i++)
+		sqlite3_finalize(s->stmt[i]);
+	for (size_t i = 0; i < sizeof children / sizeof *children; i++)
+		sqlite3_finalize(s->drop_child[i]);
+	sqlite3_close(s->db);
+	if (s->key_fd >= 0)
+		close(s->key_fd);
+	if (s->open)
+		buf_fini(&s->open->rows);
+	free(s->open);
+	buf_fini(&s->encoder.text);
+	buf_fini(&s->encoder.clean);
+	free(s);
+}
+
+struct store *store_open(const struct store_options *o, char *error, size_t error_size, int *exit_code)
+{
+	struct store *s = xcalloc(1, sizeof *s);
+	char pragmas[160];
+
+	s->key_fd = -1;
+	s->live = o->live;
+	s->last = &s->first;
+	s->encoder.privacy = o->privacy;
+	s->encoder.subject = o->subject;
+	if (mkdir(o->dir, 0750) && errno != EEXIST) {
+		fail(error, error_size, exit_code, EX_CANTCREAT, "cannot be made", o->dir);
+		goto failed;
+	}
+	if (open_key(s, o->dir, error, error_size, exit_code))
+		goto failed;
+	*exit_code = EX_CANTCREAT;
+	s->db = db_open_write(o->dir, DB_FACTS, error, error_size);
+	if (!s->db)
+		goto failed;
+	snprintf(pragmas, sizeof pragmas, "PRAGMA synchronous = %s; PRAGMA cache_size = -%d; PRAGMA wal_autocheckpoint = %d", o->live ? "FULL" : "NORMAL",
+		 CACHE_KIB, CHECKPOINT_PAGES);
+	if (db_exec(s->db, pragmas, error, error_size) || check_meta(s, o, error, error_size, exit_code) || begin_run(s, o, error, error_size))
+		goto failed;
+	prepare(s);
+	s->open = xcalloc(1, sizeof *s->open);
+	pthread_mutex_init(&s->lock, NULL);
+	pthread_cond_init(&s->changed, NULL);
+	int rc = pthread_create(&s->thread, NULL, writer, s);
+	if (rc) {
+		errno = rc;
+		fail(error, error_size, exit_code, EX_OSERR, "no thread for the store", o->dir);
+		goto failed;
+	}
+	return s;
+failed:
+	store_free(s);
+	return NULL;
+}
+
+/* ---- writer thread ---- */
+
+static void bind_row(struct store *s, sqlite3_stmt *stmt, struct row_reader *r, unsigned values, int64_t batch_seq, struct row_field *first,
+		     unsigned keep)
+{
+	for (unsigned i = 0; i < values; i++) {
+		struct row_field v;
+		int n = (int)i + 1;
+
+		row_next_value(r, &v);
+		if (i < keep)
+			first[i] = v;
+		if (v.type == VALUE_INT)
+			sqlite3_bind_int64(stmt, n, v.integer);
+		else if (v.type == VALUE_TEXT)
+			sqlite3_bind_text(stmt, n, v.bytes, (int)v.length, SQLITE_STATIC);
+		else if (v.type == VALUE_BLOB)
+			sqlite3_bind_blob(stmt, n, v.bytes, (int)v.length, SQLITE_STATIC);
+		else if (v.type == VALUE_BATCH)
+			sqlite3_bind_int64(stmt, n, batch_seq);
+		else if (v.type == VALUE_RUN)
+			sqlite3_bind_int64(stmt, n, s->run_id);
+		else if (v.type == VALUE_SOURCE && s->source_id)
+			sqlite3_bind_int64(stmt, n, s->source_id);
+		else
+			sqlite3_bind_null(stmt, n);
+	}
+}
+
+static int step_once(sqlite3_stmt *stmt)
+{
+	int rc = sqlite3_step(stmt);
+
+	sqlite3_reset(stmt);
+	return rc == SQLITE_DONE || rc == SQLITE_ROW ? 0 : -1;
+}
+
+enum { KEPT_VALUES = 11 };	/* of a row's beginning: up to ended_us in sessions and transactions */
+
+static int put_sighting(struct store *s, const struct row_field *session_id)
+{
+	sqlite3_stmt *q = s->stmt[S_SIGHTING];
+
+	sqlite3_bind_blob(q, 1, session_id->bytes, (int)session_id->length, SQLITE_STATIC);
+	if (s->source_id)
+		sqlite3_bind_int64(q, 2, s->source_id);
+	else
+		sqlite3_bind_null(q, 2);
+	sqlite3_bind_int64(q, 3, s->run_id);
+	return step_once(q);
+}
+
+static int drop_transaction(struct store *s, int64_t rowid)
+{
+	int rc = 0;
+
+	for (size_t i = 0; i < sizeof children / sizeof *children; i++) {
+		sqlite3_bind_int64(s->drop_child[i], 1, rowid);
+		rc |= step_once(s->drop_child[i]);
+	}
+	sqlite3_bind_int64(s->stmt[S_DROP_TRANSACTION], 1, rowid);
+	return rc | step_once(s->stmt[S_DROP_TRANSACTION]);
+}
+
+/*
+ * The id is there already. Rows stay as they are, but for a connection that an earlier capture cut off at its end: a longer
+ * sighting of it takes its place. True: the old row was taken out, the new one is to be inserted.
+ */
+static bool supersede_session(struct store *s, const struct row_field *v)
+{
+	sqlite3_stmt *q = s->stmt[S_OLD_SESSION];
+	bool drop = false, other_source = false;
+	int64_t id = 0;
+
+	sqlite3_bind_blob(q, 1, v[4].bytes, (int)v[4].length, SQLITE_STATIC);
+	if (sqlite3_step(q) == SQLITE_ROW) {
+		const char *end = (const char *)sqlite3_column_text(q, 1);
+
+		id = sqlite3_column_int64(q, 0);
+		drop = strcmp(end, "capture-end") == 0 && v[10].integer > sqlite3_column_int64(q, 2);
+		other_source = sqlite3_column_int64(q, 3) != s->source_id || (!s->source_id && sqlite3_column_int64(q, 4) != s->run_id);
+	}
+	sqlite3_reset(q);
+	if (other_source)
+		put_sighting(s, &v[4]);
+	if (!drop)
+		return false;
+	sqlite3_bind_int64(s->stmt[S_DROP_SESSION], 1, id);
+	return step_once(s->stmt[S_DROP_SESSION]) == 0;
+}
+
+static bool supersede_transaction(struct store *s, const struct row_field *v)
+{
+	sqlite3_stmt *q = s->stmt[S_OLD_TRANSACTION];
+	bool drop = false;
+	int64_t id = 0;
+
+	sqlite3_bind_blob(q, 1, v[3].bytes, (int)v[3].length, SQLITE_STATIC);
+	sqlite3_bind_int64(q, 2, v[4].integer);
+	if (sqlite3_step(q) == SQLITE_ROW) {
+		const char *end = (const char *)sqlite3_column_text(q, 1);
+
+		id = sqlite3_column_int64(q, 0);
+		drop = end && strcmp(end, "capture-end") == 0 && v[10].integer > sqlite3_column_int64(q, 2)
+		       && sqlite3_column_int64(q, 3) != s->run_id;
+	}
+	sqlite3_reset(q);
+	return drop && drop_transaction(s, id) == 0;
+}
+
+/* Writes all rows of a batch inside the open SQL transaction. */
+static int write_rows(struct store *s, const struct batch *b, int64_t batch_seq)
+{
+	struct row_reader r = { b->rows.p, b->rows.p + b->rows.len };
+	struct row_head h;
+	bool skip = false;	/* the transaction was there: so is what hangs on it */
+
+	while (row_next(&r, &h)) {
+		sqlite3_stmt *stmt = s->row[h.statement];
+		struct row_field v[KEPT_VALUES] = { 0 };
+		bool head = h.statement == ROW_SESSION || h.statement == ROW_TRANSACTION;
+
+		bind_row(s, stmt, &r, h.values, batch_seq, v, head ? KEPT_VALUES : 0);
+		if (head)
+			skip = false;
+		else if (skip && h.statement != ROW_ADDRESS && h.statement != ROW_CAPTURE)
+			continue;
+		if (step_once(stmt))
+			return -1;
+		if (!head || sqlite3_changes(s->db))
+			continue;
+		bool again = h.statement == ROW_SESSION ? supersede_session(s, v) : supersede_transaction(s, v);
+		if (again && step_once(stmt))
+			return -1;
+		skip = !again && h.statement == ROW_TRANSACTION;
+	}
+	return 0;
+}
+
+static int write_batch(struct store *s, const struct batch *b)
+{
+	if (db_exec(s->db, "BEGIN IMMEDIATE", s->problem, sizeof s->problem))
+		return -1;
+	sqlite3_bind_int64(s->stmt[S_BATCH], 1, time_now_us());
+	if (step_once(s->stmt[S_BATCH]))
+		goto failed;
+	int64_t seq = sqlite3_last_insert_rowid(s->db);
+	if (write_rows(s, b, seq))
+		goto failed;
+	sqlite3_bind_int64(s->stmt[S_BATCH_END], 1, seq);
+	if (step_once(s->stmt[S_BATCH_END]) || db_exec(s->db, "COMMIT", NULL, 0))
+		goto failed;
+	return 0;
+failed:
+	snprintf(s->problem, sizeof s->problem, "%s", sqlite3_errmsg(s->db));
+	db_exec(s->db, "ROLLBACK", NULL, 0);
+	return -1;
+}
+
+static void pause_ms(long ms)
+{
+	struct timespec t = { ms / 1000, ms % 1000 * 1000000 };
+
+	nanosleep(&t, NULL);
+}
+
+/* Tries until it is committed; while the program ends, only for some seconds. */
+static void write_until_done(struct store *s, struct batch *b)
+{
+	for (int at_close = 0; write_batch(s, b);) {
+		pthread_mutex_lock(&s->lock);
+		bool closing = s->closing;
+		if (!s->complained)
+			fprintf(stderr, "bouncetapd: the store cannot be written: %s; trying again\n", s->problem);
+		s->complained = true;
+		pthread_mutex_unlock(&s->lock);
+		if (closing && ++at_close > RETRIES_AT_CLOSE) {
+			pthread_mutex_lock(&s->lock);
+			s->facts_lost += b->facts;
+			pthread_mutex_unlock(&s->lock);
+			return;
+		}
+		pause_ms(RETRY_MS);
+	}
+	pthread_mutex_lock(&s->lock);
+	if (s->complained)
+		fprintf(stderr, "bouncetapd: the store is written again\n");
+	s->complained = false;
+	pthread_mutex_unlock(&s->lock);
+}
+
+static void batch_free(struct batch *b)
+{
+	buf_fini(&b->rows);
+	free(b);
+}
+
+static struct batch *queue_take(struct store *s)
+{
+	struct batch *b = s->first;
+
+	s->first = b->next;
+	if (!s->first)
+		s->last = &s->first;
+	s->queued_bytes -= b->rows.len;
+	return b;
+}
+
+static void *writer(void *arg)
+{
+	struct store *s = arg;
+
+	pthread_mutex_lock(&s->lock);
+	for (;;) {
+		while (!s->first && !s->closing)
+			pthread_cond_wait(&s->changed, &s->lock);
+		if (!s->first)
+			break;
+		struct batch *b = queue_take(s);
+		s->writing = true;
+		pthread_mutex_unlock(&s->lock);
+		write_until_done(s, b);
+		batch_free(b);
+		pthread_mutex_lock(&s->lock);
+		s->writing = false;
+		pthread_cond_broadcast(&s->changed);
+	}
+	pthread_mutex_unlock(&s->lock);
+	return NULL;
+}
+
+/* ---- caller's side ---- */
+
+/* The open batch goes to the writer. A full queue: a replay waits, live capture lets go of the oldest. */
+static void cut(struct store *s)
+{
+	struct batch *b = s->open;
+
+	if (b->facts == 0)
+		return;
+	s->open = xcalloc(1, sizeof *s->open);
+	pthread_mutex_lock(&s->lock);
+	while (s->queued_bytes > LIMIT_QUEUE_BYTES && !s->live)
+		pthread_cond_wait(&s->changed, &s->lock);
+	while (s->queued_bytes > LIMIT_QUEUE_BYTES && s->first) {
+		struct batch *oldest = queue_take(s);
+
+		s->facts_lost += oldest->facts;
+		memset(s->encoder.seen, 0, sizeof s->encoder.seen);	/* addresses went with it */
+		batch_free(oldest);
+	}
+	*s->last = b;
+	s->last = &b->next;
+	s->queued_bytes += b->rows.len;
+	pthread_cond_broadcast(&s->changed);
+	pthread_mutex_unlock(&s->lock);
+}
+
+static void put_done(struct store *s)
+{
+	s->open->facts++;
+	if (s->open->facts >= LIMIT_BATCH_FACTS || s->open->rows.len >= LIMIT_BATCH_BYTES)
+		cut(s);
+}
+
+void store_put_session(struct store *s, const struct fact_session *f)
+{
+	row_session(&s->encoder, &s->open->rows, f);
+	put_done(s);
+}
+
+void store_put_transaction(struct store *s, const struct fact_transaction *f)
+{
+	row_transaction(&s->encoder, &s->open->rows, f);
+	put_done(s);
+}
+
+void store_put_capture(struct store *s, const struct fact_capture *f)
+{
+	row_capture(&s->encoder, &s->open->rows, f);
+	put_done(s);
+}
+
+void store_tick(struct store *s, uint64_t wall_us)
+{
+	if (wall_us < s->cut_us + 1000000)
+		return;
+	s->cut_us = wall_us;
+	cut(s);
+}
+
+/* Waits until all that was cut is committed. */
+static void settle(struct store *s)
+{
+	cut(s);
+	pthread_mutex_lock(&s->lock);
+	while (s->first || s->writing)
+		pthread_cond_wait(&s->changed, &s->lock);
+	pthread_mutex_unlock(&s->lock);
+}
+
+bool store_begin_source(struct store *s, const char *fingerprint, const char *files_text)
+{
+	char state[16] = "", *query;
+
+	settle(s);
+	s->source_id = 0;
+	if (!fingerprint)
+		return true;
+	query = sqlite3_mprintf("INSERT OR IGNORE INTO source (fingerprint, files, state) VALUES (%Q, %Q, 'reading')", fingerprint, files_text);
+	db_exec(s->db, query, NULL, 0);
+	sqlite3_free(query);
+	query = sqlite3_mprintf("SELECT id FROM source WHERE fingerprint = %Q", fingerprint);
+	s->source_id = db_int(s->db, query, 0);
+	sqlite3_free(query);
+	query = sqlite3_mprintf("SELECT state FROM source WHERE id = %lld", s->source_id);
+	db_text(s->db, query, state, sizeof state);
+	sqlite3_free(query);
+	query = sqlite3_mprintf("UPDATE sensor_run SET source_id = %lld WHERE id = %lld", s->source_id, s->run_id);
+	db_exec(s->db, query, NULL, 0);
+	sqlite3_free(query);
+	return strcmp(state, "reading") == 0;
+}
+
+void store_end_source(struct store *s, bool damaged)
+{
+	char *query;
+
+	settle(s);
+	query = sqlite3_mprintf("UPDATE source SET state = %Q WHERE id = %lld", damaged ? "damaged" : "done", s->source_id);
+	db_exec(s->db, query, NULL, 0);
+	sqlite3_free(query);
+}
+
+int store_close(struct store *s, const char *end_reason)
+{
+	cut(s);
+	pthread_mutex_lock(&s->lock);
+	s->closing = true;
+	pthread_cond_broadcast(&s->changed);
+	pthread_mutex_unlock(&s->lock);
+	pthread_join(s->thread, NULL);
+	uint64_t lost = s->facts_lost;
+	char *end = sqlite3_mprintf("UPDATE sensor_run SET ended_us = %lld, end_reason = %Q, facts_lost = %lld WHERE id = %lld",
+				    (long long)time_now_us(), end_reason, (long long)lost, (long long)s->run_id);
+	db_exec(s->db, end, NULL, 0);
+	sqlite3_free(end);
+	sqlite3_wal_checkpoint_v2(s->db, NULL, SQLITE_CHECKPOINT_TRUNCATE, NULL, NULL);
+	pthread_cond_destroy(&s->changed);
+	pthread_mutex_destroy(&s->lock);
+	store_free(s);
+	return lost ? -1 : 0;
+}

@@ -1,0 +1,50 @@
+/*
+ * store.h - facts -> facts.db, in batches. The only writer of facts.
+ *
+ * Facts are copied into a batch (made valid UTF-8, redacted, addresses hashed) and written by a thread of its own; the queue between is
+ * bounded. With -r a full queue waits; live it drops the oldest batch and counts it. A batch is one SQL transaction.
+ */
+#ifndef SENSOR_STORE_H
+#define SENSOR_STORE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "common/config.h"
+#include "sensor/fact.h"
+
+struct store;
+
+struct store_options {
+	const char *dir;		/* made when it is not there (0750) */
+	enum config_privacy privacy;	/* of a new store; an old one keeps its own, another wish is an error */
+	enum config_subject subject;
+	const char *sensor;
+	bool live;			/* commits once a second with synchronous=FULL; a replay: NORMAL */
+	const char *version;
+};
+
+/* NULL and a message that says what would help; *exit_code by sysexits. */
+struct store *store_open(const struct store_options *o, char *error, size_t error_size, int *exit_code);
+
+/*
+ * Begins a source (an ordered list of files, identified by sizes and hashes; NULL for stdin and live). False: that source is
+ * done already, there is nothing to do. files_text is shown to people.
+ */
+bool store_begin_source(struct store *s, const char *fingerprint, const char *files_text);
+/* The source was read to its end (or to where it is damaged): it will be skipped from now on. */
+void store_end_source(struct store *s, bool damaged);
+
+void store_put_session(struct store *s, const struct fact_session *f);
+void store_put_transaction(struct store *s, const struct fact_transaction *f);
+void store_put_capture(struct store *s, const struct fact_capture *f);
+
+/* Packet time goes on: live batches are cut once a second of wall time, paced replays too. */
+void store_tick(struct store *s, uint64_t wall_us);
+
+/* Commits what is queued, checkpoints, closes; the WAL stays readable for the store's group. end_reason: done, damaged, stopped. 0, or -1 when
+ * facts were lost. */
+int store_close(struct store *s, const char *end_reason);
+
+#endif

@@ -1,0 +1,397 @@
+/* stream.c - see stream.h. Sequence numbers wrap: they are compared by their signed difference (RFC 9293 3.4). */
+#include "sensor/stream.h"
+
+#include <string.h>
+
+#include "common/xmalloc.h"
+#include "sensor/limits.h"
+
+struct held {
+	struct held *next;	/* by sequence number */
+	uint32_t seq, length, captured, ack;
+	bool has_ack;
+	uint64_t time_us, since_us;	/* packet time; when the wait began */
+	uint8_t bytes[];	/* captured */
+};
+
+struct half {
+	uint32_t next;		/* first byte not handed on */
+	uint32_t acked;		/* the other side has these */
+	uint32_t start;		/* where it begins, as the other side's SYN/ACK said */
+	uint32_t fin_seq;
+	uint32_t held_bytes;
+	struct held *held, *last_held;
+	bool known, syn, start_known, acked_known, fin_seen, fin_done;
+	bool seen;		/* a packet of this side was captured */
+	bool absent;		/* none ever was: nobody waits for it */
+};
+
+struct stream {
+	const struct stream_sink *sink;
+	struct half half[2];
+	uint64_t deadline_us, unseen_bytes;
+	size_t held_memory;
+	bool overlap_differed;
+};
+
+static int32_t ahead(uint32_t a, uint32_t b)
+{
+	return (int32_t)(a - b);
+}
+
+struct stream *stream_new(const struct stream_sink *sink)
+{
+	struct stream *s = xcalloc(1, sizeof *s);
+
+	s->sink = sink;
+	return s;
+}
+
+/* What a held segment counts for in bytes: small ones cost their header, too. */
+static uint32_t held_cost(const struct held *g)
+{
+	return g->length + (uint32_t)sizeof *g;
+}
+
+static void held_drop_first(struct stream *s, struct half *h)
+{
+	struct held *g = h->held;
+
+	h->held = g->next;
+	if (!h->held)
+		h->last_held = NULL;
+	h->held_bytes -= held_cost(g);
+	s->held_memory -= sizeof *g + g->captured;
+	free(g);
+}
+
+void stream_free(struct stream *s)
+{
+	for (int d = 0; d < 2; d++)
+		while (s->half[d].held)
+			held_drop_first(s, &s->half[d]);
+	free(s);
+}
+
+uint64_t stream_deadline(const struct stream *s)
+{
+	return s->deadline_us;
+}
+
+uint64_t stream_unseen_bytes(const struct stream *s)
+{
+	return s->unseen_bytes;
+}
+
+bool stream_overlap_differed(const struct stream *s)
+{
+	return s->overlap_differed;
+}
+
+size_t stream_memory_bytes(const struct stream *s)
+{
+	return sizeof *s + s->held_memory;
+}
+
+bool stream_is_done(const struct stream *s)
+{
+	return s->half[0].fin_done && s->half[1].fin_done;
+}
+
+bool stream_accepts_reset(const struct stream *s, int dir, uint32_t seq)
+{
+	const struct half *h = &s->half[dir];
+
+	return !h->known || (ahead(seq, h->next) >= -1 && ahead(seq, h->next) < 1 << 20);
+}
+
+static void gap(struct stream *s, int dir, uint32_t n, uint64_t t_us)
+{
+	struct half *h = &s->half[dir];
+
+	h->next += n;
+	s->unseen_bytes += n;
+	/* A side that is not captured at all has no holes: it is missing as a whole. */
+	if (!h->absent)
+		s->sink->gap(s->sink->arg, dir, n, t_us);
+}
+
+/* The captured part of a segment from h->next on, then what the snap length cut off. */
+static void deliver(struct stream *s, int dir, const uint8_t *p, uint32_t seq, uint32_t length, uint32_t captured, uint64_t t_us)
+{
+	struct half *h = &s->half[dir];
+	uint32_t skip = h->next - seq;
+
+	if (ahead(h->next, seq) < 0 || skip >= length)
+		return;
+	if (skip < captured) {
+		uint32_t n = captured - skip;
+
+		h->next += n;
+		s->sink->push(s->sink->arg, dir, p + skip, n, t_us);
+	}
+	if (ahead(seq + length, h->next) > 0)
+		gap(s, dir, seq + length - h->next, t_us);
+}
+
+static void check_fin(struct stream *s, int dir, uint64_t t_us)
+{
+	struct half *h = &s->half[dir];
+
+	if (h->fin_seen && !h->fin_done && h->known && ahead(h->next, h->fin_seq) >= 0) {
+		h->fin_done = true;
+		s->sink->fin(s->sink->arg, dir, t_us);
+	}
+}
+
+/* Does a segment with this acknowledgement have to wait for bytes of the other side? */
+static bool waits_for(const struct half *other, bool has_ack, uint32_t ack)
+{
+	if (!other->known)
+		return !other->absent;
+	if (!has_ack || other->absent)
+		return false;
+	/* its FIN takes a number, too */
+	uint32_t have = other->next + (other->fin_seen && other->next == other->fin_seq);
+	return ahead(ack, have) > 0;
+}
+
+static void note_overlap(struct stream *s, const struct held *old, uint32_t seq, const uint8_t *p, uint32_t n)
+{
+	uint32_t from = ahead(seq, old->seq) > 0 ? seq : old->seq;
+	uint32_t old_end = old->seq + old->captured, end = seq + n;
+
+	if (ahead(old_end, end) < 0)
+		end = old_end;
+	if (ahead(end, from) > 0 && memcmp(old->bytes + (from - old->seq), p + (from - seq), end - from) != 0)
+		s->overlap_differed = true;
+}
+
+/* Puts a segment among the held ones; bytes that are held already stay as they were. */
+static void hold(struct stream *s, const struct stream_segment *g, uint64_t now_us)
+{
+	struct half *h = &s->half[g->dir];
+	struct held **at = &h->held;
+
+	if (h->last_held && ahead(g->seq, h->last_held->seq + h->last_held->length) >= 0)
+		at = &h->last_held->next;
+	while (*at && ahead((*at)->seq, g->seq) <= 0) {
+		note_overlap(s, *at, g->seq, g->payload, g->captured);
+		if (ahead((*at)->seq + (*at)->captured, g->seq + g->length) >= 0)
+			return;		/* all of it is there */
+		at = &(*at)->next;
+	}
+	if (*at)
+		note_overlap(s, *at, g->seq, g->payload, g->captured);
+	struct held *copy = xmalloc(sizeof *copy + g->captured);
+	*copy = (struct held){ *at, g->seq, g->length, g->captured, g->ack, g->has_ack, g->time_us, now_us };
+	memcpy(copy->bytes, g->payload, g->captured);
+	*at = copy;
+	if (!copy->next)
+		h->last_held = copy;
+	h->held_bytes += held_cost(copy);
+	s->held_memory += sizeof *copy + g->captured;
+}
+
+static uint64_t wait_end(const struct half *h, const struct held *g)
+{
+	bool hole_acked = h->acked_known && ahead(h->acked, h->next) > 0;
+
+	return g->since_us + (!h->known || ahead(g->seq, h->next) <= 0 || hole_acked ? LIMIT_ACKED_WAIT_US : LIMIT_HOLE_WAIT_US);
+}
+
+/* Where a side begins whose SYN was not captured. */
+static void assume_start(struct stream *s, int dir)
+{
+	struct half *h = &s->half[dir], *other = &s->half[!dir];
+
+	if (h->known)
+		return;
+	h->known = true;
+	if (!h->seen)
+		h->absent = true;
+	if (h->start_known)
+		h->next = h->start;
+	else if (h->held)
+		h->next = h->held->seq;
+	else if (other->held && other->held->has_ack)
+		h->next = other->held->ack;
+	h->acked_known = false;
+}
+
+/* The wait for what g needs is over: the bytes of the other side that it acknowledges will not come. */
+static void give_up_other(struct stream *s, int dir, const struct held *g)
+{
+	struct half *other = &s->half[!dir];
+
+	assume_start(s, dir);
+	assume_start(s, !dir);
+	if (!other->seen)
+		other->absent = true;
+	if (!g->has_ack || ahead(g->ack, other->next) <= 0)
+		return;
+	uint32_t upto = g->ack;
+	if (other->fin_seen && ahead(upto, other->fin_seq) > 0)
+		upto = other->fin_seq;
+	if (other->held && ahead(other->held->seq, upto) < 0)
+		upto = other->held->seq;
+	if (ahead(upto, other->next) > 0)
+		gap(s, !dir, upto - other->next, g->time_us);
+}
+
+static bool can_go(const struct half *h, const struct half *other)
+{
+	const struct held *g = h->held;
+
+	return g && h->known && ahead(g->seq, h->next) <= 0 && !waits_for(other, g->has_ack, g->ack);
+}
+
+static void drain_first(struct stream *s, int dir)
+{
+	struct half *h = &s->half[dir];
+	struct held *g = h->held;
+
+	if (ahead(g->seq, h->next) > 0)
+		gap(s, dir, g->seq - h->next, g->time_us);
+	deliver(s, dir, g->bytes, g->seq, g->length, g->captured, g->time_us);
+	check_fin(s, dir, g->time_us);
+	held_drop_first(s, h);
+}
+
+/* Hands on the first held segment of a side when it may go, or when its wait is over. False: it has to wait. */
+static bool drain_one(struct stream *s, int dir, uint64_t now_us, bool force)
+{
+	struct half *h = &s->half[dir], *other = &s->half[!dir];
+	struct held *g = h->held;
+
+	if (!g)
+		return false;
+	if (!can_go(h, other)) {
+		if (!force && h->held_bytes <= LIMIT_HELD_PER_FLOW && now_us < wait_end(h, g))
+			return false;
+		if (can_go(other, h)) {
+			drain_first(s, !dir);
+			return true;
+		}
+		if (!h->known || waits_for(other, g->has_ack, g->ack)) {
+			give_up_other(s, dir, g);
+			if (can_go(other, h))
+				return true;
+		}
+	}
+	drain_first(s, dir);
+	return true;
+}
+
+static void set_deadline(struct stream *s)
+{
+	s->deadline_us = 0;
+	for (int d = 0; d < 2; d++) {
+		const struct held *g = s->half[d].held;
+		uint64_t end = g ? wait_end(&s->half[d], g) : 0;
+
+		if (end && (!s->deadline_us || end < s->deadline_us))
+			s->deadline_us = end;
+	}
+}
+
+static void drain(struct stream *s, uint64_t now_us, bool force)
+{
+	bool more = s->half[0].held || s->half[1].held;
+
+	while (more) {
+		/* the side whose turn it is longer goes first */
+		const struct held *a = s->half[0].held, *b = s->half[1].held;
+		int dir = a && b ? a->since_us > b->since_us : !a;
+
+		more = drain_one(s, dir, now_us, false) || drain_one(s, !dir, now_us, false);
+		if (!more && force && (s->half[0].held || s->half[1].held))
+			more = drain_one(s, dir, now_us, true);
+	}
+	check_fin(s, 0, now_us);
+	check_fin(s, 1, now_us);
+	set_deadline(s);
+}
+
+static void learn(struct stream *s, const struct stream_segment *g)
+{
+	struct half *h = &s->half[g->dir], *other = &s->half[!g->dir];
+
+	h->seen = true;
+	if (h->absent) {	/* it shows up after all: what it sent before is a gap */
+		h->absent = false;
+		if (g->length && ahead(g->seq, h->next) > 0)
+			gap(s, g->dir, g->seq - h->next, g->time_us);
+	}
+	if (g->syn && !h->known) {
+		h->known = h->syn = true;
+		h->next = g->seq + 1;
+	}
+	if (g->syn && g->has_ack && !other->known) {
+		other->start = g->ack;
+		other->start_known = true;
+	}
+	if (!g->syn && !h->syn && !other->syn) {	/* joined in the middle */
+		if (!h->known) {
+			h->known = true;
+			h->next = g->seq;
+		}
+		if (g->has_ack && !other->known) {
+			other->known = true;
+			other->next = g->ack;
+		}
+	}
+	if (g->has_ack && (!other->acked_known || ahead(g->ack, other->acked) > 0)) {
+		other->acked = g->ack;
+		other->acked_known = true;
+	}
+}
+
+void stream_push(struct stream *s, const struct stream_segment *g, uint64_t now_us)
+{
+	struct half *h = &s->half[g->dir], *other = &s->half[!g->dir];
+	struct stream_segment rest = *g;
+
+	if (s->deadline_us && now_us >= s->deadline_us)
+		stream_expire(s, now_us);
+	learn(s, g);
+	if (rest.syn)
+		rest.seq++;
+	if (rest.fin && !h->fin_seen) {
+		h->fin_seen = true;
+		h->fin_seq = rest.seq + rest.length;
+	}
+	bool idle = !h->held && !other->held;
+	if (idle && rest.length && h->known && rest.seq == h->next && !waits_for(other, rest.has_ack, rest.ack)) {
+		deliver(s, g->dir, rest.payload, rest.seq, rest.length, rest.captured, rest.time_us);
+		check_fin(s, g->dir, rest.time_us);
+	} else {
+		bool old = h->known && ahead(rest.seq + rest.length, h->next) <= 0;
+
+		if (rest.length && !old)
+			hold(s, &rest, now_us);
+		drain(s, now_us, false);
+	}
+}
+
+void stream_expire(struct stream *s, uint64_t now_us)
+{
+	drain(s, now_us, false);
+}
+
+void stream_flush(struct stream *s, uint64_t now_us)
+{
+	drain(s, now_us, true);
+	for (int d = 0; d < 2; d++) {
+		struct half *h = &s->half[d];
+
+		/* Bytes at the very end that only an acknowledgement tells of; a FIN counts as one. */
+		uint32_t end = h->fin_seen ? h->fin_seq : h->acked;
+		if (h->known && h->absent && h->acked_known && ahead(h->acked, h->next) > 0)
+			s->unseen_bytes += h->acked - h->next;
+		if (h->known && h->seen && (h->fin_seen || h->acked_known) && !h->fin_done && ahead(end, h->next) > 0
+		    && ahead(end, h->next) < (1 << 30))
+			gap(s, d, end - h->next, now_us);
+		check_fin(s, d, now_us);
+	}
+}

@@ -1,0 +1,60 @@
+/*
+ * stream.h - TCP segments of one connection -> the bytes of both sides, in the order in which they must have been sent.
+ *
+ * Bytes in order are handed on where they lie, without a copy. Others are held under caps: behind a hole, or because they
+ * acknowledge bytes of the other side that have not arrived yet (taps deliver a reply before its command). A wait is bounded in bytes and in
+ * packet time; then the hole is declared a gap. Wrong checksums, bytes that were there before, keep-alives: ignored.
+ */
+#ifndef SENSOR_STREAM_H
+#define SENSOR_STREAM_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct stream;
+
+/* dir: 0 or 1, as the caller numbers the endpoints. Bytes are borrowed. */
+struct stream_sink {
+	void (*push)(void *arg, int dir, const uint8_t *p, size_t n, uint64_t t_us);
+	void (*gap)(void *arg, int dir, uint64_t n, uint64_t t_us);	/* n bytes were acknowledged or passed over, but never seen */
+	void (*fin)(void *arg, int dir, uint64_t t_us);
+	void *arg;
+};
+
+struct stream_segment {
+	int dir;
+	uint32_t seq, ack;
+	bool has_ack, syn, fin;
+	const uint8_t *payload;
+	uint32_t length, captured;	/* bytes on the wire and in the frame */
+	uint64_t time_us;
+};
+
+struct stream *stream_new(const struct stream_sink *sink);
+void stream_free(struct stream *s);
+
+/* Time does not run backward here: time_us is packet time, now_us the monotone maximum. */
+void stream_push(struct stream *s, const struct stream_segment *g, uint64_t now_us);
+
+/* Waits that are over by now_us end. */
+void stream_expire(struct stream *s, uint64_t now_us);
+
+/* When stream_expire has something to do; 0: never. */
+uint64_t stream_deadline(const struct stream *s);
+
+/* Could a RST with this number be meant? (RFC 5961 3: others are forged or late.) */
+bool stream_accepts_reset(const struct stream *s, int dir, uint32_t seq);
+
+/* The connection is over: what is held is handed on, holes become gaps. */
+void stream_flush(struct stream *s, uint64_t now_us);
+
+/* Both sides have sent FIN and everything before it was handed on. */
+bool stream_is_done(const struct stream *s);
+
+/* Bytes that were acknowledged and never seen; retransmitted bytes that differed. */
+uint64_t stream_unseen_bytes(const struct stream *s);
+bool stream_overlap_differed(const struct stream *s);
+size_t stream_memory_bytes(const struct stream *s);
+
+#endif
