@@ -1,70 +1,118 @@
-# bouncetap: the whole build. "make" builds, "make demo" audits a real capture, "make test" runs everything. V=1 shows the commands.
+# bouncetap: the whole build. "make" builds, "make demo" audits a real capture, "make test" runs every test. V=1 shows the commands.
 VERSION := 0.1
 PREFIX ?= /usr/local
 SYSCONFDIR ?= /etc
-CC ?= cc
-CFLAGS ?= -O3 -g
 BUILD ?= build
+CFLAGS ?= -O3 -g
+SIZE ?= small
+TIME ?= 60
 
-PACKAGES_BUILD := libpcap libcrypto sqlite3 libndpi libmaxminddb ncursesw
-DEBIAN_BUILD := gcc make pkg-config libpcap-dev libssl-dev libsqlite3-dev libinih-dev
-DEBIAN_TEST := clang libclang-rt-14-dev libcmocka-dev python3 python3-jsonschema sqlite3 mandoc iproute2 git
+DEBIAN_BUILD := gcc make libc6-dev libpcap-dev libssl-dev libsqlite3-dev libinih-dev
+DEBIAN_TEST := clang libclang-rt-14-dev libcmocka-dev python3 python3-jsonschema sqlite3 mandoc iproute2 util-linux
+DEBIAN_BENCH := python3 sqlite3
 
 WARN := -std=c11 -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wpointer-arith -Wcast-qual -Wwrite-strings \
 	-Wformat=2 -Wundef -Wvla
 CPPFLAGS_ALL := -D_GNU_SOURCE -DVERSION='"$(VERSION)"' -DPREFIX='"$(PREFIX)"' -DSYSCONFDIR='"$(SYSCONFDIR)"' -I. -I$(BUILD)/gen $(CPPFLAGS)
 CFLAGS_ALL := $(WARN) $(CFLAGS)
-LIBS_D := -lpcap -lsqlite3 -lcrypto -linih -pthread
-LIBS_A := -lsqlite3 -lcrypto -linih
+LIBS_SENSOR := -lpcap -lsqlite3 -lcrypto -linih -pthread
+LIBS_ANALYZER := -lsqlite3 -lcrypto -linih
 
 COMMON := $(wildcard common/*.c schema/*.c)
 SENSOR := $(wildcard sensor/*.c)
 ANALYZER := $(wildcard analyzer/*.c)
 GEN := $(patsubst schema/%.sql,$(BUILD)/gen/%.sql.h,$(wildcard schema/*.sql))
-obj = $(patsubst %.c,$(BUILD)/%.o,$(1))
 UNIT := $(patsubst tests/unit/%.c,$(BUILD)/tests/unit/%,$(wildcard tests/unit/*.c))
+FUZZ := $(patsubst tests/fuzz/%.c,$(BUILD)/tests/fuzz/%,$(wildcard tests/fuzz/*.c))
+BENCH := $(BUILD)/tests/bench/generate $(BUILD)/tests/bench/yardstick
+obj = $(patsubst %.c,$(BUILD)/%.o,$(1))
 
 ifeq ($(V),1)
-Q :=
+say :=
 else
-Q := @
 say = @echo "  $(1) $(2)";
 endif
+SANITIZE := -O1 -g -Werror -fno-omit-frame-pointer -fsanitize=address,undefined -fno-sanitize-recover=undefined
 
-all: check-packages $(BUILD)/bouncetapd $(BUILD)/bouncetap
+all: check-packages programs
+programs: $(BUILD)/bouncetapd $(BUILD)/bouncetap
+unit: $(UNIT)
+fuzz-targets: $(FUZZ)
 
 $(BUILD)/bouncetapd: $(call obj,$(COMMON) $(SENSOR))
-	$(call say,LD,$@)$(CC) $(CFLAGS_ALL) $(LDFLAGS) -o $@ $^ $(LIBS_D)
+	$(call say,LD,$@)$(CC) $(CFLAGS_ALL) $(LDFLAGS) -o $@ $^ $(LIBS_SENSOR)
 
 $(BUILD)/bouncetap: $(call obj,$(COMMON) $(ANALYZER))
-	$(call say,LD,$@)$(CC) $(CFLAGS_ALL) $(LDFLAGS) -o $@ $^ $(LIBS_A)
+	$(call say,LD,$@)$(CC) $(CFLAGS_ALL) $(LDFLAGS) -o $@ $^ $(LIBS_ANALYZER)
 
 $(BUILD)/%.o: %.c Makefile | $(GEN)
-	$(Q)mkdir -p $(@D)
+	@mkdir -p $(@D)
 	$(call say,CC,$<)$(CC) $(CPPFLAGS_ALL) $(CFLAGS_ALL) -MMD -MP -c -o $@ $<
 
 # schema/facts.sql -> a string literal, so that programs carry their schema
 $(BUILD)/gen/%.sql.h: schema/%.sql
-	$(Q)mkdir -p $(@D)
+	@mkdir -p $(@D)
 	$(call say,GEN,$@)sed -e 's/\\/\\\\/g' -e 's/"/\\"/g' -e 's/.*/"&\\n"/' $< > $@
 
-# A unit test includes the .c file it tests and links the rest of the modules it needs (all of common, schema and its side).
-$(BUILD)/tests/unit/%: tests/unit/%.c $(GEN) $(BUILD)/libtest.a
-	$(Q)mkdir -p $(@D)
-	$(call say,CC,$<)$(CC) $(CPPFLAGS_ALL) $(CFLAGS_ALL) $(LDFLAGS) -MMD -MP -o $@ $< $(BUILD)/libtest.a -lcmocka $(LIBS_D)
-
-$(BUILD)/libtest.a: $(call obj,$(COMMON) $(filter-out sensor/main.c,$(SENSOR)) $(filter-out analyzer/main.c,$(ANALYZER)))
-	$(Q)rm -f $@
+# Everything but the main files. A unit test includes the .c it tests; the archive gives the rest.
+$(BUILD)/libtest.a: $(call obj,$(filter-out %/main.c,$(COMMON) $(SENSOR) $(ANALYZER)))
+	@rm -f $@
 	$(call say,AR,$@)ar rcs $@ $^
 
-unit: $(UNIT)
+$(BUILD)/tests/unit/%: tests/unit/%.c $(BUILD)/libtest.a
+	@mkdir -p $(@D)
+	$(call say,CC,$<)$(CC) $(CPPFLAGS_ALL) $(CFLAGS_ALL) $(LDFLAGS) -MMD -MP -o $@ $< $(BUILD)/libtest.a -lcmocka $(LIBS_SENSOR)
+
+$(BUILD)/tests/fuzz/%: tests/fuzz/%.c $(BUILD)/libtest.a
+	@mkdir -p $(@D)
+	$(call say,CC,$<)$(CC) $(CPPFLAGS_ALL) $(CFLAGS_ALL) $(LDFLAGS) -fsanitize=fuzzer -MMD -MP -o $@ $< $(BUILD)/libtest.a $(LIBS_SENSOR)
+
+$(BUILD)/tests/bench/generate: $(call obj,$(wildcard tests/bench/generate*.c))
+	$(call say,LD,$@)$(CC) $(CFLAGS_ALL) $(LDFLAGS) -o $@ $^ -lm
+
+$(BUILD)/tests/bench/yardstick: $(call obj,tests/bench/yardstick.c)
+	$(call say,LD,$@)$(CC) $(CFLAGS_ALL) $(LDFLAGS) -o $@ $^ -lpcap -lsqlite3
 
 check-packages:
-	$(Q)tools/need-packages $(DEBIAN_BUILD)
+	@tools/need-packages $(DEBIAN_BUILD)
+
+demo:
+	@tools/need-packages --install $(DEBIAN_BUILD)
+	@$(MAKE) -s programs
+	@$(BUILD)/bouncetap audit --config samples/pcaps/postfix-backup-mx.conf samples/pcaps/postfix-backup-mx.pcap
+
+# The suite runs on a build with sanitizers; gcc has to be content with the sources, too.
+test test-long:
+	@tools/need-packages --install $(DEBIAN_BUILD) $(DEBIAN_TEST)
+	@$(MAKE) -s CFLAGS="-O3 -g -Werror" programs unit $(BENCH)
+	@$(MAKE) -s BUILD=$(BUILD)/san CC=clang CFLAGS="$(SANITIZE)" programs unit
+	@$(MAKE) -s BUILD=$(BUILD)/fuzz CC=clang CFLAGS="$(SANITIZE) -fsanitize=fuzzer-no-link" fuzz-targets
+	@$(if $(filter test-long,$@),BOUNCETAP_ALL=1) tests/run --build $(BUILD)/san
+
+bench:
+	@tools/need-packages --install $(DEBIAN_BUILD) $(DEBIAN_BENCH)
+	@$(MAKE) -s programs $(BENCH)
+	@SIZE=$(SIZE) tests/bench/run
+
+fuzz:
+	@tools/need-packages --install $(DEBIAN_BUILD) $(DEBIAN_TEST)
+	@$(MAKE) -s BUILD=$(BUILD)/fuzz CC=clang CFLAGS="$(SANITIZE) -fsanitize=fuzzer-no-link" fuzz-targets
+	@tests/fuzz/run $(BUILD)/fuzz/tests/fuzz $(TIME)
+
+lab:
+	@tests/lab/run $(or $(SCENARIO),postfix-backup-mx)
+
+install: all
+	install -d $(DESTDIR)$(PREFIX)/sbin $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/share/bouncetap/lists.d
+	install -m 755 $(BUILD)/bouncetapd $(DESTDIR)$(PREFIX)/sbin/
+	install -m 755 $(BUILD)/bouncetap $(DESTDIR)$(PREFIX)/bin/
+	install -m 644 data/lists.d/*.list $(DESTDIR)$(PREFIX)/share/bouncetap/lists.d/
+	for m in man/*.[158]; do install -D -m 644 $$m $(DESTDIR)$(PREFIX)/share/man/man$${m##*.}/$${m##*/}; done
 
 clean:
 	rm -rf $(BUILD)
 
-.PHONY: all unit check-packages clean
+.PHONY: all programs unit fuzz-targets check-packages demo test test-long bench fuzz lab install clean
 .DELETE_ON_ERROR:
--include $(shell find $(BUILD) -name '*.d' 2>/dev/null)
+.SECONDARY:
+-include $(shell find $(BUILD) -name '*.d' -not -path '$(BUILD)/san/*' -not -path '$(BUILD)/fuzz/*' 2>/dev/null)

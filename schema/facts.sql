@@ -176,22 +176,11 @@ CREATE TABLE messages (			-- outer headers of the data of a transaction; values 
   markers INTEGER NOT NULL,		-- bits of sensor/marker.def
   phrases TEXT,				-- ids of data/phrases.def that matched, separated by blanks
   phrases_version INTEGER,		-- of the set that was used
+  received TEXT,			-- Received lines, see the view received
   headers_complete INTEGER NOT NULL,	-- 1: no gap before the blank line
   notes TEXT NOT NULL
 );
 CREATE INDEX messages_message_id ON messages (message_id_hash) WHERE message_id_hash IS NOT NULL;
-
-CREATE TABLE received (			-- Received lines, topmost first, at most 30 each
-  transaction_rowid INTEGER NOT NULL,
-  part INTEGER NOT NULL,		-- 0 outer header, 1 returned header
-  n INTEGER NOT NULL,			-- from 0
-  from_host TEXT,			-- name after "from"
-  from_ip TEXT,				-- address in the comment
-  by_host TEXT,
-  with_protocol TEXT,
-  queue_id TEXT,			-- "id"
-  PRIMARY KEY (transaction_rowid, part, n)
-) WITHOUT ROWID;
 
 CREATE TABLE reports (			-- RFC 3464, 8098, 5965 parts, in multipart/report or not
   transaction_rowid INTEGER PRIMARY KEY,
@@ -237,7 +226,8 @@ CREATE TABLE returned (			-- headers of the message that came back inside
   authentication_results TEXT,
   spf TEXT, dkim TEXT, dmarc TEXT,	-- result words
   dkim_domains TEXT,			-- d= of its signatures
-  spam TEXT				-- yes, no
+  spam TEXT,				-- yes, no
+  received TEXT				-- Received lines, see the view received
 );
 
 CREATE TABLE capture (			-- counters per run, interface and minute of packet time, as deltas
@@ -257,6 +247,21 @@ CREATE TABLE capture (			-- counters per run, interface and minute of packet tim
   one_sided_sessions INTEGER NOT NULL,
   PRIMARY KEY (run_id, interface, start_us)
 ) WITHOUT ROWID;
+
+-- Received lines, topmost first, at most 30 of each header. They are kept as a JSON array of [from_host, from_ip, by_host, with_protocol,
+-- queue_id] beside the other headers: a row for each would be a third of all rows.
+CREATE VIEW received AS
+SELECT transaction_rowid, 0 AS part,	-- 0 outer header, 1 returned header
+       j.key AS n,			-- from 0
+       j.value ->> 0 AS from_host,	-- name after "from"
+       j.value ->> 1 AS from_ip,	-- address in the comment
+       j.value ->> 2 AS by_host,
+       j.value ->> 3 AS with_protocol,
+       j.value ->> 4 AS queue_id	-- "id"
+FROM messages, json_each(messages.received) j
+UNION ALL
+SELECT transaction_rowid, 1, j.key, j.value ->> 0, j.value ->> 1, j.value ->> 2, j.value ->> 3, j.value ->> 4
+FROM returned, json_each(returned.received) j;
 
 -- For people.
 

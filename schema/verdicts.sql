@@ -155,7 +155,7 @@ CREATE TABLE risk (			-- per server address and list, for meta.now_us
   expires_us INTEGER,			-- from the last attempt
   margin INTEGER,			-- threshold minus what counts; 0 or less: over it; NULL: not covered
   PRIMARY KEY (server_id, address, list)
-) WITHOUT ROWID;
+);
 
 CREATE TABLE risk_reason (
   server_id INTEGER NOT NULL,
@@ -167,7 +167,7 @@ CREATE TABLE risk_reason (
 ) WITHOUT ROWID;
 
 CREATE TABLE refusal (			-- a remote server named a blocklist
-  refusal_id TEXT PRIMARY KEY,		-- session_id:n (0 = banner or EHLO, else the transaction's ordinal):reply index
+  refusal_id TEXT NOT NULL UNIQUE,		-- session_id:n (0 = banner or EHLO, else the transaction's ordinal):reply index
   session_id BLOB NOT NULL,
   server_id INTEGER NOT NULL,
   address TEXT NOT NULL,
@@ -177,4 +177,4 @@ CREATE TABLE refusal (			-- a remote server named a blocklist
   code INTEGER NOT NULL,
   reply TEXT NOT NULL,
   at_us INTEGER NOT NULL
-) WITHOUT ROWID;
+);

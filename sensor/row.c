@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "common/json.h"
 #include "common/utf8.h"
 #include "sensor/address.h"
 #include "sensor/header.h"
@@ -29,10 +30,8 @@ static const char *const sql[ROW_STATEMENTS] = {
 	[ROW_MESSAGE] =
 		"INSERT INTO messages (transaction_rowid, message_id, message_id_hash, in_reply_to, in_reply_to_hash, reference_ids, from_header, "
 		"from_id, reply_to, reply_to_id, sender, to_header, subject, auto_submitted, precedence, list_id, x_auto_response_suppress, "
-		"x_failed_recipients, x_mailer, content_type, markers, phrases, phrases_version, headers_complete, notes) "
-		"VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)",
-	[ROW_RECEIVED] =
-		"INSERT INTO received (transaction_rowid, part, n, from_host, from_ip, by_host, with_protocol, queue_id) VALUES (?,?,?,?,?,?,?,?)",
+		"x_failed_recipients, x_mailer, content_type, markers, phrases, phrases_version, received, headers_complete, notes) "
+		"VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)",
 	[ROW_REPORT] =
 		"INSERT INTO reports (transaction_rowid, report_type, in_multipart_report, reporting_mta, received_from_mta, arrival_date, "
 		"envelope_id, queue_id, disposition, original_message_id, original_message_id_hash, feedback_type, original_mail_from_id, "
@@ -42,7 +41,7 @@ static const char *const sql[ROW_STATEMENTS] = {
 		"remote_mta) VALUES (?,?,?,?,?,?,?,?,?)",
 	[ROW_RETURNED] =
 		"INSERT INTO returned (transaction_rowid, message_id, message_id_hash, from_header, from_id, to_header, return_path_id, subject, "
-		"received_spf, authserv, authentication_results, spf, dkim, dmarc, dkim_domains, spam) VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)",
+		"received_spf, authserv, authentication_results, spf, dkim, dmarc, dkim_domains, spam, received) VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)",
 	[ROW_CAPTURE] =
 		"INSERT OR REPLACE INTO capture (run_id, source_id, interface, start_us, end_us, packets, bytes, kernel_drops, unseen_bytes, flows, "
 		"evicted, sessions, encrypted_sessions, one_sided_sessions) VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?)",
@@ -417,22 +416,31 @@ static void encode_recipients(struct row_encoder *e, struct buf *out, const stru
 	}
 }
 
-static void encode_received(struct row_encoder *e, struct buf *out, const struct fact_received *list, unsigned count, int part,
-			    int64_t rowid)
+/* The Received chain as one JSON value: the view received takes it apart. */
+static void put_received(struct row *r, const struct fact_received *list, unsigned count)
 {
-	for (unsigned i = 0; i < count; i++) {
-		struct row r = row_begin(e, out, ROW_RECEIVED);
+	struct buf *b = &r->e->text;
+	struct json j;
+	char ip[IP_TEXT_MAX];
 
-		put_int(&r, rowid);
-		put_int(&r, part);
-		put_int(&r, i);
-		put_plain(&r, list[i].from_host);
-		put_ip(&r, &list[i].from_ip);
-		put_plain(&r, list[i].by_host);
-		put_plain(&r, list[i].with);
-		put_plain(&r, list[i].id);
-		row_end(&r);
+	if (count == 0) {
+		put_null(r);
+		return;
 	}
+	buf_clear(b);
+	json_begin(&j, b);
+	json_array(&j, NULL);
+	for (unsigned i = 0; i < count; i++) {
+		json_array(&j, NULL);
+		json_text(&j, NULL, list[i].from_host);
+		json_string(&j, NULL, list[i].from_ip.version ? ip_format(&list[i].from_ip, ip) : NULL);
+		json_text(&j, NULL, list[i].by_host);
+		json_text(&j, NULL, list[i].with);
+		json_text(&j, NULL, list[i].id);
+		json_array_end(&j);
+	}
+	json_array_end(&j);
+	put_bytes(r, VALUE_TEXT, b->p, b->len);
 }
 
 static void encode_report(struct row_encoder *e, struct buf *out, const struct fact_report *f, int64_t rowid)
@@ -476,7 +484,7 @@ static void encode_report(struct row_encoder *e, struct buf *out, const struct f
 
 static void encode_returned(struct row_encoder *e, struct buf *out, const struct fact_returned *f, bool with_subject, int64_t rowid)
 {
-	struct address_ref from = refer_header(e, out, f->from), return_path = refer(e, out, f->return_path);
+	struct address_ref from = refer_header(e, out, f->from), return_path = refer_header(e, out, f->return_path);
 	struct row r = row_begin(e, out, ROW_RETURNED);
 
 	put_int(&r, rowid);
@@ -495,8 +503,8 @@ static void encode_returned(struct row_encoder *e, struct buf *out, const struct
 	put_plain(&r, f->dmarc);
 	put_plain(&r, f->dkim_domains);
 	put_plain(&r, f->spam);
+	put_received(&r, f->received, f->received_count);
 	row_end(&r);
-	encode_received(e, out, f->received, f->received_count, 1, rowid);
 }
 
 /* DESIGN 2: where the sensor saw a null or daemon sender, a marker, a report part or a phrase. */
@@ -567,10 +575,10 @@ static void encode_message(struct row_encoder *e, struct buf *out, const struct 
 	put_int(&r, (int64_t)m->markers);
 	put_phrases(&r, m);
 	put_int(&r, phrase_version());
+	put_received(&r, m->received, m->received_count);
 	put_int(&r, m->headers_complete);
 	put_notes(&r, e->notes);
 	row_end(&r);
-	encode_received(e, out, m->received, m->received_count, 0, rowid);
 	if (m->report)
 		encode_report(e, out, m->report, rowid);
 	if (m->returned && m->returned->seen)

@@ -45,7 +45,7 @@ static const char *const sql[S_COUNT] = {
 	[S_SIGHTING] = "INSERT OR IGNORE INTO sighting (session_id, source_id, run_id) VALUES (?1, ?2, ?3)",
 };
 /* What hangs on a transaction that is superseded. */
-static const char *const children[] = { "recipients", "messages", "received", "reports", "report_recipients", "returned" };
+static const char *const children[] = { "recipients", "messages", "reports", "report_recipients", "returned" };
 
 struct store {
 	sqlite3 *db;

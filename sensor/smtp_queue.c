@@ -1,0 +1,184 @@
+/*
+ * smtp_queue.c - the commands that wait for replies, and the transactions they belong to (smtp_state.h).
+ *
+ * A transaction is handed on when it is closed and none of its commands waits any more.
+ */
+#include <stdlib.h>
+
+#include "common/xmalloc.h"
+#include "sensor/limits.h"
+#include "sensor/smtp_state.h"
+
+struct pending *queue_at(struct smtp *s, uint32_t i)
+{
+	return &s->queue[(s->queue_head + i) % s->queue_cap];
+}
+
+void queue_drop_front(struct smtp *s)
+{
+	struct transaction *t = queue_at(s, 0)->tx;
+
+	s->queue_head = (s->queue_head + 1) % s->queue_cap;
+	s->queue_count--;
+	if (t) {
+		t->waiting--;
+		current_emit_if_done(s, t);
+	}
+}
+
+/* The first n commands have no reply that we could tell. */
+void queue_drop(struct smtp *s, uint32_t n)
+{
+	while (n--)
+		queue_drop_front(s);
+}
+
+struct pending *queue_push(struct smtp *s, enum verb v, struct transaction *t)
+{
+	if (s->queue_count == LIMIT_PENDING)
+		queue_drop_front(s);
+	if (s->queue_count == s->queue_cap) {
+		uint32_t cap = s->queue_cap ? s->queue_cap * 2 : 8;
+		struct pending *grown = xreallocarray(NULL, cap, sizeof *grown);
+
+		for (uint32_t i = 0; i < s->queue_count; i++)
+			grown[i] = *queue_at(s, i);
+		free(s->queue);
+		s->queue = grown;
+		s->queue_head = 0;
+		s->queue_cap = cap;
+	}
+	struct pending *p = queue_at(s, s->queue_count++);
+	*p = (struct pending){ .verb = v, .tx = t };
+	if (t)
+		t->waiting++;
+	return p;
+}
+
+bool queue_has_hole(struct smtp *s)
+{
+	return s->queue_count && queue_at(s, 0)->verb == VERB_HOLE;
+}
+
+/* A HOLE in front: replies may be missing for any of those that wait. */
+void queue_hole_front(struct smtp *s)
+{
+	if (queue_has_hole(s))
+		return;
+	queue_push(s, VERB_HOLE, NULL);
+	for (uint32_t i = s->queue_count - 1; i > 0; i--) {
+		struct pending *a = queue_at(s, i), *b = queue_at(s, i - 1), swap = *a;
+
+		*a = *b;
+		*b = swap;
+	}
+}
+
+static void queue_retarget(struct smtp *s, const struct transaction *from, struct transaction *to)
+{
+	for (uint32_t i = 0; i < s->queue_count; i++) {
+		struct pending *p = queue_at(s, i);
+
+		if (p->tx == from) {
+			p->tx = to;
+			to->waiting++;
+		}
+	}
+}
+
+/* ---- transactions ---- */
+
+static void transaction_unlink(struct smtp *s, struct transaction *t)
+{
+	for (struct transaction **p = &s->first; *p; p = &(*p)->next) {
+		if (*p != t)
+			continue;
+		*p = t->next;
+		if (s->last == &t->next)
+			s->last = p;
+		return;
+	}
+}
+
+void current_emit_if_done(struct smtp *s, struct transaction *t)
+{
+	if (t->end == TX_OPEN || t->waiting || t == s->current)
+		return;
+	transaction_unlink(s, t);
+	transaction_emit(t, s->sink);
+}
+
+/* The current transaction gets no more commands. */
+void current_close(struct smtp *s, enum transaction_end end)
+{
+	struct transaction *t = s->current;
+
+	if (!t)
+		return;
+	if (s->suspended) {
+		t->doubt = true;
+		t->f.notes |= NOTE_GAP;
+	}
+	s->suspended = false;
+	s->current = NULL;
+	if (t->inside)
+		transaction_close(t->inside, end, s->now_us);	/* emitted once the reply to the inner MAIL is there */
+	transaction_close(t, end, s->now_us);
+	current_emit_if_done(s, t);
+}
+
+struct transaction *current_begin(struct smtp *s)
+{
+	struct transaction *t = transaction_new(&s->f, ++s->f.transaction_count, s->lmtp, s->now_us);
+
+	*s->last = t;
+	s->last = &t->next;
+	s->current = t;
+	t->f.notes |= s->f.notes & (NOTE_MID_STREAM | NOTE_ORDINAL_UNCERTAIN);
+	if (t->f.auth == TRI_UNKNOWN && !(s->f.notes & (NOTE_MID_STREAM | NOTE_GAP)))
+		t->f.auth = TRI_FALSE;
+	s->suspended = false;
+	return t;
+}
+
+/* The transaction for a command other than MAIL; one whose MAIL was lost is begun after a hole. NULL: out of sequence. */
+struct transaction *current_or_unseen(struct smtp *s)
+{
+	if (s->suspended && s->current)
+		current_close(s, TX_LOST);
+	if (!s->current && (s->f.notes & (NOTE_GAP | NOTE_MID_STREAM))) {
+		struct transaction *t = current_begin(s);
+
+		t->f.notes |= NOTE_GAP | NOTE_ORDINAL_UNCERTAIN;
+		s->f.notes |= NOTE_ORDINAL_UNCERTAIN;
+	}
+	return s->current;
+}
+
+/* A nested MAIL was refused: what came after it belongs to the transaction around it. */
+void nested_undo(struct smtp *s, struct transaction *t)
+{
+	struct transaction *outer = t->inside;
+
+	outer->f.notes |= NOTE_NESTED_MAIL;
+	for (uint32_t i = 0; i < t->f.rcpt_kept; i++) {
+		struct path p = { t->f.rcpt[i].address, { 0 } };
+		uint32_t index = transaction_rcpt(outer, &p);
+
+		for (uint32_t k = 0; k < s->queue_count; k++) {
+			struct pending *q = queue_at(s, k);
+
+			if (q->tx == t && q->verb == VERB_RCPT && q->rcpt == i) {
+				q->rcpt = index;
+				q->tx = outer;
+				outer->waiting++;
+			}
+		}
+	}
+	queue_retarget(s, t, outer);
+	outer->data_asked |= t->data_asked;
+	if (s->current == t)
+		s->current = outer;
+	transaction_unlink(s, t);
+	transaction_free(t);
+}

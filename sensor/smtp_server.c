@@ -1,0 +1,359 @@
+/*
+ * smtp_server.c - the bytes of the server -> replies, and what each of them makes of the command it answers (smtp_state.h).
+ */
+#include <stdio.h>
+#include <string.h>
+
+#include "common/xmalloc.h"
+#include "sensor/limits.h"
+#include "sensor/reply.h"
+#include "sensor/smtp_state.h"
+
+/* The reply came while the body was still going on: the end of the data was in a hole, or it was a doubtful one. */
+static bool reply_ends_body(struct smtp *s)
+{
+	struct transaction *t = s->current;
+
+	if (s->mode != C_BODY || !t || s->body_doubt)
+		return false;
+	if (s->queue_count && queue_at(s, s->queue_count - 1)->verb == VERB_DATA)
+		return false;
+	if (!s->candidate && !s->body_hole)
+		return false;
+	bool at_candidate = s->candidate;
+	struct buf ahead = s->ahead;
+	s->ahead = (struct buf){ 0 };
+	if (at_candidate) {
+		uint64_t extra = t->f.size_bytes - s->candidate_size;
+
+		t->f.size_bytes -= extra;
+		t->f.bytes_seen -= extra < t->f.bytes_seen ? extra : t->f.bytes_seen;
+	}
+	uint64_t seen_us = at_candidate ? s->candidate_us : 0;
+	client_body_end(s);
+	t->f.data_end_us = seen_us;
+	if (at_candidate)
+		smtp_client_bytes(s, ahead.p, ahead.len);
+	else
+		s->mode = C_LOST;
+	buf_fini(&ahead);
+	return true;
+}
+
+/* Which command in the queue a reply can only belong to, whatever is missing before it; 0 (the HOLE itself) when none. */
+static uint32_t unique_match(struct smtp *s, unsigned code)
+{
+	for (uint32_t i = 1; i < s->queue_count; i++) {
+		enum verb v = queue_at(s, i)->verb;
+		bool hello = v == VERB_EHLO || v == VERB_LHLO;
+
+		if ((code == 354 && v == VERB_DATA) || (code == 221 && v == VERB_QUIT)
+		    || (code == 220 && (v == VERB_STARTTLS || v == VERB_XANONYMOUSTLS || v == VERB_XCLIENT))
+		    || ((code == 334 || code == 235) && (v == VERB_AUTH || v == VERB_AUTH_LINE))
+		    || (code == 250 && hello && s->reply_lines > 1))
+			return i;
+	}
+	return 0;
+}
+
+/* 354 although DATA was not seen: it was in the hole. Its body follows. */
+static void hidden_data(struct smtp *s)
+{
+	struct transaction *t = s->current;
+
+	if (!t || t->f.rcpt_accepted == 0 || s->absorbed || !s->suspended) {
+		s->f.notes |= NOTE_GAP;
+		if (s->current)
+			s->suspended = true;
+		t = current_or_unseen(s);
+	}
+	queue_drop(s, s->queue_count);
+	s->suspended = false;
+	t->data_asked = true;
+	t->f.notes |= NOTE_GAP;
+	buf_clear(&s->guess);
+	smtp_line_done(s, SIDE_CLIENT);
+	client_body_begin(s, s->skip_line[SIDE_CLIENT] ? B_MID : B_START_LF);
+	s->skip_line[SIDE_CLIENT] = false;
+	s->body_hole = true;
+}
+
+static void reply_to_mail(struct smtp *s, struct transaction *t, const struct fact_reply *r)
+{
+	struct transaction *outer = t->inside;
+
+	transaction_mail_reply(t, r);
+	if (!outer)
+		return;
+	outer->waiting--;
+	if (r->code >= 400 && outer->f.mail_reply.code && outer->f.mail_reply.code < 400)
+		nested_undo(s, t);
+	else
+		transaction_close(outer, TX_BY_CLIENT, t->f.started_us);
+	t = NULL;
+	current_emit_if_done(s, outer);
+}
+
+static void reply_to_data(struct smtp *s, struct transaction *t, const struct fact_reply *r)
+{
+	if (r->code >= 300 && r->code < 400) {
+		if (s->current != t)
+			return;
+		if (s->mode == C_DATA_WAIT) {
+			client_body_begin(s, B_START);
+			transaction_body(t, NULL, 0);
+			client_carry_again(s);
+		} else if (s->mode == C_LOST) {	/* the hole came behind DATA: it is in the body */
+			client_body_begin(s, B_MID);
+			s->body_hole = true;
+			s->suspended = s->skip_line[SIDE_CLIENT] = false;
+			transaction_body_gap(t, 0);
+		}
+		return;
+	}
+	transaction_data_reply(t, r);
+	if (s->current != t)
+		return;
+	if (s->mode == C_DATA_WAIT) {
+		s->mode = C_COMMAND;
+		client_carry_again(s);
+	} else if (s->mode == C_BODY)
+		s->mode = C_LOST;
+}
+
+static void reply_to_hello(struct smtp *s, enum verb v, const struct fact_reply *r)
+{
+	if (r->code >= 400) {
+		if (!s->helo_accepted)
+			s->f.refusal = fact_reply_copy(&s->arena, r, &s->f.notes);
+		return;
+	}
+	s->helo_accepted = true;
+	s->f.refusal = (struct fact_reply){ 0 };
+	if (v == VERB_HELO || !r->text.p)
+		return;
+	const char *lf = memchr(r->text.p, '\n', r->text.len);
+	struct text keywords = lf ? (struct text){ lf + 1, r->text.len - (uint32_t)(lf + 1 - r->text.p) } : TEXT("");
+	s->f.ehlo_keywords = smtp_keep(s, keywords, LIMIT_EHLO_TEXT);
+}
+
+static void reply_to_auth(struct smtp *s, const struct fact_reply *r)
+{
+	if (r->code == 334)
+		s->mode = C_AUTH;
+	else if (r->code == 235)
+		s->f.auth = TRI_TRUE;
+}
+
+static void reply_to(struct smtp *s, struct pending p, const struct fact_reply *r)
+{
+	struct transaction *t = p.tx;
+
+	switch (p.verb) {
+	case VERB_MAIL:
+		reply_to_mail(s, t, r);
+		break;
+	case VERB_RCPT:
+		if (t)
+			transaction_rcpt_reply(t, p.rcpt, r);
+		break;
+	case VERB_DATA:
+		if (t)
+			reply_to_data(s, t, r);
+		break;
+	case VERB_BDAT:
+		if (t && r->code >= 400)
+			transaction_data_reply(t, r);
+		break;
+	case VERB_HELO:
+	case VERB_EHLO:
+	case VERB_LHLO:
+		reply_to_hello(s, p.verb, r);
+		break;
+	case VERB_AUTH:
+	case VERB_AUTH_LINE:
+		reply_to_auth(s, r);
+		break;
+	case VERB_STARTTLS:
+	case VERB_XANONYMOUSTLS:
+		if (r->code == 220)
+			client_tls_begin(s, TLS_STARTTLS);
+		break;
+	case VERB_XCLIENT:
+		if (r->code >= 300)
+			s->f.xclient = (struct text){ 0 };
+		break;
+	case VERB_XFORWARD:
+		if (r->code >= 300)
+			s->f.xforward = (struct text){ 0 };
+		break;
+	default:
+		break;
+	}
+}
+
+/* The reply belongs to the front of the queue. */
+static void reply_to_front(struct smtp *s, const struct fact_reply *r)
+{
+	struct pending p = *queue_at(s, 0);
+
+	smtp_step_reply(s, p.tx, r);
+	if (p.tx && (p.verb == VERB_DATA_END || (p.verb == VERB_BDAT && p.last))) {
+		if (transaction_end_reply(p.tx, r, s->now_us))
+			queue_drop_front(s);
+		return;
+	}
+	reply_to(s, p, r);
+	queue_drop_front(s);
+}
+
+static void on_banner(struct smtp *s, const struct fact_reply *r)
+{
+	s->await_banner = false;
+	s->f.banner = fact_reply_copy(&s->arena, r, &s->f.notes);
+	smtp_step_reply(s, NULL, r);
+	if (r->code >= 400) {
+		s->f.refusal = s->f.banner;
+		s->f.refusal_index = 0;
+	}
+}
+
+/* 421 at any time (RFC 5321 3.8): the server hangs up. */
+static void on_421(struct smtp *s)
+{
+	s->closed_by_server = true;
+	if (s->mode == C_BODY || s->mode == C_BDAT || s->mode == C_DATA_WAIT || s->mode == C_COMMAND)
+		s->mode = C_LOST;
+	current_close(s, TX_BY_SERVER);
+	while (s->queue_count)
+		queue_drop_front(s);
+}
+
+/* More replies than commands after a doubtful end of data: the server took it for the end, so that what followed were commands. */
+static void smuggled(struct smtp *s)
+{
+	struct buf ahead = s->ahead;
+	bool quit_next = s->queue_count == 1 && queue_at(s, 0)->verb == VERB_QUIT;
+
+	if (ahead.len == 0 || s->mode != C_COMMAND || (s->queue_count && !quit_next))
+		return;
+	s->ahead = (struct buf){ 0 };
+	queue_drop(s, s->queue_count);
+	smtp_client_bytes(s, ahead.p, ahead.len);
+	if (quit_next)
+		queue_push(s, VERB_QUIT, NULL);
+	buf_fini(&ahead);
+}
+
+static void on_unasked(struct smtp *s, const struct fact_reply *r)
+{
+	smtp_step_reply(s, s->current, r);
+	if (r->code == 354 && (s->mode == C_LOST || s->mode == C_COMMAND) && (s->f.notes & (NOTE_GAP | NOTE_MID_STREAM))) {
+		hidden_data(s);
+		return;
+	}
+	if (s->current)
+		s->current->f.notes |= NOTE_UNEXPECTED_REPLY;
+	s->f.notes |= NOTE_UNEXPECTED_REPLY;
+}
+
+static void on_reply(struct smtp *s, const struct fact_reply *r)
+{
+	smtp_saw_clear(s, &s->saw_reply);
+	if (s->mode == C_LOST)
+		client_lost_commit(s);
+	if (s->await_banner) {
+		on_banner(s, r);
+		if (r->code == 421)
+			on_421(s);
+		return;
+	}
+	reply_ends_body(s);
+	if (queue_has_hole(s)) {
+		uint32_t i = unique_match(s, r->code);
+
+		if (i)
+			queue_drop(s, i);
+		else if (r->code == 354) {
+			hidden_data(s);
+			return;
+		} else if (r->code != 421) {
+			s->absorbed++;
+			return;
+		}
+	}
+	if (r->code != 221)
+		smuggled(s);
+	if (s->queue_count && !queue_has_hole(s))
+		reply_to_front(s, r);
+	else if (r->code != 421)
+		on_unasked(s, r);
+	if (r->code == 421)
+		on_421(s);
+}
+
+/* Collects the lines of a reply; the last one makes it whole. */
+static void server_line(struct smtp *s, struct text line)
+{
+	struct reply_line l;
+
+	if (!reply_parse(line, &l)) {
+		if (line.len)
+			s->f.notes |= NOTE_ODD_REPLY;
+		if (!s->saw_reply && !s->saw_command)
+			s->odd_banner = true;
+		return;
+	}
+	if (l.odd)
+		s->f.notes |= NOTE_ODD_REPLY;
+	if (!s->reply_open) {
+		buf_clear(&s->reply_text);
+		s->reply_lines = 0;
+		s->reply_enhanced[0] = '\0';
+	}
+	if (l.enhanced.p && !s->reply_enhanced[0])
+		snprintf(s->reply_enhanced, sizeof s->reply_enhanced, "%.*s", (int)l.enhanced.len, l.enhanced.p);
+	s->reply_lines++;
+	bool single = !l.more && !s->reply_open;
+	if (!single && s->reply_text.len + l.text.len + 1 <= LIMIT_REPLY_TEXT) {
+		if (s->reply_lines > 1)
+			buf_add_char(&s->reply_text, '\n');
+		buf_add_text(&s->reply_text, l.text);
+	}
+	s->reply_open = l.more;
+	if (l.more)
+		return;
+	struct fact_reply r = { (uint16_t)l.code, { 0 }, single ? l.text
+		: (struct text){ s->reply_text.p ? s->reply_text.p : "", (uint32_t)s->reply_text.len } };
+	char enhanced[sizeof s->reply_enhanced];
+	memcpy(enhanced, s->reply_enhanced, sizeof enhanced);
+	if (enhanced[0])
+		r.enhanced = (struct text){ enhanced, (uint32_t)strlen(enhanced) };
+	on_reply(s, &r);
+}
+
+void smtp_server_bytes(struct smtp *s, const char *p, size_t n)
+{
+	while (n) {
+		struct text line;
+		bool whole;
+
+		if ((s->f.notes & NOTE_MID_STREAM) && s->bytes[SIDE_SERVER] == n && tls_looks_like((const uint8_t *)p, n))
+			client_mid_stream_tls(s);
+		if (s->server_tls) {
+			if (s->tls) {
+				if (tls_detail(s->tls)->side[SIDE_SERVER].bytes == 0)
+					smtp_step(s, NULL, SIDE_SERVER, "TLS");
+				tls_push(s->tls, SIDE_SERVER, (const uint8_t *)p, n, s->now_us);
+			}
+			return;
+		}
+		size_t used = smtp_next_line(s, SIDE_SERVER, p, n, LIMIT_REPLY_LINE, &line, &whole);
+		if (whole) {
+			server_line(s, line);
+			smtp_line_done(s, SIDE_SERVER);
+		}
+		p += used;
+		n -= used;
+	}
+}

@@ -1,0 +1,136 @@
+/*
+ * smtp_state.h - one SMTP session while it is under way: shared by smtp.c and its parts, by nobody else.
+ *
+ * smtp.c draws the states. smtp_client.c turns the client's bytes into commands and bodies, smtp_server.c the server's bytes into replies,
+ * smtp_queue.c keeps the commands that wait for replies and the transactions that are open.
+ */
+#ifndef SENSOR_SMTP_STATE_H
+#define SENSOR_SMTP_STATE_H
+
+#include "common/buf.h"
+#include "sensor/command.h"
+#include "sensor/smtp.h"
+#include "sensor/tls.h"
+#include "sensor/transaction.h"
+
+enum client_mode { C_START, C_PROXY_V2, C_COMMAND, C_DATA_WAIT, C_BODY, C_BDAT, C_AUTH, C_LOST, C_TLS, C_OFF };
+
+/* Where in a line of the body we are: decides whether a dot is stuffing or the end. */
+enum body_state {
+	B_MID, B_CR,		/* inside a line; its last byte was CR */
+	B_START, B_START_LF,	/* at the start of a line after CRLF; after LF alone, or after a hole */
+	B_DOT, B_DOT_LF,	/* a dot at such a start */
+	B_DOT_CR, B_DOT_LF_CR,	/* ".\r" */
+};
+
+struct pending {
+	enum verb verb;
+	uint32_t rcpt;		/* index of RCPT */
+	bool last;		/* BDAT LAST */
+	struct transaction *tx;	/* NULL: belongs to none */
+};
+
+struct smtp {
+	const struct fact_sink *sink;
+	struct fact_session f;
+	struct arena arena;
+	struct tls *tls;
+	uint64_t now_us;
+
+	struct buf line[2];		/* carry of a split line */
+	bool skip_line[2];		/* the line at hand is cut by a hole or over its cap: dropped up to its LF */
+	bool over_cap[2];
+	uint64_t bytes[2];
+
+	enum client_mode mode;
+	enum body_state body;
+	uint64_t bdat_left;
+	bool bdat_last;
+	bool body_hole;			/* bytes of the body at hand are missing */
+	bool body_doubt;		/* bytes of the server are missing since the body began */
+	bool candidate;			/* a doubtful end of data was seen; what follows is kept in ahead */
+	uint64_t candidate_size, candidate_us;
+	struct buf ahead;
+	struct buf guess;		/* C_LOST: command-like lines that wait for a reply */
+
+	bool server_tls;
+	bool await_banner;
+	bool helo_accepted;
+	bool saw_command, saw_reply, odd_banner;
+	bool lmtp;
+	bool closed_by_server;		/* 421 */
+	bool suspended;			/* a hole after which commands of the current transaction may be missing */
+	unsigned absorbed;		/* replies since that hole */
+	bool pipelined;
+	unsigned in_turn;		/* commands that were sent with nothing pending */
+	bool reply_open;		/* inside a multi-line reply */
+	struct buf reply_text;
+	unsigned reply_lines;
+	char reply_enhanced[12];
+
+	struct pending *queue;
+	uint32_t queue_head, queue_count, queue_cap;
+	struct transaction *current;	/* commands belong to it */
+	struct transaction *first, **last;	/* all that are not emitted yet */
+};
+
+/* ---- smtp.c: for all parts ---- */
+
+/* A text of the session; a note tells when it was cut. */
+struct text smtp_keep(struct smtp *s, struct text t, size_t max);
+/* A step of the ladder, of the session when t is NULL. */
+void smtp_step(struct smtp *s, struct transaction *t, enum side side, const char *word);
+void smtp_step_reply(struct smtp *s, struct transaction *t, const struct fact_reply *r);
+/* A command or reply was seen in clear: it is SMTP, and not encrypted so far. */
+void smtp_saw_clear(struct smtp *s, bool *which);
+/*
+ * The next line of side `from` out of p[0..n): *line is without its end, valid until smtp_line_done. Answers the bytes used; *whole is false
+ * when the line has no end yet or was dropped.
+ */
+size_t smtp_next_line(struct smtp *s, enum side from, const char *p, size_t n, size_t cap, struct text *line, bool *whole);
+void smtp_line_done(struct smtp *s, enum side from);
+
+/* ---- smtp_queue.c ---- */
+
+struct pending *queue_at(struct smtp *s, uint32_t i);
+struct pending *queue_push(struct smtp *s, enum verb v, struct transaction *t);
+void queue_drop_front(struct smtp *s);
+/* The first n commands have no reply that we could tell. */
+void queue_drop(struct smtp *s, uint32_t n);
+/* Is a hole at the front: replies may be missing for any of those that wait. */
+bool queue_has_hole(struct smtp *s);
+void queue_hole_front(struct smtp *s);
+
+/* The current transaction gets no more commands. */
+void current_close(struct smtp *s, enum transaction_end end);
+struct transaction *current_begin(struct smtp *s);
+/* The transaction for a command other than MAIL; one whose MAIL was lost is begun after a hole. NULL: out of sequence. */
+struct transaction *current_or_unseen(struct smtp *s);
+/* Hands it to the sink when no command and no reply can belong to it any more. */
+void current_emit_if_done(struct smtp *s, struct transaction *t);
+/* A nested MAIL was refused: what came after it belongs to the transaction around it. */
+void nested_undo(struct smtp *s, struct transaction *t);
+
+/* ---- smtp_client.c ---- */
+
+void smtp_client_bytes(struct smtp *s, const char *p, size_t n);
+/* What was held of a line is looked at again in the mode of now. */
+void client_carry_again(struct smtp *s);
+void client_body_begin(struct smtp *s, enum body_state state);
+/* The end of the data: one more reply is due, and commands follow. */
+void client_body_end(struct smtp *s);
+/* Bytes held back of a line that began with a dot. */
+uint64_t client_dot_bytes(enum body_state b);
+/* Bytes of a BDAT chunk. */
+size_t client_bdat(struct smtp *s, const char *p, size_t n);
+/* C_LOST: a reply came, so that the command-like lines were commands. */
+void client_lost_commit(struct smtp *s);
+void client_tls_begin(struct smtp *s, enum fact_tls how);
+/* Joined inside an encrypted session: how it became that is not known. */
+void client_mid_stream_tls(struct smtp *s);
+
+/* ---- smtp_server.c ---- */
+
+void smtp_server_bytes(struct smtp *s, const char *p, size_t n);
+
+#endif

@@ -1,0 +1,363 @@
+/*
+ * transcripts.c - plays every tests/transcripts/NNN-what.smtp through smtp.h and compares what comes out.
+ *
+ * Whole, byte by byte and split at every offset it must say NNN-what.expect to the letter. With a hole at every offset it may say less,
+ * never anything else: no acceptance that was not seen, no two mails in one, no enclosed header as an outer one.
+ *
+ * BOUNCETAP_TRANSCRIPTS  folder (tests/transcripts)      BOUNCETAP_ONLY  only names with this in them
+ * BOUNCETAP_SEED         which tenth of the holes        BOUNCETAP_ALL   1: all holes
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+
+#include <dirent.h>
+#include <stdlib.h>
+#include <time.h>
+
+#include "tests/unit/facts.h"
+#include "tests/unit/play.h"
+
+#define NOWHERE SIZE_MAX
+
+struct transcript {
+	char *name, *folder;
+	struct script script;
+	char *expected;
+	struct view full;	/* what it says when all is seen */
+};
+
+static uint64_t seed;
+static bool all_holes;
+
+static void fail_text(const struct transcript *t, const char *what, const struct manner *m, const char *got, const char *wanted)
+{
+	/* print_message would cut it */
+	printf("# %s: %s, segment %zu offset %zu hole %d, seed %" PRIu64 "\n--- expected\n%s--- got\n%s---\n", t->name, what,
+	       m->part == NOWHERE ? 0 : m->part, m->at, m->hole, seed, wanted, got);
+	fail();
+}
+
+/* splitmix64: one number per call. */
+static uint64_t random_next(uint64_t *state)
+{
+	uint64_t z = *state += 0x9e3779b97f4a7c15u;
+
+	z = (z ^ z >> 30) * 0xbf58476d1ce4e5b9u;
+	z = (z ^ z >> 27) * 0x94d049bb133111ebu;
+	return z ^ z >> 31;
+}
+
+static bool read_file(const char *folder, const char *name, const char *suffix, struct buf *out)
+{
+	char *path = xasprintf("%s/%s%s", folder, name, suffix);
+	FILE *f = fopen(path, "rb");
+	char chunk[4096];
+	size_t n;
+
+	free(path);
+	if (!f)
+		return false;
+	while ((n = fread(chunk, 1, sizeof chunk, f)) > 0)
+		buf_add(out, chunk, n);
+	fclose(f);
+	return true;
+}
+
+static void view_of(const struct transcript *t, const struct manner *m, struct view *v)
+{
+	struct fact_sink sink = view_sink(v);
+
+	*v = (struct view){ 0 };
+	play(&t->script, m, &sink);
+}
+
+static void check_secrets(const struct transcript *t, const struct manner *m, const char *said)
+{
+	for (size_t i = 0; i < t->script.secret_count; i++)
+		if (strstr(said, t->script.secret[i]))
+			fail_text(t, "a secret", m, said, "(not that)\n");
+}
+
+static int setup(void **state)
+{
+	struct transcript *t = *state;
+	struct buf text = { 0 }, expected = { 0 };
+
+	if (!read_file(t->folder, t->name, ".smtp", &text))
+		return -1;
+	unsigned bad = script_read(&t->script, text.p, text.len);
+	buf_fini(&text);
+	if (bad)
+		printf("# %s.smtp: line %u is no line of a transcript\n", t->name, bad);
+	read_file(t->folder, t->name, ".expect", &expected);
+	t->expected = xstrdup(buf_cstr(&expected));
+	buf_fini(&expected);
+	return bad ? -1 : 0;
+}
+
+static int teardown(void **state)
+{
+	struct transcript *t = *state;
+
+	script_fini(&t->script);
+	free(t->expected);
+	t->expected = NULL;
+	view_fini(&t->full);
+	return 0;
+}
+
+/* The three ways that must agree, with fields that .expect does not show. */
+
+static void check_same(const struct transcript *t, const char *what, const struct manner *m, const char *wanted)
+{
+	struct buf said = { 0 };
+	struct view v;
+
+	view_of(t, m, &v);
+	view_print(&said, &v, true);
+	if (strcmp(buf_cstr(&said), wanted) != 0)
+		fail_text(t, what, m, buf_cstr(&said), wanted);
+	buf_fini(&said);
+	view_fini(&v);
+}
+
+/* Every offset; of segments longer than a real one every few. */
+static size_t stride(const struct part *p)
+{
+	return 1 + p->bytes.len / 2048;
+}
+
+static void check_splits(const struct transcript *t, const char *wanted)
+{
+	for (size_t i = 0; i < t->script.count; i++)
+		for (size_t at = 1; at < t->script.part[i].bytes.len; at += stride(&t->script.part[i]))
+			check_same(t, "split", &(struct manner){ .part = i, .at = at }, wanted);
+}
+
+static void check_views(struct transcript *t)
+{
+	const struct manner whole = { .part = NOWHERE }, bytewise = { .part = NOWHERE, .bytewise = true };
+	struct buf shown = { 0 }, said = { 0 };
+
+	view_of(t, &whole, &t->full);
+	view_print(&shown, &t->full, false);
+	view_print(&said, &t->full, true);
+	if (strcmp(buf_cstr(&shown), t->expected) != 0)
+		fail_text(t, "whole", &whole, buf_cstr(&shown), t->expected);
+	check_secrets(t, &whole, buf_cstr(&said));
+	check_same(t, "byte by byte", &bytewise, buf_cstr(&said));
+	check_splits(t, buf_cstr(&said));
+	buf_fini(&shown);
+	buf_fini(&said);
+}
+
+/* Holes: each field of what is still said has its like in one and the same record of the full view. */
+
+static const char *field_value(const struct record *r, const char *key)
+{
+	for (size_t i = 0; i < r->count; i++)
+		if (strcmp(r->field[i].key, key) == 0)
+			return r->field[i].value;
+	return NULL;
+}
+
+static bool is_one_of(const char *key, const char *const *words)
+{
+	while (*words && strcmp(key, *words) != 0)
+		words++;
+	return *words != NULL;
+}
+
+/* "250 ..." or "-" against the reply of the full view: the code, or not seen. */
+static bool reply_fits(const char *holed, const char *full)
+{
+	return holed[0] == '-' || strncmp(holed, full, 3) == 0;
+}
+
+/* Whether the server said that code somewhere in the transaction. */
+static bool step_was_seen(const struct record *full, const char *code)
+{
+	const char *steps = field_value(full, "steps");
+	char word[] = { '<', code[0], code[1], code[2], '\0' };
+
+	return steps && strstr(steps, word);
+}
+
+/* "<address> 250 ok" of RCPT; with LMTP the full view has the reply after the data in its place. */
+static bool rcpt_fits(const char *holed, const struct field *f, const struct record *full)
+{
+	const char *reply = strstr(holed, "> ");
+	size_t n = reply ? (size_t)(reply + 2 - holed) : 0;
+
+	if (n == 0 || strncmp(holed, f->value, n) != 0)
+		return false;
+	return reply_fits(holed + n, f->value + n) || (field_value(full, "lmtp") && step_was_seen(full, holed + n));
+}
+
+static bool value_fits(const char *key, const char *holed, const struct field *f, const struct record *full)
+{
+	static const char *const replies[] = { "mail_reply", "reply", "banner", "refusal", NULL };
+
+	if (strcmp(holed, f->value) == 0)
+		return true;
+	if (is_one_of(key, replies))
+		return reply_fits(holed, f->value);
+	return strcmp(key, "rcpt") == 0 && rcpt_fits(holed, f, full);
+}
+
+static bool field_fits(const struct field *f, const struct record *holed, const struct record *full)
+{
+	/* what a hole may well change: counts, doubts, times, the order of steps, which EHLO was the last */
+	static const char *const free_keys[] = { "transaction", "helo", "size", "bytes_seen", "rcpt_accepted", "rcpt_count", "steps", "steps.us",
+		"us", "notes", "message_notes", "complete", "headers_complete", "report.recipient_total", NULL };
+
+	if (is_one_of(f->key, free_keys) || strcmp(f->value, "unknown") == 0)
+		return true;
+	for (size_t i = 0; i < full->count; i++)
+		if (strcmp(full->field[i].key, f->key) == 0 && value_fits(f->key, f->value, &full->field[i], full))
+			return true;
+	/* without the replies nobody can tell a nested MAIL from the one that counts */
+	if (strcmp(f->key, "mail_from") == 0 && strcmp(field_value(holed, "outcome"), "unknown") == 0)
+		return field_value(full, "notes") && strstr(field_value(full, "notes"), "nested-mail");
+	/* the last reply that is left of a transaction with unknown outcome need not be the one that decided it */
+	return strcmp(f->key, "reply") == 0 && strcmp(field_value(holed, "outcome"), "unknown") == 0 && step_was_seen(full, f->value);
+}
+
+/* The first field of holed that full does not say, or NULL. */
+static const struct field *first_misfit(const struct record *holed, const struct record *full)
+{
+	for (size_t i = 0; i < holed->count; i++)
+		if (!field_fits(&holed->field[i], holed, full))
+			return &holed->field[i];
+	return NULL;
+}
+
+/* A transaction of which no more was seen than that there was one, or that something was asked outside of any. */
+static bool says_nothing(const struct transcript *t, const struct record *holed)
+{
+	return strcmp(field_value(holed, "outcome"), "unknown") == 0 && !field_value(holed, "mail_from")
+	       && !field_value(holed, "message_id") && (!field_value(holed, "rcpt") || t->full.count == 1);
+}
+
+static void check_transaction(const struct transcript *t, const struct manner *m, const struct record *holed)
+{
+	const struct field *misfit = NULL;
+	struct buf said = { 0 };
+	struct view one = { .record = &(struct record){ 0 }, .count = 1 };
+
+	for (size_t i = 0; i < t->full.count; i++) {
+		if (t->full.record[i].is_session)
+			continue;
+		const struct field *f = first_misfit(holed, &t->full.record[i]);
+		if (!f)
+			return;
+		/* the field to show: the one that got furthest */
+		if (!misfit || f > misfit)
+			misfit = f;
+	}
+	if (says_nothing(t, holed))
+		return;
+	*one.record = *holed;
+	view_print(&said, &one, true);
+	fail_text(t, misfit ? misfit->key : "a transaction out of nothing", m, buf_cstr(&said), t->expected);
+	buf_fini(&said);
+}
+
+/* A session may say less; refused or encrypted it must be only when it was. */
+static void check_session(const struct transcript *t, const struct manner *m, const struct record *holed)
+{
+	static const char *const proofs[] = { "refused-banner", "refused-helo", "encrypted", "not-smtp", NULL };
+	const char *full = field_value(&t->full.record[t->full.count - 1], "session"), *said = field_value(holed, "session");
+
+	if (is_one_of(said, proofs) && strcmp(said, full) != 0)
+		fail_text(t, "session outcome", m, said, full);
+}
+
+static void check_hole(const struct transcript *t, const struct manner *m)
+{
+	struct buf said = { 0 };
+	struct view v;
+
+	view_of(t, m, &v);
+	assert_true(v.count > 0 && v.record[v.count - 1].is_session);
+	for (size_t i = 0; i < v.count; i++)
+		if (v.record[i].is_session)
+			check_session(t, m, &v.record[i]);
+		else
+			check_transaction(t, m, &v.record[i]);
+	view_print(&said, &v, true);
+	check_secrets(t, m, buf_cstr(&said));
+	buf_fini(&said);
+	view_fini(&v);
+}
+
+static void check_holes(const struct transcript *t)
+{
+	uint64_t state = seed;
+
+	for (size_t i = 0; i < t->script.count; i++)
+		for (size_t at = 0; at < t->script.part[i].bytes.len; at += stride(&t->script.part[i]))
+			for (enum hole hole = HOLE_BYTE; hole <= HOLE_BOTH; hole++)
+				if (all_holes || random_next(&state) % 10 == 0)
+					check_hole(t, &(struct manner){ .part = i, .at = at, .hole = hole });
+}
+
+static void test_transcript(void **state)
+{
+	struct transcript *t = *state;
+
+	check_views(t);
+	check_holes(t);
+}
+
+static int is_transcript(const struct dirent *e)
+{
+	const char *only = getenv("BOUNCETAP_ONLY"), *dot = strrchr(e->d_name, '.');
+
+	return dot && strcmp(dot, ".smtp") == 0 && (!only || strstr(e->d_name, only));
+}
+
+static void read_environment(void)
+{
+	const char *text = getenv("BOUNCETAP_SEED"), *all = getenv("BOUNCETAP_ALL");
+	struct timespec now;
+
+	clock_gettime(CLOCK_REALTIME, &now);
+	seed = text ? strtoull(text, NULL, 10) : (uint64_t)now.tv_sec * 1000000 + (uint64_t)now.tv_nsec / 1000;
+	all_holes = all && strcmp(all, "1") == 0;
+}
+
+int main(void)
+{
+	char *folder = getenv("BOUNCETAP_TRANSCRIPTS");
+	struct dirent **entry = NULL;
+
+	read_environment();
+	folder = xstrdup(folder ? folder : "tests/transcripts");
+	int n = scandir(folder, &entry, is_transcript, alphasort);
+	if (n <= 0) {
+		print_error("transcripts: no *.smtp in %s (BOUNCETAP_TRANSCRIPTS names the folder)\n", folder);
+		return 1;
+	}
+	struct CMUnitTest *test = xcalloc((size_t)n, sizeof *test);
+	struct transcript *t = xcalloc((size_t)n, sizeof *t);
+	for (int i = 0; i < n; i++) {
+		t[i].name = xstrndup(entry[i]->d_name, strlen(entry[i]->d_name) - strlen(".smtp"));
+		t[i].folder = folder;
+		test[i] = (struct CMUnitTest){ t[i].name, test_transcript, setup, teardown, &t[i] };
+		free(entry[i]);
+	}
+	free(entry);
+	cmocka_set_message_output(CM_OUTPUT_TAP);
+	printf("# seed %" PRIu64 "%s\n", seed, all_holes ? ", all holes" : ", a tenth of the holes");
+	int failed = _cmocka_run_group_tests("transcripts", test, (size_t)n, NULL, NULL);
+	for (int i = 0; i < n; i++)
+		free(t[i].name);
+	free(t);
+	free(test);
+	free(folder);
+	return failed;
+}
