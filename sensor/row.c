@@ -225,6 +225,19 @@ static void put_notes(struct row *r, uint32_t notes)
 	put_bytes(r, VALUE_TEXT, b->p, b->len);
 }
 
+/* A step costs a few bytes and there are a dozen for each mail: no printf. */
+static void add_uint(struct buf *b, uint32_t v)
+{
+	char digits[10];
+	size_t n = sizeof digits;
+
+	do {
+		digits[--n] = (char)('0' + v % 10);
+		v /= 10;
+	} while (v);
+	buf_add(b, digits + n, sizeof digits - n);
+}
+
 static void put_steps(struct row *r, const struct fact_steps *steps)
 {
 	struct buf *b = &r->e->text;
@@ -237,7 +250,10 @@ static void put_steps(struct row *r, const struct fact_steps *steps)
 	for (unsigned i = 0; i < steps->count; i++) {
 		const struct fact_step *s = &steps->step[i];
 
-		buf_printf(b, "%s%c %s %u", i ? "\n" : "", s->side == SIDE_CLIENT ? 'c' : 's', s->word, s->offset_us);
+		buf_add_str(b, s->side == SIDE_CLIENT ? "\nc " + !i : "\ns " + !i);
+		buf_add_str(b, s->word);
+		buf_add_char(b, ' ');
+		add_uint(b, s->offset_us);
 	}
 	put_bytes(r, VALUE_TEXT, b->p, b->len);
 }

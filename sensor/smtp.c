@@ -78,9 +78,9 @@ void smtp_step(struct smtp *s, struct transaction *t, enum side side, const char
 
 void smtp_step_reply(struct smtp *s, struct transaction *t, const struct fact_reply *r)
 {
-	char word[8];
+	unsigned code = r->code % 1000u;
+	char word[4] = { (char)('0' + code / 100), (char)('0' + code / 10 % 10), (char)('0' + code % 10), '\0' };
 
-	snprintf(word, sizeof word, "%03u", r->code % 1000u);
 	smtp_step(s, t, SIDE_SERVER, word);
 }
 

@@ -1,7 +1,6 @@
 /* transaction.c - see transaction.h. transaction_decide is DESIGN 6 in code. */
 #include "sensor/transaction.h"
 
-#include <stdio.h>
 #include <string.h>
 
 #include "common/xmalloc.h"
@@ -215,7 +214,11 @@ bool fact_step_add(struct fact_steps *steps, struct arena *a, enum side side, co
 	struct fact_step *s = &steps->step[steps->count++];
 	s->side = (uint8_t)side;
 	s->offset_us = offset_us > UINT32_MAX ? UINT32_MAX : (uint32_t)offset_us;
-	snprintf(s->word, sizeof s->word, "%s", word);
+	size_t n = strlen(word);
+	if (n >= sizeof s->word)
+		n = sizeof s->word - 1;
+	memcpy(s->word, word, n);
+	s->word[n] = '\0';
 	return false;
 }
 
