@@ -20,7 +20,6 @@ struct connection {
 	struct smtp *smtp;	/* from the first byte that is handed on */
 	uint64_t bytes[2];
 	uint64_t closing_us;	/* a RST was seen: the end comes then, since taps may be behind with the other side */
-	uint64_t reset_us;
 	size_t memory;		/* counted in the context */
 	bool fin_seen, reset;
 	uint8_t closer;		/* endpoint that sent the first FIN or RST */
@@ -229,9 +228,11 @@ uint64_t connection_deadline(const struct flow *f)
 {
 	const struct connection *c = f->connection;
 
+	uint64_t active_us = f->active_s * UINT64_C(1000000);
+
 	if (!c)
-		return f->last_us + (f->flags & F_CLOSED ? LIMIT_LINGER_US : LIMIT_HANDSHAKE_US);
-	uint64_t at = f->last_us + LIMIT_IDLE_US, wait = stream_deadline(c->stream);
+		return active_us + (f->flags & F_CLOSED ? LIMIT_LINGER_US : LIMIT_HANDSHAKE_US);
+	uint64_t at = active_us + LIMIT_IDLE_US, wait = stream_deadline(c->stream);
 	if (wait && wait < at)
 		at = wait;
 	if (c->closing_us && c->closing_us < at)
@@ -340,6 +341,7 @@ void connection_packet(struct connection_context *x, struct flow *f, int dir, co
 		take_syn(f, dir, p, time_us, now_us);
 	f->packets++;
 	f->flags |= (uint8_t)(F_SEEN << dir);
+	f->active_s = (uint32_t)(now_us / 1000000 + 1);
 	if (time_us + 1000000 < f->last_us)
 		f->flags |= F_BACKWARD;
 	if (time_us > f->last_us)

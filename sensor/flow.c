@@ -12,7 +12,7 @@
 
 enum { BLOCK = 4096, WHEEL_SLOTS = 2048, NO_SLOT = 0xffff, MIN_BUCKETS = 1024, MOVE_PER_INSERT = 8 };
 #define NONE UINT32_MAX
-#define KEY_BYTES 39	/* addr, port, vlan, version */
+#define KEY_BYTES offsetof(struct flow, flags)	/* addr, port, vlan, version */
 
 struct index {
 	uint16_t *tag;		/* 0: empty */
@@ -212,7 +212,7 @@ static void key_of(const struct flow_table *t, const struct packet *p, struct fl
 	key->port[!*dir] = p->dport;
 	key->version = p->src.version;
 	if (t->o.key_vlan)
-		key->vlan = (uint16_t)(p->vlan[0] ^ (p->vlan[1] << 4 | p->vlan[1] >> 12));
+		memcpy(key->vlan, p->vlan, sizeof key->vlan);
 }
 
 struct flow *flow_find(struct flow_table *t, const struct packet *p, bool make, int *dir)

@@ -19,16 +19,17 @@ struct connection;
 struct flow {
 	uint8_t addr[2][16];	/* endpoint 0 is the lesser address:port; IPv4 in the first 4 bytes */
 	uint16_t port[2];
-	uint16_t vlan;		/* 0 unless VLAN tags belong to the key */
+	uint16_t vlan[2];	/* 0 unless VLAN tags belong to the key */
 	uint8_t version;	/* 4, 6 */
 	uint8_t flags;		/* the user's */
+	uint16_t timer_slot;
 	uint32_t isn[2];
-	uint64_t first_us, last_us;
-	struct connection *connection;
+	uint32_t active_s;	/* monotone packet time of its last packet, rounded up: what its timers go by */
 	uint32_t packets;
+	uint64_t first_us, last_us;	/* raw packet time: a clock that is set back is a fact, but must not end flows */
+	struct connection *connection;
 	uint32_t timer_next, timer_prev;
 	uint32_t number;	/* its place in the slab */
-	uint16_t timer_slot;
 };
 
 struct flow_table;

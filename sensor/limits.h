@@ -17,7 +17,8 @@
 #define LIMIT_LOOKAHEAD 16384		/* bytes kept behind a doubtful end of data until the server's reply judges it */
 #define LIMIT_TRANSACTION_ARENA (512 * 1024)	/* 100 recipients with replies, a report with 100 recipients, headers */
 #define LIMIT_SESSION_ARENA (64 * 1024)
-#define LIMIT_LMTP_REPLIES 100000	/* per-recipient replies counted after LMTP data */
+#define LIMIT_PROXY_V2 256		/* addresses are within the first 52 bytes, the rest are TLVs */
+#define LIMIT_XTEXT 1024		/* XCLIENT, XFORWARD attributes */
 
 /* message */
 #define LIMIT_HEADER_VALUE 4096		/* kept of one header field; References of long threads reach 3 KB */

@@ -250,7 +250,9 @@ static void put_steps(struct row *r, const struct fact_steps *steps)
 	for (unsigned i = 0; i < steps->count; i++) {
 		const struct fact_step *s = &steps->step[i];
 
-		buf_add_str(b, s->side == SIDE_CLIENT ? "\nc " + !i : "\ns " + !i);
+		if (i)
+			buf_add_char(b, '\n');
+		buf_add_str(b, s->side == SIDE_CLIENT ? "c " : "s ");
 		buf_add_str(b, s->word);
 		buf_add_char(b, ' ');
 		add_uint(b, s->offset_us);

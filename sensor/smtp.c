@@ -84,6 +84,13 @@ void smtp_step_reply(struct smtp *s, struct transaction *t, const struct fact_re
 	smtp_step(s, t, SIDE_SERVER, word);
 }
 
+bool smtp_is_without_auth(const struct smtp *s)
+{
+	if (s->f.tls != TLS_NONE || (s->f.notes & (NOTE_MID_STREAM | NOTE_ORDINAL_UNCERTAIN)))
+		return false;
+	return !s->f.auth_mechanism.p || !(s->f.notes & NOTE_GAP);
+}
+
 /* A command or reply in clear: it is SMTP, and not encrypted so far. */
 void smtp_saw_clear(struct smtp *s, bool *which)
 {
@@ -99,10 +106,16 @@ static bool note_bare_lf(struct smtp *s, struct text line, bool crlf)
 	return crlf;
 }
 
-/*
- * The next line of side `from` out of p[0..n): *line is without its end, valid until the next call. Answers the bytes used; *whole is false
- * when the line has no end yet or was dropped.
- */
+/* The line that a hole cut has ended: on the server's side it may have been the reply to a command that waits. */
+static void line_skipped(struct smtp *s, enum side from)
+{
+	s->skip_line[from] = false;
+	if (from == SIDE_SERVER) {
+		queue_hole_front(s);
+		s->absorbed++;
+	}
+}
+
 size_t smtp_next_line(struct smtp *s, enum side from, const char *p, size_t n, size_t cap, struct text *line, bool *whole)
 {
 	const char *lf = memchr(p, '\n', n);
@@ -112,7 +125,7 @@ size_t smtp_next_line(struct smtp *s, enum side from, const char *p, size_t n, s
 	*whole = false;
 	if (s->skip_line[from]) {
 		if (lf)
-			s->skip_line[from] = false;
+			line_skipped(s, from);
 		return used;
 	}
 	if (carry->len || !lf) {
@@ -175,6 +188,7 @@ static void client_hole(struct smtp *s, uint64_t n)
 		s->body = B_MID;
 		s->body_hole = true;
 		s->candidate = false;
+		buf_clear(&s->ahead);
 		if (s->body_doubt)
 			break;
 		return;
@@ -194,7 +208,7 @@ static void client_hole(struct smtp *s, uint64_t n)
 		s->suspended = true;
 		s->current->f.notes |= NOTE_GAP;
 	}
-	s->absorbed = 0;
+	s->absorbed = queue_has_hole(s);
 	s->f.notes |= NOTE_ORDINAL_UNCERTAIN;
 	s->mode = C_LOST;
 	smtp_line_done(s, SIDE_CLIENT);
@@ -218,12 +232,13 @@ static void server_hole(struct smtp *s, uint64_t n)
 		t->f.notes |= NOTE_GAP;
 	if (s->mode == C_BODY) {
 		s->body_doubt = true;
+		s->current->reply_lost = true;
 		if (s->body_hole) {	/* the end of this mail and the beginning of the next may both be missing */
 			current_close(s, TX_LOST);
 			s->mode = C_LOST;
 		}
 	}
-	s->absorbed = 0;
+	s->absorbed = 1;
 	queue_hole_front(s);
 }
 
@@ -258,7 +273,7 @@ static enum fact_session_outcome session_outcome(const struct smtp *s)
 		return SESSION_ENCRYPTED;
 	if (f->banner.code >= 400)
 		return SESSION_REFUSED_BANNER;
-	if (f->refusal.code)
+	if (f->refusal.code && !doubt)
 		return SESSION_REFUSED_HELO;
 	if (!s->saw_reply && !s->saw_command)
 		return (s->odd_banner || s->bytes[SIDE_CLIENT]) && !doubt ? SESSION_NOT_SMTP : SESSION_UNKNOWN;
@@ -272,7 +287,7 @@ static void session_finish(struct smtp *s, enum fact_end end, uint64_t t_us)
 	f->end = end;
 	if (t_us > f->ended_us)
 		f->ended_us = t_us;
-	if (f->auth == TRI_UNKNOWN && f->tls == TLS_NONE && s->bytes[SIDE_CLIENT] && s->bytes[SIDE_SERVER] && !(f->notes & NOTE_MID_STREAM))
+	if (f->auth == TRI_UNKNOWN && s->bytes[SIDE_CLIENT] && smtp_is_without_auth(s))
 		f->auth = TRI_FALSE;
 	f->outcome = session_outcome(s);
 	f->complete = (end == END_FIN || end == END_RST) && !(f->notes & (NOTE_GAP | NOTE_MID_STREAM | NOTE_ONE_SIDED));

@@ -17,6 +17,7 @@ void client_body_begin(struct smtp *s, enum body_state state)
 	s->body = state;
 	s->body_hole = s->body_doubt = s->candidate = false;
 	buf_clear(&s->ahead);
+	s->ahead_over = false;
 }
 
 /* The end of the data: one more reply is due, and commands follow. */
@@ -43,6 +44,7 @@ static void body_candidate(struct smtp *s)
 	s->candidate_us = s->now_us;
 	s->candidate_size = s->current->f.size_bytes;
 	buf_clear(&s->ahead);
+	s->ahead_over = false;
 }
 
 static void body_feed(struct smtp *s, const char *p, size_t n)
@@ -143,7 +145,9 @@ static size_t client_body(struct smtp *s, const char *p, size_t n)
 	enum dot_result result;
 	size_t used = body_bytes(s, p, n, &result);
 
-	if (keep_ahead && s->ahead.len + used <= LIMIT_LOOKAHEAD)
+	if (keep_ahead && s->ahead.len + used > LIMIT_LOOKAHEAD)
+		s->ahead_over = true;
+	if (keep_ahead && !s->ahead_over)
 		buf_add(&s->ahead, p, used);
 	if (result == DOT_END)
 		client_body_end(s);
@@ -265,6 +269,20 @@ static void on_session_end(struct smtp *s, enum verb v)
 	queue_push(s, v, NULL);
 }
 
+/* Clients send their attributes in several commands (Postfix: two). */
+static void add_xforward(struct smtp *s, struct text argument)
+{
+	struct buf all = { 0 };
+
+	if (s->f.xforward.len) {
+		buf_add_text(&all, s->f.xforward);
+		buf_add_char(&all, ' ');
+	}
+	buf_add_text(&all, argument);
+	s->f.xforward = smtp_keep(s, (struct text){ all.p, (uint32_t)all.len }, LIMIT_XTEXT);
+	buf_fini(&all);
+}
+
 static void on_command(struct smtp *s, struct command c)
 {
 	switch (c.verb) {
@@ -289,11 +307,11 @@ static void on_command(struct smtp *s, struct command c)
 		on_auth(s, c.argument);
 		break;
 	case VERB_XCLIENT:
-		s->f.xclient = smtp_keep(s, c.argument, 1024);
+		s->f.xclient = smtp_keep(s, c.argument, LIMIT_XTEXT);
 		queue_push(s, c.verb, NULL);
 		break;
 	case VERB_XFORWARD:
-		s->f.xforward = smtp_keep(s, c.argument, 1024);
+		add_xforward(s, c.argument);
 		queue_push(s, c.verb, NULL);
 		break;
 	case VERB_RSET:
@@ -307,8 +325,17 @@ static void on_command(struct smtp *s, struct command c)
 		s->f.vrfy_count++;
 		/* fall through */
 	default:
-		queue_push(s, c.verb, NULL);
+		queue_push(s, c.verb, s->suspended ? NULL : s->current);
 	}
+}
+
+/* The client has gone on: the first commands of the queue have been answered, by replies that were lost. */
+static void caught_up(struct smtp *s, uint32_t answered)
+{
+	queue_drop(s, answered);
+	if (s->absorbed && s->queue_count)
+		queue_hole_front(s);	/* a reply to what is left was perhaps among those absorbed */
+	s->skip_line[SIDE_SERVER] = false;	/* the hole ended with the reply that the client has seen */
 }
 
 /*
@@ -317,6 +344,8 @@ static void on_command(struct smtp *s, struct command c)
  */
 static void in_step(struct smtp *s)
 {
+	if (s->committing)
+		return;
 	if (!queue_has_hole(s)) {
 		if (s->queue_count)
 			s->pipelined = true;
@@ -327,11 +356,11 @@ static void in_step(struct smtp *s)
 	for (uint32_t i = s->queue_count; i-- > 1;) {
 		if (!command_ends_group(queue_at(s, i)->verb))
 			continue;
-		queue_drop(s, i + 1);
+		caught_up(s, i + 1);
 		return;
 	}
 	if (!s->pipelined && s->in_turn > 2)
-		queue_drop(s, s->queue_count);
+		caught_up(s, s->queue_count);
 }
 
 static void client_line(struct smtp *s, struct text line)
@@ -394,7 +423,7 @@ void client_carry_again(struct smtp *s)
 static void body_begin_unanswered(struct smtp *s)
 {
 	if (queue_has_hole(s))
-		queue_drop(s, s->queue_count);
+		caught_up(s, s->queue_count);
 	client_body_begin(s, B_START);
 	client_carry_again(s);
 }
@@ -450,7 +479,12 @@ void client_lost_commit(struct smtp *s)
 		return;
 	s->guess = (struct buf){ 0 };
 	s->mode = C_COMMAND;
+	/* Of several lines, replies in between may have been lost: what comes next need not answer the first of them. */
+	s->committing = memchr(guess.p, '\n', guess.len) != guess.p + guess.len - 1;
 	smtp_client_bytes(s, guess.p, guess.len);
+	if (s->committing)
+		queue_hole_front(s);
+	s->committing = false;
 	buf_fini(&guess);
 }
 
@@ -467,7 +501,7 @@ static size_t client_lost(struct smtp *s, const char *p, size_t n)
 	struct text line;
 	bool whole;
 
-	if (s->bytes[SIDE_CLIENT] == n && tls_looks_like((const uint8_t *)p, n) && (s->f.notes & NOTE_MID_STREAM)) {
+	if (s->bytes[SIDE_CLIENT] == n && tls_looks_like(p) && (s->f.notes & NOTE_MID_STREAM)) {
 		client_mid_stream_tls(s);
 		return n;
 	}
@@ -523,16 +557,28 @@ static size_t client_proxy_v2(struct smtp *s, const char *p, size_t n)
 	size_t used = 0;
 
 	while (used < n) {
+		if (s->proxy_left) {	/* TLVs beyond what is kept */
+			s->proxy_left--;
+			used++;
+			if (s->proxy_left == 0) {
+				proxy_v2_done(s);
+				return used;
+			}
+			continue;
+		}
 		if (carry->len < 12 && p[used] != proxy_v2_signature[carry->len]) {
 			s->mode = C_COMMAND;	/* blank lines, no signature */
 			client_carry_again(s);
 			return used;
 		}
 		buf_add_char(carry, p[used++]);
-		if (carry->len >= 16 && carry->len >= 16u + ((uint8_t)carry->p[14] << 8 | (uint8_t)carry->p[15])) {
+		size_t length = carry->len < 16 ? SIZE_MAX : 16u + ((uint8_t)carry->p[14] << 8 | (uint8_t)carry->p[15]);
+		if (carry->len >= length) {
 			proxy_v2_done(s);
 			return used;
 		}
+		if (carry->len == LIMIT_PROXY_V2)
+			s->proxy_left = (uint32_t)(length - carry->len);
 	}
 	return used;
 }
@@ -549,9 +595,9 @@ void client_tls_begin(struct smtp *s, enum fact_tls how)
 	s->skip_line[SIDE_CLIENT] = s->skip_line[SIDE_SERVER] = false;
 }
 
-static size_t client_start(struct smtp *s, const char *p, size_t n)
+static size_t client_start(struct smtp *s, const char *p)
 {
-	if (tls_looks_like((const uint8_t *)p, n))
+	if (tls_looks_like(p) && s->await_banner && s->bytes[SIDE_SERVER] == 0)
 		client_tls_begin(s, TLS_IMPLICIT);
 	else if (*p == proxy_v2_signature[0])
 		s->mode = C_PROXY_V2;
@@ -565,7 +611,7 @@ static size_t client_tls(struct smtp *s, const char *p, size_t n)
 {
 	struct fact_tls_detail *d = tls_detail(s->tls);
 
-	if (d->side[SIDE_CLIENT].bytes == 0 && d->side[SIDE_SERVER].bytes == 0 && !tls_looks_like((const uint8_t *)p, n)) {
+	if (d->side[SIDE_CLIENT].bytes == 0 && d->side[SIDE_SERVER].bytes == 0 && !tls_looks_like(p)) {
 		s->mode = C_COMMAND;
 		s->server_tls = false;
 		s->f.tls = TLS_NONE;
@@ -584,7 +630,7 @@ void smtp_client_bytes(struct smtp *s, const char *p, size_t n)
 
 		switch (s->mode) {
 		case C_START:
-			used = client_start(s, p, n);
+			used = client_start(s, p);
 			break;
 		case C_PROXY_V2:
 			used = client_proxy_v2(s, p, n);

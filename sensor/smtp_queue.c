@@ -14,7 +14,7 @@ struct pending *queue_at(struct smtp *s, uint32_t i)
 	return &s->queue[(s->queue_head + i) % s->queue_cap];
 }
 
-void queue_drop_front(struct smtp *s)
+void queue_answered(struct smtp *s)
 {
 	struct transaction *t = queue_at(s, 0)->tx;
 
@@ -26,17 +26,19 @@ void queue_drop_front(struct smtp *s)
 	}
 }
 
-/* The first n commands have no reply that we could tell. */
 void queue_drop(struct smtp *s, uint32_t n)
 {
-	while (n--)
-		queue_drop_front(s);
+	while (n--) {
+		if (queue_at(s, 0)->tx)
+			queue_at(s, 0)->tx->reply_lost = true;
+		queue_answered(s);
+	}
 }
 
 struct pending *queue_push(struct smtp *s, enum verb v, struct transaction *t)
 {
 	if (s->queue_count == LIMIT_PENDING)
-		queue_drop_front(s);
+		queue_drop(s, 1);
 	if (s->queue_count == s->queue_cap) {
 		uint32_t cap = s->queue_cap ? s->queue_cap * 2 : 8;
 		struct pending *grown = xreallocarray(NULL, cap, sizeof *grown);
@@ -135,7 +137,7 @@ struct transaction *current_begin(struct smtp *s)
 	s->last = &t->next;
 	s->current = t;
 	t->f.notes |= s->f.notes & (NOTE_MID_STREAM | NOTE_ORDINAL_UNCERTAIN);
-	if (t->f.auth == TRI_UNKNOWN && !(s->f.notes & (NOTE_MID_STREAM | NOTE_GAP)))
+	if (t->f.auth == TRI_UNKNOWN && smtp_is_without_auth(s))
 		t->f.auth = TRI_FALSE;
 	s->suspended = false;
 	return t;
@@ -146,11 +148,11 @@ struct transaction *current_or_unseen(struct smtp *s)
 {
 	if (s->suspended && s->current)
 		current_close(s, TX_LOST);
-	if (!s->current && (s->f.notes & (NOTE_GAP | NOTE_MID_STREAM))) {
+	if (!s->current && (s->f.notes & (NOTE_ORDINAL_UNCERTAIN | NOTE_MID_STREAM))) {
 		struct transaction *t = current_begin(s);
 
+		t->doubt = true;
 		t->f.notes |= NOTE_GAP | NOTE_ORDINAL_UNCERTAIN;
-		s->f.notes |= NOTE_ORDINAL_UNCERTAIN;
 	}
 	return s->current;
 }
@@ -162,8 +164,7 @@ void nested_undo(struct smtp *s, struct transaction *t)
 
 	outer->f.notes |= NOTE_NESTED_MAIL;
 	for (uint32_t i = 0; i < t->f.rcpt_kept; i++) {
-		struct path p = { t->f.rcpt[i].address, { 0 } };
-		uint32_t index = transaction_rcpt(outer, &p);
+		uint32_t index = transaction_rcpt_adopt(outer, &t->f.rcpt[i]);
 
 		for (uint32_t k = 0; k < s->queue_count; k++) {
 			struct pending *q = queue_at(s, k);
@@ -174,6 +175,11 @@ void nested_undo(struct smtp *s, struct transaction *t)
 				outer->waiting++;
 			}
 		}
+	}
+	for (unsigned i = 0; i < t->f.steps.count; i++) {
+		const struct fact_step *step = &t->f.steps.step[i];
+
+		transaction_step(outer, step->side, step->word, t->f.started_us + step->offset_us);
 	}
 	queue_retarget(s, t, outer);
 	outer->data_asked |= t->data_asked;

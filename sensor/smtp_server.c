@@ -20,7 +20,7 @@ static bool reply_ends_body(struct smtp *s)
 		return false;
 	if (!s->candidate && !s->body_hole)
 		return false;
-	bool at_candidate = s->candidate;
+	bool at_candidate = s->candidate, ahead_over = s->ahead_over;
 	struct buf ahead = s->ahead;
 	s->ahead = (struct buf){ 0 };
 	if (at_candidate) {
@@ -32,7 +32,7 @@ static bool reply_ends_body(struct smtp *s)
 	uint64_t seen_us = at_candidate ? s->candidate_us : 0;
 	client_body_end(s);
 	t->f.data_end_us = seen_us;
-	if (at_candidate)
+	if (at_candidate && !ahead_over)
 		smtp_client_bytes(s, ahead.p, ahead.len);
 	else
 		s->mode = C_LOST;
@@ -40,20 +40,36 @@ static bool reply_ends_body(struct smtp *s)
 	return true;
 }
 
-/* Which command in the queue a reply can only belong to, whatever is missing before it; 0 (the HOLE itself) when none. */
-static uint32_t unique_match(struct smtp *s, unsigned code)
+/* Can this reply only be one to such a command, whatever else is missing? */
+static bool is_telling(struct smtp *s, enum verb v, unsigned code)
 {
-	for (uint32_t i = 1; i < s->queue_count; i++) {
-		enum verb v = queue_at(s, i)->verb;
-		bool hello = v == VERB_EHLO || v == VERB_LHLO;
+	bool hello = v == VERB_EHLO || v == VERB_LHLO;
 
-		if ((code == 354 && v == VERB_DATA) || (code == 221 && v == VERB_QUIT)
-		    || (code == 220 && (v == VERB_STARTTLS || v == VERB_XANONYMOUSTLS || v == VERB_XCLIENT))
-		    || ((code == 334 || code == 235) && (v == VERB_AUTH || v == VERB_AUTH_LINE))
-		    || (code == 250 && hello && s->reply_lines > 1))
-			return i;
+	return (code == 354 && v == VERB_DATA) || (code == 221 && v == VERB_QUIT)
+	       || (code == 220 && (v == VERB_STARTTLS || v == VERB_XANONYMOUSTLS || v == VERB_XCLIENT))
+	       || ((code == 334 || code == 235) && (v == VERB_AUTH || v == VERB_AUTH_LINE)) || (code == 250 && hello && s->reply_lines > 1);
+}
+
+/* Could it be one to such a command? */
+static bool fits(struct smtp *s, enum verb v, unsigned code)
+{
+	if (v == VERB_HOLE)
+		return false;
+	if (code == 354 || code == 221 || code == 334)
+		return is_telling(s, v, code);
+	return v != VERB_DATA || code >= 300;
+}
+
+/* Drops what stands before the command that this reply can only belong to. False: there is none. */
+static bool skip_to_telling(struct smtp *s, unsigned code)
+{
+	for (uint32_t i = 0; i < s->queue_count; i++) {
+		if (!is_telling(s, queue_at(s, i)->verb, code))
+			continue;
+		queue_drop(s, i);
+		return true;
 	}
-	return 0;
+	return false;
 }
 
 /* 354 although DATA was not seen: it was in the hole. Its body follows. */
@@ -62,7 +78,6 @@ static void hidden_data(struct smtp *s)
 	struct transaction *t = s->current;
 
 	if (!t || t->f.rcpt_accepted == 0 || s->absorbed || !s->suspended) {
-		s->f.notes |= NOTE_GAP;
 		if (s->current)
 			s->suspended = true;
 		t = current_or_unseen(s);
@@ -88,9 +103,10 @@ static void reply_to_mail(struct smtp *s, struct transaction *t, const struct fa
 	outer->waiting--;
 	if (r->code >= 400 && outer->f.mail_reply.code && outer->f.mail_reply.code < 400)
 		nested_undo(s, t);
-	else
+	else {
+		t->inside = NULL;
 		transaction_close(outer, TX_BY_CLIENT, t->f.started_us);
-	t = NULL;
+	}
 	current_emit_if_done(s, outer);
 }
 
@@ -200,11 +216,11 @@ static void reply_to_front(struct smtp *s, const struct fact_reply *r)
 	smtp_step_reply(s, p.tx, r);
 	if (p.tx && (p.verb == VERB_DATA_END || (p.verb == VERB_BDAT && p.last))) {
 		if (transaction_end_reply(p.tx, r, s->now_us))
-			queue_drop_front(s);
+			queue_answered(s);
 		return;
 	}
 	reply_to(s, p, r);
-	queue_drop_front(s);
+	queue_answered(s);
 }
 
 static void on_banner(struct smtp *s, const struct fact_reply *r)
@@ -218,15 +234,20 @@ static void on_banner(struct smtp *s, const struct fact_reply *r)
 	}
 }
 
-/* 421 at any time (RFC 5321 3.8): the server hangs up. */
-static void on_421(struct smtp *s)
+/* 421 at any time (RFC 5321 3.8): the server hangs up, and refuses what is under way. */
+static void on_421(struct smtp *s, const struct fact_reply *r, bool was_answer)
 {
 	s->closed_by_server = true;
+	if (s->current) {
+		if (!was_answer)
+			smtp_step_reply(s, s->current, r);
+		transaction_data_reply(s->current, r);
+	} else if (!was_answer)
+		smtp_step_reply(s, NULL, r);
 	if (s->mode == C_BODY || s->mode == C_BDAT || s->mode == C_DATA_WAIT || s->mode == C_COMMAND)
 		s->mode = C_LOST;
 	current_close(s, TX_BY_SERVER);
-	while (s->queue_count)
-		queue_drop_front(s);
+	queue_drop(s, s->queue_count);
 }
 
 /* More replies than commands after a doubtful end of data: the server took it for the end, so that what followed were commands. */
@@ -235,7 +256,7 @@ static void smuggled(struct smtp *s)
 	struct buf ahead = s->ahead;
 	bool quit_next = s->queue_count == 1 && queue_at(s, 0)->verb == VERB_QUIT;
 
-	if (ahead.len == 0 || s->mode != C_COMMAND || (s->queue_count && !quit_next))
+	if (ahead.len == 0 || s->ahead_over || s->mode != C_COMMAND || (s->queue_count && !quit_next))
 		return;
 	s->ahead = (struct buf){ 0 };
 	queue_drop(s, s->queue_count);
@@ -247,9 +268,15 @@ static void smuggled(struct smtp *s)
 
 static void on_unasked(struct smtp *s, const struct fact_reply *r)
 {
+	bool commands_lost = s->f.notes & (NOTE_ORDINAL_UNCERTAIN | NOTE_MID_STREAM);
+
 	smtp_step_reply(s, s->current, r);
-	if (r->code == 354 && (s->mode == C_LOST || s->mode == C_COMMAND) && (s->f.notes & (NOTE_GAP | NOTE_MID_STREAM))) {
+	if (r->code == 354 && commands_lost && (s->mode == C_LOST || s->mode == C_COMMAND)) {
 		hidden_data(s);
+		return;
+	}
+	if (queue_has_hole(s)) {	/* it answers what was lost */
+		s->absorbed++;
 		return;
 	}
 	if (s->current)
@@ -265,31 +292,19 @@ static void on_reply(struct smtp *s, const struct fact_reply *r)
 	if (s->await_banner) {
 		on_banner(s, r);
 		if (r->code == 421)
-			on_421(s);
+			on_421(s, r, true);
 		return;
 	}
 	reply_ends_body(s);
-	if (queue_has_hole(s)) {
-		uint32_t i = unique_match(s, r->code);
-
-		if (i)
-			queue_drop(s, i);
-		else if (r->code == 354) {
-			hidden_data(s);
-			return;
-		} else if (r->code != 421) {
-			s->absorbed++;
-			return;
-		}
-	}
 	if (r->code != 221)
 		smuggled(s);
-	if (s->queue_count && !queue_has_hole(s))
+	bool fitting = s->queue_count && fits(s, queue_at(s, 0)->verb, r->code);
+	if (fitting || skip_to_telling(s, r->code))
 		reply_to_front(s, r);
 	else if (r->code != 421)
 		on_unasked(s, r);
 	if (r->code == 421)
-		on_421(s);
+		on_421(s, r, fitting);
 }
 
 /* Collects the lines of a reply; the last one makes it whole. */
@@ -338,7 +353,7 @@ void smtp_server_bytes(struct smtp *s, const char *p, size_t n)
 		struct text line;
 		bool whole;
 
-		if ((s->f.notes & NOTE_MID_STREAM) && s->bytes[SIDE_SERVER] == n && tls_looks_like((const uint8_t *)p, n))
+		if ((s->f.notes & NOTE_MID_STREAM) && s->bytes[SIDE_SERVER] == n && tls_looks_like(p))
 			client_mid_stream_tls(s);
 		if (s->server_tls) {
 			if (s->tls) {

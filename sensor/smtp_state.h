@@ -45,12 +45,14 @@ struct smtp {
 	enum client_mode mode;
 	enum body_state body;
 	uint64_t bdat_left;
+	uint32_t proxy_left;		/* bytes of a PROXY v2 header that are not kept */
 	bool bdat_last;
 	bool body_hole;			/* bytes of the body at hand are missing */
 	bool body_doubt;		/* bytes of the server are missing since the body began */
 	bool candidate;			/* a doubtful end of data was seen; what follows is kept in ahead */
 	uint64_t candidate_size, candidate_us;
 	struct buf ahead;
+	bool ahead_over;		/* it was more than is kept */
 	struct buf guess;		/* C_LOST: command-like lines that wait for a reply */
 
 	bool server_tls;
@@ -61,6 +63,7 @@ struct smtp {
 	bool closed_by_server;		/* 421 */
 	bool suspended;			/* a hole after which commands of the current transaction may be missing */
 	unsigned absorbed;		/* replies since that hole */
+	bool committing;		/* C_LOST: lines of an earlier time are being taken as commands */
 	bool pipelined;
 	unsigned in_turn;		/* commands that were sent with nothing pending */
 	bool reply_open;		/* inside a multi-line reply */
@@ -81,6 +84,8 @@ struct text smtp_keep(struct smtp *s, struct text t, size_t max);
 /* A step of the ladder, of the session when t is NULL. */
 void smtp_step(struct smtp *s, struct transaction *t, enum side side, const char *word);
 void smtp_step_reply(struct smtp *s, struct transaction *t, const struct fact_reply *r);
+/* Nobody has logged in: in clear, all commands seen, none of them an AUTH whose reply was lost. */
+bool smtp_is_without_auth(const struct smtp *s);
 /* A command or reply was seen in clear: it is SMTP, and not encrypted so far. */
 void smtp_saw_clear(struct smtp *s, bool *which);
 /*
@@ -94,7 +99,8 @@ void smtp_line_done(struct smtp *s, enum side from);
 
 struct pending *queue_at(struct smtp *s, uint32_t i);
 struct pending *queue_push(struct smtp *s, enum verb v, struct transaction *t);
-void queue_drop_front(struct smtp *s);
+/* The front has its reply. */
+void queue_answered(struct smtp *s);
 /* The first n commands have no reply that we could tell. */
 void queue_drop(struct smtp *s, uint32_t n);
 /* Is a hole at the front: replies may be missing for any of those that wait. */

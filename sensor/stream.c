@@ -9,7 +9,7 @@
 struct held {
 	struct held *next;	/* by sequence number */
 	uint32_t seq, length, captured, ack;
-	bool has_ack;
+	bool has_ack, fin;
 	uint64_t time_us, since_us;	/* packet time; when the wait began */
 	uint8_t bytes[];	/* captured */
 };
@@ -47,10 +47,13 @@ struct stream *stream_new(const struct stream_sink *sink)
 	return s;
 }
 
-/* What a held segment counts for in bytes: small ones cost their header, too. */
+/* What a held segment counts for in bytes: small ones cost their header, and the search for their place among the others. */
 static uint32_t held_cost(const struct held *g)
 {
-	return g->length + (uint32_t)sizeof *g;
+	enum { LEAST = 256 };
+	uint32_t n = g->length + (uint32_t)sizeof *g;
+
+	return n > LEAST ? n : LEAST;
 }
 
 static void held_drop_first(struct stream *s, struct half *h)
@@ -122,7 +125,7 @@ static void deliver(struct stream *s, int dir, const uint8_t *p, uint32_t seq, u
 	struct half *h = &s->half[dir];
 	uint32_t skip = h->next - seq;
 
-	if (ahead(h->next, seq) < 0 || skip >= length)
+	if (h->fin_done || ahead(h->next, seq) < 0 || skip >= length)
 		return;
 	if (skip < captured) {
 		uint32_t n = captured - skip;
@@ -134,14 +137,15 @@ static void deliver(struct stream *s, int dir, const uint8_t *p, uint32_t seq, u
 		gap(s, dir, seq + length - h->next, t_us);
 }
 
-static void check_fin(struct stream *s, int dir, uint64_t t_us)
+/* The FIN stands at upto, and everything before it was handed on. */
+static void finish(struct stream *s, int dir, uint32_t upto, uint64_t t_us)
 {
 	struct half *h = &s->half[dir];
 
-	if (h->fin_seen && !h->fin_done && h->known && ahead(h->next, h->fin_seq) >= 0) {
-		h->fin_done = true;
-		s->sink->fin(s->sink->arg, dir, t_us);
-	}
+	if (h->fin_done || h->next != upto)
+		return;
+	h->fin_done = true;
+	s->sink->fin(s->sink->arg, dir, t_us);
 }
 
 /* Does a segment with this acknowledgement have to wait for bytes of the other side? */
@@ -151,9 +155,7 @@ static bool waits_for(const struct half *other, bool has_ack, uint32_t ack)
 		return !other->absent;
 	if (!has_ack || other->absent)
 		return false;
-	/* its FIN takes a number, too */
-	uint32_t have = other->next + (other->fin_seen && other->next == other->fin_seq);
-	return ahead(ack, have) > 0;
+	return ahead(ack, other->next + other->fin_done) > 0;	/* its FIN takes a number, too */
 }
 
 static void note_overlap(struct stream *s, const struct held *old, uint32_t seq, const uint8_t *p, uint32_t n)
@@ -177,15 +179,16 @@ static void hold(struct stream *s, const struct stream_segment *g, uint64_t now_
 		at = &h->last_held->next;
 	while (*at && ahead((*at)->seq, g->seq) <= 0) {
 		note_overlap(s, *at, g->seq, g->payload, g->captured);
-		if (ahead((*at)->seq + (*at)->captured, g->seq + g->length) >= 0)
+		if (ahead((*at)->seq + (*at)->captured, g->seq + g->length) >= 0 && ((*at)->fin || !g->fin))
 			return;		/* all of it is there */
 		at = &(*at)->next;
 	}
-	if (*at)
-		note_overlap(s, *at, g->seq, g->payload, g->captured);
+	for (const struct held *later = *at; later && ahead(later->seq, g->seq + g->captured) < 0; later = later->next)
+		note_overlap(s, later, g->seq, g->payload, g->captured);
 	struct held *copy = xmalloc(sizeof *copy + g->captured);
-	*copy = (struct held){ *at, g->seq, g->length, g->captured, g->ack, g->has_ack, g->time_us, now_us };
-	memcpy(copy->bytes, g->payload, g->captured);
+	*copy = (struct held){ *at, g->seq, g->length, g->captured, g->ack, g->has_ack, g->fin, g->time_us, now_us };
+	if (g->captured)
+		memcpy(copy->bytes, g->payload, g->captured);
 	*at = copy;
 	if (!copy->next)
 		h->last_held = copy;
@@ -224,7 +227,6 @@ static void give_up_other(struct stream *s, int dir, const struct held *g)
 {
 	struct half *other = &s->half[!dir];
 
-	assume_start(s, dir);
 	assume_start(s, !dir);
 	if (!other->seen)
 		other->absent = true;
@@ -251,35 +253,48 @@ static void drain_first(struct stream *s, int dir)
 	struct half *h = &s->half[dir];
 	struct held *g = h->held;
 
-	if (ahead(g->seq, h->next) > 0)
-		gap(s, dir, g->seq - h->next, g->time_us);
 	deliver(s, dir, g->bytes, g->seq, g->length, g->captured, g->time_us);
-	check_fin(s, dir, g->time_us);
+	if (g->fin)
+		finish(s, dir, g->seq + g->length, g->time_us);
 	held_drop_first(s, h);
 }
 
-/* Hands on the first held segment of a side when it may go, or when its wait is over. False: it has to wait. */
-static bool drain_one(struct stream *s, int dir, uint64_t now_us, bool force)
+/* The wait of the first held segment g is over. One step towards handing it on; what waited for that step goes before it. */
+static void end_wait(struct stream *s, int dir, const struct held *g)
 {
 	struct half *h = &s->half[dir], *other = &s->half[!dir];
-	struct held *g = h->held;
+
+	if (can_go(other, h)) {
+		drain_first(s, !dir);
+		return;
+	}
+	assume_start(s, dir);
+	if (ahead(g->seq, h->next) > 0 && !h->fin_done) {
+		gap(s, dir, g->seq - h->next, g->time_us);
+		return;
+	}
+	if (waits_for(other, g->has_ack, g->ack)) {
+		give_up_other(s, dir, g);
+		if (can_go(other, h))
+			return;
+	}
+	drain_first(s, dir);
+}
+
+/* Hands on the first held segment of a side when it may go, or ends its wait. False: it has to wait. */
+static bool drain_one(struct stream *s, int dir, uint64_t now_us, bool force)
+{
+	struct half *h = &s->half[dir];
+	const struct held *g = h->held;
 
 	if (!g)
 		return false;
-	if (!can_go(h, other)) {
-		if (!force && h->held_bytes <= LIMIT_HELD_PER_FLOW && now_us < wait_end(h, g))
-			return false;
-		if (can_go(other, h)) {
-			drain_first(s, !dir);
-			return true;
-		}
-		if (!h->known || waits_for(other, g->has_ack, g->ack)) {
-			give_up_other(s, dir, g);
-			if (can_go(other, h))
-				return true;
-		}
-	}
-	drain_first(s, dir);
+	if (can_go(h, &s->half[!dir]))
+		drain_first(s, dir);
+	else if (force || h->held_bytes > LIMIT_HELD_PER_FLOW || now_us >= wait_end(h, g))
+		end_wait(s, dir, g);
+	else
+		return false;
 	return true;
 }
 
@@ -308,8 +323,6 @@ static void drain(struct stream *s, uint64_t now_us, bool force)
 		if (!more && force && (s->half[0].held || s->half[1].held))
 			more = drain_one(s, dir, now_us, true);
 	}
-	check_fin(s, 0, now_us);
-	check_fin(s, 1, now_us);
 	set_deadline(s);
 }
 
@@ -357,21 +370,24 @@ void stream_push(struct stream *s, const struct stream_segment *g, uint64_t now_
 	learn(s, g);
 	if (rest.syn)
 		rest.seq++;
+	uint32_t end = rest.seq + rest.length;
+	if (rest.fin && (h->fin_done || (h->known && ahead(end, h->next) < 0)))
+		rest.fin = false;	/* again, or forged: bytes behind it were seen */
 	if (rest.fin && !h->fin_seen) {
 		h->fin_seen = true;
-		h->fin_seq = rest.seq + rest.length;
+		h->fin_seq = end;
 	}
 	bool idle = !h->held && !other->held;
 	if (idle && rest.length && h->known && rest.seq == h->next && !waits_for(other, rest.has_ack, rest.ack)) {
 		deliver(s, g->dir, rest.payload, rest.seq, rest.length, rest.captured, rest.time_us);
-		check_fin(s, g->dir, rest.time_us);
-	} else {
-		bool old = h->known && ahead(rest.seq + rest.length, h->next) <= 0;
-
-		if (rest.length && !old)
-			hold(s, &rest, now_us);
-		drain(s, now_us, false);
+		if (rest.fin)
+			finish(s, g->dir, end, rest.time_us);
+		return;
 	}
+	bool old = h->fin_done || (h->known && ahead(end, h->next) <= 0);
+	if (rest.fin || (rest.length && !old))
+		hold(s, &rest, now_us);
+	drain(s, now_us, false);
 }
 
 void stream_expire(struct stream *s, uint64_t now_us)
@@ -385,13 +401,11 @@ void stream_flush(struct stream *s, uint64_t now_us)
 	for (int d = 0; d < 2; d++) {
 		struct half *h = &s->half[d];
 
-		/* Bytes at the very end that only an acknowledgement tells of; a FIN counts as one. */
-		uint32_t end = h->fin_seen ? h->fin_seq : h->acked;
+		/* Bytes at the very end that only an acknowledgement tells of. */
 		if (h->known && h->absent && h->acked_known && ahead(h->acked, h->next) > 0)
 			s->unseen_bytes += h->acked - h->next;
-		if (h->known && h->seen && (h->fin_seen || h->acked_known) && !h->fin_done && ahead(end, h->next) > 0
-		    && ahead(end, h->next) < (1 << 30))
-			gap(s, d, end - h->next, now_us);
-		check_fin(s, d, now_us);
+		if (h->known && h->seen && h->acked_known && !h->fin_done && ahead(h->acked, h->next) > 0
+		    && ahead(h->acked, h->next) < (1 << 30))
+			gap(s, d, h->acked - h->next, now_us);
 	}
 }

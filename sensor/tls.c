@@ -84,11 +84,9 @@ struct fact_tls_detail *tls_detail(struct tls *t)
 	return &t->detail;
 }
 
-bool tls_looks_like(const uint8_t *p, size_t n)
+bool tls_looks_like(const char *p)
 {
-	if (p[0] < 20 || p[0] > 23)
-		return false;
-	return n < 2 || (p[1] == 3 && (n < 3 || p[2] <= 4));
+	return *p >= 20 && *p <= 23;
 }
 
 static void server_name(struct tls *t, struct reader ext)
@@ -191,7 +189,7 @@ static void record_begin(struct tls *t, enum side from, uint64_t t_us)
 	uint16_t size = (uint16_t)(s->header[3] << 8 | s->header[4]);
 
 	s->left = size;
-	if (!tls_looks_like(s->header, HEADER)) {
+	if (!tls_looks_like((const char *)s->header) || s->header[1] != 3) {
 		s->lost = true;
 		return;
 	}

@@ -23,7 +23,7 @@ void tls_gap(struct tls *t, enum side from, uint64_t n);
 /* Owned by t. */
 struct fact_tls_detail *tls_detail(struct tls *t);
 
-/* Whether p[0..n), n >= 1, can be the beginning of a TLS record. */
-bool tls_looks_like(const uint8_t *p, size_t n);
+/* Whether the byte at p can begin a TLS record: one byte only, so that it does not matter how the bytes were cut. */
+bool tls_looks_like(const char *p);
 
 #endif

@@ -76,7 +76,7 @@ static bool rcpt_room(struct transaction *t)
 	return true;
 }
 
-uint32_t transaction_rcpt(struct transaction *t, const struct path *p)
+uint32_t transaction_rcpt_adopt(struct transaction *t, const struct fact_recipient *r)
 {
 	uint32_t index = t->f.rcpt_count++;
 
@@ -85,11 +85,19 @@ uint32_t transaction_rcpt(struct transaction *t, const struct path *p)
 		return index;
 	}
 	t->f.rcpt[t->f.rcpt_kept++] = (struct fact_recipient){
-		.address = keep(t, p->address, LIMIT_COMMAND_LINE),
-		.notify = keep(t, command_param(p->params, "NOTIFY="), LIMIT_COMMAND_LINE),
-		.orcpt = keep(t, command_param(p->params, "ORCPT="), LIMIT_COMMAND_LINE),
+		.address = keep(t, r->address, LIMIT_COMMAND_LINE),
+		.notify = keep(t, r->notify, LIMIT_COMMAND_LINE),
+		.orcpt = keep(t, r->orcpt, LIMIT_COMMAND_LINE),
 	};
 	return index;
+}
+
+uint32_t transaction_rcpt(struct transaction *t, const struct path *p)
+{
+	struct fact_recipient r = { .address = p->address, .notify = command_param(p->params, "NOTIFY="),
+				    .orcpt = command_param(p->params, "ORCPT=") };
+
+	return transaction_rcpt_adopt(t, &r);
 }
 
 struct fact_reply fact_reply_copy(struct arena *a, const struct fact_reply *r, uint32_t *notes)
@@ -133,6 +141,11 @@ void transaction_data_reply(struct transaction *t, const struct fact_reply *r)
 		t->data_reply = fact_reply_copy(&t->arena, r, &t->f.notes);
 }
 
+static uint32_t rcpt_unanswered(const struct transaction *t)
+{
+	return t->f.rcpt_count - t->f.rcpt_accepted - t->rcpt_refused;
+}
+
 bool transaction_end_reply(struct transaction *t, const struct fact_reply *r, uint64_t t_us)
 {
 	struct fact_reply copy = fact_reply_copy(&t->arena, r, &t->f.notes);
@@ -141,6 +154,11 @@ bool transaction_end_reply(struct transaction *t, const struct fact_reply *r, ui
 	if (!t->f.lmtp) {
 		t->end_reply = copy;
 		return true;
+	}
+	if (rcpt_unanswered(t)) {	/* which of them a reply is for cannot be told */
+		if (!positive(&t->end_reply))
+			t->end_reply = copy;
+		return ++t->lmtp_replies >= t->f.rcpt_count - t->rcpt_refused;
 	}
 	while (t->lmtp_next < t->f.rcpt_kept && !positive(&t->f.rcpt[t->lmtp_next].reply))
 		t->lmtp_next++;
@@ -241,9 +259,10 @@ void transaction_close(struct transaction *t, enum transaction_end end, uint64_t
 		t->f.ended_us = t_us;
 }
 
-static uint32_t rcpt_unanswered(const struct transaction *t)
+/* Has the client gone away by itself, every reply to it being known? */
+static bool was_aborted(const struct transaction *t)
 {
-	return t->f.rcpt_count - t->f.rcpt_accepted - t->rcpt_refused;
+	return t->end == TX_BY_CLIENT && !t->waiting && !t->doubt && !t->reply_lost && t->f.mail_reply.code && !rcpt_unanswered(t);
 }
 
 /* The outcome of data that was asked for, at least one recipient being accepted or unknown. */
@@ -251,19 +270,23 @@ static enum fact_outcome decide_data(struct transaction *t, struct fact_reply *r
 {
 	bool certain = t->f.rcpt_accepted || (t->f.rcpt_count == 0 && !t->doubt && !(t->f.notes & NOTE_GAP));
 
+	if (t->f.lmtp && rcpt_unanswered(t))
+		certain = false;
 	/* what follows a refused chunk never decides */
 	bool follows = refused(&t->data_reply) && (t->end_reply.code == 503 || t->end_reply.code == 554);
 	if (t->end_reply.code && !follows) {
 		*reply = t->end_reply;
-		if (positive(reply))
-			return t->f.rcpt_accepted ? OUTCOME_ACCEPTED : OUTCOME_UNKNOWN;
+		if (refused(reply) && t->f.lmtp && t->lmtp_replies < t->f.rcpt_accepted)
+			return OUTCOME_UNKNOWN;	/* what of the other recipients? */
+		if (positive(reply))	/* LMTP: it came for a recipient */
+			return t->f.rcpt_accepted || t->f.lmtp ? OUTCOME_ACCEPTED : OUTCOME_UNKNOWN;
 		return certain && refused(reply) ? OUTCOME_REJECTED : OUTCOME_UNKNOWN;
 	}
 	if (refused(&t->data_reply)) {
 		*reply = t->data_reply;
 		return certain ? OUTCOME_REJECTED : OUTCOME_UNKNOWN;
 	}
-	return !t->data_ended && t->end == TX_BY_CLIENT && !t->waiting && !t->doubt ? OUTCOME_ABORTED : OUTCOME_UNKNOWN;
+	return !t->data_ended && was_aborted(t) ? OUTCOME_ABORTED : OUTCOME_UNKNOWN;
 }
 
 static enum fact_outcome transaction_decide(struct transaction *t, struct fact_reply *reply)
@@ -276,16 +299,17 @@ static enum fact_outcome transaction_decide(struct transaction *t, struct fact_r
 		return OUTCOME_REJECTED;
 	}
 	if (f->rcpt_count && t->rcpt_refused == f->rcpt_count) {
-		bool contradicted = t->doubt || positive(&t->end_reply);
+		bool contradicted = t->doubt || ((f->notes & NOTE_GAP) && positive(&t->end_reply));
 
-		*reply = contradicted && t->end_reply.code ? t->end_reply : t->last_refused;
+		if (!contradicted)
+			*reply = t->last_refused;
+		else if (!t->doubt)
+			*reply = t->end_reply;
 		return contradicted ? OUTCOME_UNKNOWN : OUTCOME_REJECTED;
 	}
-	if (t->data_asked || f->has_data)
+	if (t->data_asked || f->has_data || refused(&t->data_reply))
 		return decide_data(t, reply);
-	if (!f->mail_reply.code || rcpt_unanswered(t) || t->doubt || t->end != TX_BY_CLIENT)
-		return OUTCOME_UNKNOWN;
-	return OUTCOME_ABORTED;
+	return was_aborted(t) ? OUTCOME_ABORTED : OUTCOME_UNKNOWN;
 }
 
 static bool is_complete(const struct transaction *t)
@@ -309,9 +333,9 @@ void transaction_emit(struct transaction *t, const struct fact_sink *sink)
 		f->notes |= f->message->notes & (NOTE_TRUNCATED | NOTE_MIME_LIMIT);
 	if (t->arena.full)
 		f->notes |= NOTE_TRUNCATED;
+	if (t->inside && !f->mail_reply.code)	/* nested or not: the sender is this one or that of the mail around it */
+		f->mail_from = f->mail_params = f->ret = f->envid = (struct text){ 0 };
 	f->outcome = transaction_decide(t, &f->reply);
-	if (f->lmtp && f->outcome == OUTCOME_UNKNOWN && positive(&t->end_reply))
-		f->outcome = OUTCOME_ACCEPTED;	/* a 2yz per recipient came after the data */
 	if (positive(&t->end_reply))
 		f->queue_id = reply_queue_id(t->end_reply.text);
 	f->complete = is_complete(t);

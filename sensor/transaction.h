@@ -20,7 +20,8 @@ struct transaction {
 	struct transaction *inside;	/* nested MAIL: the transaction it came in */
 	uint32_t waiting;		/* commands without their reply yet */
 	enum transaction_end end;
-	bool doubt;			/* commands may have been lost inside: only a seen refusal of MAIL still decides */
+	bool doubt;			/* commands may have been lost inside: a refusal of all seen RCPT does not decide */
+	bool reply_lost;		/* a command of it was answered, or was not: nobody saw */
 	bool data_asked;		/* DATA or BDAT was sent */
 	bool data_ended;		/* end of data or BDAT LAST was sent (or must have been) */
 	uint32_t rcpt_refused;
@@ -36,6 +37,8 @@ struct transaction *transaction_new(const struct fact_session *session, uint32_t
 void transaction_mail(struct transaction *t, const struct path *p);
 /* Answers the index for transaction_rcpt_reply. */
 uint32_t transaction_rcpt(struct transaction *t, const struct path *p);
+/* The same for a recipient of another transaction; its reply is not taken over. */
+uint32_t transaction_rcpt_adopt(struct transaction *t, const struct fact_recipient *r);
 
 void transaction_mail_reply(struct transaction *t, const struct fact_reply *r);
 void transaction_rcpt_reply(struct transaction *t, uint32_t index, const struct fact_reply *r);

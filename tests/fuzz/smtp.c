@@ -63,7 +63,7 @@ static void told(const struct script *s, bool bytewise, struct buf *out)
 	struct view v = { 0 };
 	struct fact_sink sink = view_sink(&v);
 
-	play(s, &(struct manner){ .part = SIZE_MAX, .bytewise = bytewise }, &sink);
+	play(s, &(struct manner){ .bytewise = bytewise }, &sink);
 	view_print(out, &v, true);
 	view_fini(&v);
 }

@@ -31,19 +31,25 @@ struct script {
 	uint32_t notes;		/* known at the start */
 	uint32_t end_notes;	/* found out by the layers below at the end */
 	uint16_t port;
+	size_t total;		/* bytes of all lines */
 	char *secret[8];	/* words that no fact may hold */
 	size_t secret_count;
 };
 
 /* What is lost, from one offset of one segment on. */
-enum hole { HOLE_NONE, HOLE_BYTE, HOLE_LINE, HOLE_SEGMENT, HOLE_UNKNOWN, HOLE_SIDE, HOLE_BOTH };
+enum hole { HOLE_BYTE, HOLE_LINE, HOLE_SEGMENT, HOLE_UNKNOWN, HOLE_SIDE, HOLE_BOTH, HOLE_COUNT };
+
+struct loss {
+	size_t part, at;
+	enum hole hole;
+};
 
 struct manner {
 	bool bytewise;
-	size_t part, at;	/* where to split or to lose; part >= count: nowhere */
-	enum hole hole;		/* HOLE_NONE: split */
+	size_t part, at;	/* where to cut a push in two; at 0: nowhere */
 };
 
+#define SCRIPT_BYTES_MAX (1024 * 1024)	/* "--- repeat" in the hands of a fuzzer */
 #define START_US 1700000000000000ull
 
 static struct part *script_part(struct script *s, enum part_kind kind, enum side side)
@@ -219,9 +225,11 @@ static bool script_any_line(struct script *s, const char *p, const char *end)
 	p = memchr(p + n, ' ', (size_t)(end - p) - n);
 	if (!p || times > 10000)
 		return false;
-	while (times--)
-		if (!script_plain_line(s, p + 1, end))
+	for (; times; times--) {
+		s->total += (size_t)(end - p);
+		if (s->total > SCRIPT_BYTES_MAX || !script_plain_line(s, p + 1, end))
 			return false;
+	}
 	return true;
 }
 
@@ -256,7 +264,7 @@ static void push_copy(struct smtp *smtp, enum side side, const char *p, size_t n
 }
 
 /* First byte behind the hole that begins at `at` of b. */
-static size_t hole_end(enum hole hole, const struct buf *b, size_t at)
+static inline size_t hole_end(enum hole hole, const struct buf *b, size_t at)
 {
 	if (hole == HOLE_BYTE)
 		return at + 1;
@@ -268,41 +276,53 @@ static size_t hole_end(enum hole hole, const struct buf *b, size_t at)
 	return b->len;
 }
 
-static void play_cut(struct smtp *smtp, const struct part *p, const struct manner *m, uint64_t t_us)
-{
-	size_t next = m->at;
-
-	push_copy(smtp, p->side, p->bytes.p, m->at, t_us);
-	if (m->hole != HOLE_NONE) {
-		next = hole_end(m->hole, &p->bytes, m->at);
-		smtp_gap(smtp, p->side, m->hole == HOLE_UNKNOWN ? 0 : next - m->at, t_us);
-	}
-	push_copy(smtp, p->side, p->bytes.p + next, p->bytes.len - next, t_us);
-}
-
 /* Whether part i is lost as a whole because of a hole that began in an earlier one. */
-static bool part_is_lost(const struct script *s, size_t i, const struct manner *m)
+static inline bool part_is_lost(const struct script *s, size_t i, const struct loss *l)
 {
-	if (i <= m->part || m->part >= s->count)
+	if (i <= l->part)
 		return false;
-	if (m->hole == HOLE_SIDE)
-		return s->part[i].side == s->part[m->part].side;
-	return m->hole == HOLE_BOTH && i <= m->part + 1 + m->at % 6;
+	if (l->hole == HOLE_SIDE)
+		return s->part[i].side == s->part[l->part].side;
+	return l->hole == HOLE_BOTH && i <= l->part + 1 + l->at % 6;
 }
 
-static void play_bytes(struct smtp *smtp, const struct script *s, size_t i, const struct manner *m, uint64_t t_us)
+/* What the capture has of s: out, which the caller frees. */
+static inline void script_lose(const struct script *s, const struct loss *l, struct script *out)
 {
-	const struct part *p = &s->part[i];
+	*out = (struct script){ .end = s->end, .end_by = s->end_by, .notes = s->notes, .end_notes = s->end_notes, .port = s->port };
+	for (size_t i = 0; i < s->count; i++) {
+		const struct part *p = &s->part[i];
+		size_t from = p->bytes.len, to = p->bytes.len;
 
-	if (part_is_lost(s, i, m))
-		smtp_gap(smtp, p->side, p->bytes.len, t_us);
-	else if (m->bytewise)
+		if (part_is_lost(s, i, l))
+			from = 0;
+		else if (i == l->part) {
+			from = l->at;
+			to = hole_end(l->hole, &p->bytes, l->at);
+		}
+		if (p->kind != PART_BYTES) {
+			script_part(out, p->kind, p->side)->lost = p->lost;
+			continue;
+		}
+		buf_add(&script_part(out, PART_BYTES, p->side)->bytes, p->bytes.p, from);
+		if (from == to)
+			continue;
+		script_part(out, PART_GAP, p->side)->lost = l->hole == HOLE_UNKNOWN ? 0 : to - from;
+		buf_add(&script_part(out, PART_BYTES, p->side)->bytes, p->bytes.p + to, p->bytes.len - to);
+	}
+}
+
+static void play_bytes(struct smtp *smtp, const struct part *p, size_t split, bool bytewise, uint64_t t_us)
+{
+	if (bytewise) {
 		for (size_t k = 0; k < p->bytes.len; k++)
 			push_copy(smtp, p->side, p->bytes.p + k, 1, t_us);
-	else if (i == m->part)
-		play_cut(smtp, p, m, t_us);
-	else
-		push_copy(smtp, p->side, p->bytes.p, p->bytes.len, t_us);
+		return;
+	}
+	if (p->bytes.len == 0)
+		return;
+	push_copy(smtp, p->side, p->bytes.p, split, t_us);
+	push_copy(smtp, p->side, p->bytes.p + split, p->bytes.len - split, t_us);
 }
 
 static struct fact_session play_start(const struct script *s)
@@ -327,7 +347,7 @@ static void play(const struct script *s, const struct manner *m, const struct fa
 		uint64_t t_us = START_US + i * 1000;
 
 		if (p->kind == PART_BYTES)
-			play_bytes(smtp, s, i, m, t_us);
+			play_bytes(smtp, p, i == m->part ? m->at : 0, m->bytewise, t_us);
 		else if (p->kind == PART_GAP)
 			smtp_gap(smtp, p->side, p->lost, t_us);
 		else

@@ -1,0 +1,1139 @@
+/*
+ * Unit tests of pipeline.c and connection.c: frames built here go in, facts come out as lines of text. A talk is written down once and then
+ * played: whole, one side late, each frame twice, one frame lost.
+ */
+#include "sensor/pipeline.c"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+
+#include <cmocka.h>
+#include <openssl/evp.h>
+
+#include "common/buf.h"
+#include "sensor/limits.h"
+
+#define SECOND UINT64_C(1000000)
+#define START (UINT64_C(1700000040) * SECOND)	/* a whole minute */
+
+/* ---- frames ---- */
+
+struct frame {
+	uint8_t bytes[1600];
+	uint32_t n, captured;
+	uint64_t t_us;
+	uint32_t number;
+	int from;		/* 0 client, 1 server */
+	bool lost;
+};
+
+enum { FRAMES = 4000 };
+
+struct talk {
+	struct frame frame[FRAMES];
+	uint32_t count;
+	uint8_t version;
+	struct ip_addr addr[2];
+	uint16_t port[2], vlan[2];
+	uint32_t isn[2], sent[2];	/* bytes and FIN */
+	bool syn_sent[2];
+	uint64_t now_us;
+};
+
+static void put16(uint8_t *p, unsigned v)
+{
+	p[0] = (uint8_t)(v >> 8);
+	p[1] = (uint8_t)v;
+}
+
+static void put32(uint8_t *p, uint32_t v)
+{
+	put16(p, v >> 16);
+	put16(p + 2, v & 0xffff);
+}
+
+static struct talk *talk_new(uint8_t version)
+{
+	struct talk *k = xcalloc(1, sizeof *k);
+
+	k->version = version;
+	for (int i = 0; i < 2; i++) {
+		k->addr[i].version = version;
+		memcpy(k->addr[i].bytes, version == 4 ? "\xc0\0\2\0" : "\x20\1\r\xb8", 4);
+		k->addr[i].bytes[version == 4 ? 3 : 15] = (uint8_t)(i ? 25 : 7);
+	}
+	k->port[0] = 40000;
+	k->port[1] = 25;
+	k->isn[0] = 0xfffffff0;	/* wraps within the first command */
+	k->isn[1] = 7000000;
+	k->now_us = START;
+	return k;
+}
+
+static size_t put_ip(struct talk *k, uint8_t *p, int from, size_t tcp_bytes)
+{
+	size_t address = k->version == 4 ? 4 : 16, header = k->version == 4 ? 20 : 40;
+
+	if (k->version == 4) {
+		p[0] = 0x45;
+		put16(p + 2, (unsigned)(header + tcp_bytes));
+		p[8] = 64;
+		p[9] = 6;
+	} else {
+		p[0] = 0x60;
+		put16(p + 4, (unsigned)tcp_bytes);
+		p[6] = 6;
+		p[7] = 64;
+	}
+	memcpy(p + header - 2 * address, k->addr[from].bytes, address);
+	memcpy(p + header - address, k->addr[!from].bytes, address);
+	return header;
+}
+
+static struct frame *segment(struct talk *k, int from, unsigned flags, uint32_t seq, uint32_t ack, const char *payload)
+{
+	struct frame *f = &k->frame[k->count];
+	size_t n = strlen(payload), at = 12;
+
+	assert_true(k->count < FRAMES && n < 1400);
+	*f = (struct frame){ .t_us = k->now_us, .number = k->count, .from = from };
+	k->count++;
+	if (k->vlan[from]) {
+		put16(f->bytes + at, 0x8100);
+		put16(f->bytes + at + 2, k->vlan[from]);
+		at += 4;
+	}
+	put16(f->bytes + at, k->version == 4 ? 0x0800 : 0x86dd);
+	at += 2;
+	at += put_ip(k, f->bytes + at, from, 20 + n);
+	put16(f->bytes + at, k->port[from]);
+	put16(f->bytes + at + 2, k->port[!from]);
+	put32(f->bytes + at + 4, seq);
+	put32(f->bytes + at + 8, ack);
+	f->bytes[at + 12] = 5 << 4;
+	f->bytes[at + 13] = (uint8_t)flags;
+	memcpy(f->bytes + at + 20, payload, n);
+	f->n = f->captured = (uint32_t)(at + 20 + n);
+	k->now_us += 1000;
+	return f;
+}
+
+static int side_of_letter(char c)
+{
+	return c == 's';
+}
+
+/* A segment where that side stands, acknowledging all of the other. */
+static struct frame *say(struct talk *k, char who, const char *text)
+{
+	int from = side_of_letter(who);
+	struct frame *f = segment(k, from, TCP_ACK | TCP_PSH, k->isn[from] + 1 + k->sent[from], k->isn[!from] + 1 + k->sent[!from], text);
+
+	k->sent[from] += (uint32_t)strlen(text);
+	return f;
+}
+
+static void fin(struct talk *k, char who)
+{
+	int from = side_of_letter(who);
+
+	segment(k, from, TCP_ACK | TCP_FIN, k->isn[from] + 1 + k->sent[from], k->isn[!from] + 1 + k->sent[!from], "");
+	k->sent[from]++;
+}
+
+static void rst(struct talk *k, char who)
+{
+	int from = side_of_letter(who);
+
+	segment(k, from, TCP_ACK | TCP_RST, k->isn[from] + 1 + k->sent[from], k->isn[!from] + 1 + k->sent[!from], "");
+}
+
+static void handshake(struct talk *k)
+{
+	segment(k, 0, TCP_SYN, k->isn[0], 0, "");
+	segment(k, 1, TCP_SYN | TCP_ACK, k->isn[1], k->isn[0] + 1, "");
+	say(k, 'c', "");
+}
+
+static void mail(struct talk *k)
+{
+	say(k, 'c', "MAIL FROM:<a@example.org>\r\n");
+	say(k, 's', "250 2.1.0 ok\r\n");
+	say(k, 'c', "RCPT TO:<b@example.net>\r\nDATA\r\n");
+	say(k, 's', "250 2.1.5 ok\r\n");
+	say(k, 's', "354 go on\r\n");
+	say(k, 'c', "From: a@example.org\r\nMessage-ID: <1@example.org>\r\n");
+	say(k, 'c', "Subject: x\r\n\r\ntext\r\n.\r\n");
+	say(k, 's', "250 2.0.0 Ok: queued as 4AB3C12345\r\n");
+}
+
+static void hello(struct talk *k)
+{
+	say(k, 's', "220 mx.example.net ESMTP\r\n");
+	say(k, 'c', "EHLO client.example.org\r\n");
+	say(k, 's', "250-mx.example.net\r\n250 PIPELINING\r\n");
+}
+
+static void quit(struct talk *k)
+{
+	say(k, 'c', "QUIT\r\n");
+	say(k, 's', "221 2.0.0 bye\r\n");
+	fin(k, 'c');
+	fin(k, 's');
+	say(k, 'c', "");
+}
+
+static struct talk *whole_talk(uint8_t version)
+{
+	struct talk *k = talk_new(version);
+
+	handshake(k);
+	hello(k);
+	mail(k);
+	quit(k);
+	return k;
+}
+
+/* ---- facts ---- */
+
+enum { KEPT = 64 };
+
+struct got {
+	struct fact_session session[KEPT];	/* its texts are gone */
+	unsigned sessions, transactions, captures;
+	struct fact_capture capture[KEPT];
+	struct buf log;			/* one line a fact, without times and packet counts */
+	struct pipeline_totals totals;
+};
+
+static void log_text(struct buf *b, const char *name, struct text t)
+{
+	if (t.p)
+		buf_printf(b, " %s=%.*s", name, (int)t.len, t.p);
+}
+
+static void log_notes(struct buf *b, uint32_t notes)
+{
+	for (unsigned i = 0; i < NOTE_COUNT; i++)
+		if (notes >> i & 1)
+			buf_printf(b, " %s", fact_note_name(i));
+}
+
+static void on_got_transaction(void *arg, const struct fact_transaction *t)
+{
+	struct got *g = arg;
+
+	g->transactions++;
+	buf_printf(&g->log, "mail %u %s code=%u rcpt=%u/%u size=%llu seen=%llu%s", t->ordinal, fact_outcome_name(t->outcome), t->reply.code,
+		   t->rcpt_accepted, t->rcpt_count, (unsigned long long)t->size_bytes, (unsigned long long)t->bytes_seen,
+		   t->complete ? " complete" : "");
+	log_text(&g->log, "from", t->mail_from);
+	log_text(&g->log, "queue_id", t->queue_id);
+	if (t->message)
+		log_text(&g->log, "id", t->message->message_id);
+	log_notes(&g->log, t->notes);
+	buf_add_char(&g->log, '\n');
+}
+
+static void on_got_session(void *arg, const struct fact_session *s)
+{
+	struct got *g = arg;
+
+	buf_printf(&g->log, "session ");
+	for (int i = 0; i < SESSION_ID_BYTES; i++)
+		buf_printf(&g->log, "%02x", s->session_id[i]);
+	buf_printf(&g->log, " %s %s bytes=%llu/%llu unseen=%llu mails=%u%s", fact_end_name(s->end), fact_session_outcome_name(s->outcome),
+		   (unsigned long long)s->bytes_toserver, (unsigned long long)s->bytes_toclient, (unsigned long long)s->unseen_bytes,
+		   s->transaction_count, s->complete ? " complete" : "");
+	log_text(&g->log, "helo", s->helo);
+	log_notes(&g->log, s->notes);
+	buf_add_char(&g->log, '\n');
+	assert_true(g->sessions < KEPT);
+	g->session[g->sessions++] = *s;
+}
+
+static void on_got_capture(void *arg, const struct fact_capture *c)
+{
+	struct got *g = arg;
+
+	assert_true(g->captures < KEPT);
+	g->capture[g->captures++] = *c;
+}
+
+static const unsigned short ports[] = { 25, 465, 587, 2525, 24 };
+
+struct run {
+	struct got got;
+	struct fact_sink sink;
+	struct pipeline *p;
+};
+
+static struct run *run_new(size_t memory_bytes, bool key_vlan)
+{
+	struct run *r = xcalloc(1, sizeof *r);
+	struct pipeline_options o = { .ports = ports, .port_count = sizeof ports / sizeof *ports, .memory_bytes = memory_bytes,
+				      .key_vlan = key_vlan, .hash_key = { { 1, 2 } }, .interface = "test" };
+
+	r->sink = (struct fact_sink){ on_got_transaction, on_got_session, on_got_capture, &r->got };
+	r->p = pipeline_new(&o, &r->sink);
+	return r;
+}
+
+/* The frame in memory of just its size. */
+static void feed(struct run *r, const struct frame *f, uint64_t t_us)
+{
+	uint8_t *copy = xmalloc(f->captured);
+
+	memcpy(copy, f->bytes, f->captured);
+	pipeline_frame(r->p, 1, copy, f->captured, f->n, t_us);
+	free(copy);
+}
+
+static void feed_all(struct run *r, const struct talk *k)
+{
+	for (uint32_t i = 0; i < k->count; i++)
+		if (!k->frame[i].lost)
+			feed(r, &k->frame[i], k->frame[i].t_us);
+}
+
+static void finish(struct run *r)
+{
+	pipeline_finish(r->p, &r->got.totals);
+	r->p = NULL;
+	assert_int_equal(r->got.totals.sessions, r->got.sessions);
+	assert_int_equal(r->got.totals.transactions, r->got.transactions);
+}
+
+static void run_free(struct run *r)
+{
+	if (r->p)
+		finish(r);
+	buf_fini(&r->got.log);
+	free(r);
+}
+
+static struct run *play(const struct talk *k)
+{
+	struct run *r = run_new(64 << 20, false);
+
+	feed_all(r, k);
+	finish(r);
+	return r;
+}
+
+/* Plays a talk; the facts are to contain these lines and no more sessions than those. */
+static void assert_talk(struct talk *k, unsigned sessions, unsigned transactions, const char *words)
+{
+	struct run *r = play(k);
+
+	if (!strstr(buf_cstr(&r->got.log), words))
+		fail_msg("no \"%s\" in:\n%s", words, buf_cstr(&r->got.log));
+	assert_int_equal(r->got.sessions, sessions);
+	assert_int_equal(r->got.transactions, transactions);
+	run_free(r);
+	free(k);
+}
+
+/* ---- what becomes a session ---- */
+
+static void dialogue_becomes_a_session_and_its_mail(void **state)
+{
+	(void)state;
+	for (uint8_t version = 4; version <= 6; version += 2) {
+		struct talk *k = whole_talk(version);
+		struct run *r = play(k);
+		const struct fact_session *s = &r->got.session[0];
+
+		assert_int_equal(r->got.sessions, 1);
+		assert_true(ip_equal(&s->src_ip, &k->addr[0]) && ip_equal(&s->dest_ip, &k->addr[1]));
+		assert_int_equal(s->src_port, 40000);
+		assert_int_equal(s->dest_port, 25);
+		assert_int_equal(s->client_isn, k->isn[0]);
+		assert_int_equal(s->server_isn, k->isn[1]);
+		assert_int_equal(s->packets, k->count - 1);	/* it ends with the second FIN */
+		assert_true(s->started_us == START);
+		assert_true(s->ended_us >= k->frame[k->count - 2].t_us);
+		assert_int_equal(s->bytes_toserver, k->sent[0] - 1);
+		assert_int_equal(s->bytes_toclient, k->sent[1] - 1);
+		assert_non_null(strstr(buf_cstr(&r->got.log), " fin mail "));
+		assert_non_null(strstr(buf_cstr(&r->got.log), " mails=1 complete helo=client.example.org\n"));
+		assert_non_null(strstr(buf_cstr(&r->got.log), "mail 1 accepted code=250 rcpt=1/1 size=69 seen=69 complete from=a@example.org "
+							       "queue_id=4AB3C12345 id=1@example.org\n"));
+		run_free(r);
+		free(k);
+	}
+}
+
+static void handshake_alone_is_no_session(void **state)
+{
+	struct talk *k = talk_new(4);
+
+	(void)state;
+	handshake(k);
+	fin(k, 'c');
+	fin(k, 's');
+	say(k, 'c', "");
+	assert_talk(k, 0, 0, "");
+	k = talk_new(4);
+	handshake(k);
+	rst(k, 's');
+	assert_talk(k, 0, 0, "");
+	k = talk_new(4);
+	handshake(k);
+	assert_talk(k, 0, 0, "");
+}
+
+static void flood_of_syns_leaves_nothing(void **state)
+{
+	struct run *r = run_new(64 << 20, false);
+	struct talk *k = talk_new(4);
+
+	(void)state;
+	for (uint32_t i = 0; i < 5000; i++) {
+		k->count = 0;
+		k->port[0] = (uint16_t)(1024 + i);
+		k->now_us += 100000;
+		segment(k, 0, TCP_SYN, i, 0, "");
+		feed_all(r, k);
+	}
+	assert_true(flow_count(r->p->context.flows) <= 650);	/* a minute of them */
+	assert_int_equal(r->p->context.memory_bytes, 0);
+	run_free(r);
+	free(k);
+}
+
+static void other_ports_are_not_looked_at(void **state)
+{
+	struct talk *k = talk_new(4);
+
+	(void)state;
+	k->port[1] = 80;
+	handshake(k);
+	hello(k);
+	assert_talk(k, 0, 0, "");
+	for (size_t i = 0; i < sizeof ports / sizeof *ports; i++) {
+		k = talk_new(4);
+		k->port[1] = ports[i];
+		handshake(k);
+		hello(k);
+		assert_talk(k, 1, 0, "capture-end");
+	}
+}
+
+/* ---- who is the client ---- */
+
+static void assert_client(struct talk *k, int client, const char *words)
+{
+	struct run *r = play(k);
+
+	assert_int_equal(r->got.sessions, 1);
+	assert_int_equal(r->got.session[0].src_port, k->port[client]);
+	assert_int_equal(r->got.session[0].dest_port, k->port[!client]);
+	assert_true(ip_equal(&r->got.session[0].src_ip, &k->addr[client]));
+	assert_non_null(strstr(buf_cstr(&r->got.log), words));
+	run_free(r);
+	free(k);
+}
+
+static void client_is_who_sent_the_syn(void **state)
+{
+	struct talk *k = talk_new(4);
+
+	(void)state;
+	k->port[0] = 25;	/* an old server that sends from its port */
+	k->port[1] = 25;
+	handshake(k);
+	hello(k);
+	assert_client(k, 0, "helo=client.example.org");
+	k = talk_new(4);
+	k->port[0] = 587;
+	k->port[1] = 60000;	/* a server on an odd port, its client on a mail port */
+	handshake(k);
+	hello(k);
+	assert_client(k, 0, "");
+	k = talk_new(4);
+	segment(k, 1, TCP_SYN | TCP_ACK, k->isn[1], k->isn[0] + 1, "");	/* the SYN was lost */
+	hello(k);
+	assert_client(k, 0, "helo=client.example.org");
+}
+
+static void client_without_a_syn_is_who_is_not_on_a_mail_port(void **state)
+{
+	struct talk *k = talk_new(4);
+
+	(void)state;
+	k->port[0] = 24000;
+	k->port[1] = 587;
+	hello(k);
+	mail(k);
+	assert_client(k, 0, "mid-stream");
+	k = talk_new(4);
+	k->port[0] = 17;	/* lower, but no mail port */
+	hello(k);
+	mail(k);
+	assert_client(k, 0, "mid-stream");
+	k = talk_new(4);	/* both are: the higher one */
+	k->port[0] = 2525;
+	k->port[1] = 25;
+	hello(k);
+	mail(k);
+	assert_client(k, 0, "mid-stream");
+}
+
+/* ---- ids ---- */
+
+static size_t id_put(uint8_t *p, uint64_t v, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		p[i] = (uint8_t)(v >> 8 * (n - 1 - i));
+	return n;
+}
+
+/* DESIGN 2: version byte 1, client and server address, client and server port, client and server ISN, and the time where an ISN is 0. */
+static void assert_id(const struct got *g, const struct talk *k, int client, uint32_t client_isn, uint32_t server_isn)
+{
+	uint8_t text[64] = { 1 }, digest[EVP_MAX_MD_SIZE];
+	size_t n = 1, address = k->version == 4 ? 4 : 16;
+
+	memcpy(text + n, k->addr[client].bytes, address);
+	memcpy(text + n + address, k->addr[!client].bytes, address);
+	n += 2 * address;
+	n += id_put(text + n, k->port[client], 2);
+	n += id_put(text + n, k->port[!client], 2);
+	n += id_put(text + n, client_isn, 4);
+	n += id_put(text + n, server_isn, 4);
+	if (!client_isn || !server_isn)
+		n += id_put(text + n, k->frame[0].t_us, 8);
+	assert_int_equal(EVP_Digest(text, n, digest, NULL, EVP_sha256(), NULL), 1);
+	assert_int_equal(g->sessions, 1);
+	assert_memory_equal(g->session[0].session_id, digest, SESSION_ID_BYTES);
+}
+
+static void session_id_is_the_documented_hash(void **state)
+{
+	(void)state;
+	for (uint8_t version = 4; version <= 6; version += 2) {
+		for (int swap = 0; swap < 2; swap++) {	/* which endpoint is the lesser one must not matter */
+			struct talk *k = talk_new(version);
+
+			k->addr[swap].bytes[0] = 0x0a;
+			handshake(k);
+			hello(k);
+			struct run *r = play(k);
+			assert_id(&r->got, k, 0, k->isn[0], k->isn[1]);
+			run_free(r);
+			free(k);
+		}
+	}
+}
+
+static void unseen_isn_puts_the_time_into_the_id(void **state)
+{
+	struct talk *k = talk_new(4);
+
+	(void)state;
+	segment(k, 0, TCP_SYN, k->isn[0], 0, "");
+	hello(k);	/* SYN/ACK lost */
+	struct run *r = play(k);
+	assert_id(&r->got, k, 0, k->isn[0], 0);
+	run_free(r);
+	free(k);
+	k = talk_new(6);
+	hello(k);
+	r = play(k);
+	assert_id(&r->got, k, 0, 0, 0);
+	assert_int_equal(r->got.session[0].client_isn, 0);
+	run_free(r);
+	free(k);
+}
+
+static void id_does_not_depend_on_the_order_of_the_handshake(void **state)
+{
+	struct talk *k = whole_talk(4);
+	struct frame syn = k->frame[0];
+
+	(void)state;
+	k->frame[0] = k->frame[1];
+	k->frame[1] = syn;
+	struct run *r = play(k);
+	assert_id(&r->got, k, 0, k->isn[0], k->isn[1]);
+	assert_non_null(strstr(buf_cstr(&r->got.log), "complete"));
+	run_free(r);
+	free(k);
+}
+
+/* ---- the end ---- */
+
+static void fin_ends_it(void **state)
+{
+	(void)state;
+	assert_talk(whole_talk(4), 1, 1, " fin mail ");
+}
+
+static void reset_ends_it(void **state)
+{
+	struct talk *k = talk_new(4);
+
+	(void)state;
+	handshake(k);
+	hello(k);
+	rst(k, 'c');
+	k->now_us += 5 * SECOND;
+	k->port[0]++;
+	segment(k, 0, TCP_SYN, 1, 0, "");	/* time goes on */
+	assert_talk(k, 1, 0, " rst no-mail ");
+}
+
+static void reset_after_fin_is_a_fin(void **state)
+{
+	struct talk *k = talk_new(4);
+
+	(void)state;
+	handshake(k);
+	hello(k);
+	fin(k, 'c');
+	rst(k, 's');
+	k->now_us += 5 * SECOND;
+	k->port[0]++;
+	segment(k, 0, TCP_SYN, 1, 0, "");
+	assert_talk(k, 1, 0, " fin no-mail ");
+}
+
+static void forged_reset_is_ignored(void **state)
+{
+	struct talk *k = talk_new(4);
+
+	(void)state;
+	handshake(k);
+	hello(k);
+	segment(k, 1, TCP_RST, k->isn[1] + 0x30000000, 0, "");
+	k->now_us += 5 * SECOND;
+	mail(k);
+	quit(k);
+	assert_talk(k, 1, 1, " fin mail ");
+}
+
+static void bytes_just_behind_a_reset_still_count(void **state)
+{
+	struct talk *k = talk_new(4);
+
+	(void)state;
+	handshake(k);
+	hello(k);
+	say(k, 'c', "QUIT\r\n");
+	rst(k, 'c');
+	k->now_us += 20000;
+	say(k, 's', "221 bye\r\n");	/* the tap was behind with this side */
+	struct run *r = play(k);
+	assert_int_equal(r->got.session[0].bytes_toclient, k->sent[1]);
+	run_free(r);
+	free(k);
+}
+
+static void end_of_the_capture_ends_it(void **state)
+{
+	struct talk *k = talk_new(4);
+
+	(void)state;
+	handshake(k);
+	hello(k);
+	say(k, 'c', "MAIL FROM:<>\r\n");
+	assert_talk(k, 1, 1, " capture-end ");
+}
+
+static void silence_ends_it_after_twenty_minutes(void **state)
+{
+	struct talk *k = talk_new(4), *other = talk_new(4);
+	struct run *r = run_new(64 << 20, false);
+
+	(void)state;
+	handshake(k);
+	hello(k);
+	feed_all(r, k);
+	other->port[0]++;
+	for (uint64_t s = 0; s < 1210; s += 10) {
+		other->now_us = START + s * SECOND;
+		segment(other, 0, TCP_SYN, 1, 0, "");
+		feed(r, &other->frame[other->count - 1], other->now_us);
+		assert_int_equal(r->got.sessions, s > LIMIT_IDLE_US / SECOND + 2);
+	}
+	if (!strstr(buf_cstr(&r->got.log), " timeout no-mail "))
+		fail_msg("%s", buf_cstr(&r->got.log));
+	assert_true(r->got.session[0].ended_us == k->frame[k->count - 1].t_us);
+	run_free(r);
+	free(other);
+	free(k);
+}
+
+static void late_retransmissions_make_no_new_session(void **state)
+{
+	struct talk *k = whole_talk(4);
+	uint32_t count = k->count;
+
+	(void)state;
+	for (uint32_t i = 3; i < count; i++) {
+		k->frame[k->count] = k->frame[i];
+		k->frame[k->count++].t_us = k->now_us += SECOND;
+	}
+	assert_talk(k, 1, 1, " fin mail ");
+}
+
+/* ---- ports that are used again ---- */
+
+static void begin_again(struct talk *k)
+{
+	k->isn[0] += 1000000;
+	k->isn[1] += 3000000;
+	k->sent[0] = k->sent[1] = 0;
+}
+
+static void ports_used_again_after_the_end_are_another_session(void **state)
+{
+	struct talk *k = whole_talk(4);
+
+	(void)state;
+	k->now_us += SECOND;
+	begin_again(k);
+	handshake(k);
+	hello(k);
+	mail(k);
+	quit(k);
+	struct run *r = play(k);
+	assert_int_equal(r->got.sessions, 2);
+	assert_int_equal(r->got.transactions, 2);
+	assert_memory_not_equal(r->got.session[0].session_id, r->got.session[1].session_id, SESSION_ID_BYTES);
+	assert_int_equal(r->got.session[1].end, END_FIN);
+	assert_true(r->got.session[0].complete && r->got.session[1].complete);
+	assert_int_equal(r->got.session[0].packets + r->got.session[1].packets, k->count - 2);
+	run_free(r);
+	free(k);
+}
+
+static void syn_ack_of_the_next_one_may_come_before_its_syn(void **state)
+{
+	struct talk *k = whole_talk(4);
+
+	(void)state;
+	k->now_us += SECOND;
+	begin_again(k);
+	uint32_t first = k->count;
+	handshake(k);
+	hello(k);
+	mail(k);
+	quit(k);
+	struct frame syn = k->frame[first];
+	k->frame[first] = k->frame[first + 1];
+	k->frame[first + 1] = syn;
+	struct run *r = play(k);
+	assert_int_equal(r->got.sessions, 2);
+	assert_int_equal(r->got.transactions, 2);
+	assert_true(r->got.session[0].complete && r->got.session[1].complete);
+	run_free(r);
+	free(k);
+}
+
+static void ports_used_again_without_an_end_close_the_first(void **state)
+{
+	struct talk *k = talk_new(4);
+
+	(void)state;
+	handshake(k);
+	hello(k);
+	k->now_us += 600 * SECOND;
+	begin_again(k);
+	handshake(k);
+	hello(k);
+	mail(k);
+	quit(k);
+	struct run *r = play(k);
+	assert_int_equal(r->got.sessions, 2);
+	assert_int_equal(r->got.session[0].end, END_PORT_REUSE);
+	assert_true(r->got.session[0].ended_us < START + SECOND);
+	assert_int_equal(r->got.session[1].end, END_FIN);
+	assert_true(r->got.session[1].complete);
+	run_free(r);
+	free(k);
+}
+
+static void retransmitted_syn_is_not_a_new_connection(void **state)
+{
+	struct talk *k = talk_new(4);
+
+	(void)state;
+	segment(k, 0, TCP_SYN, k->isn[0], 0, "");
+	k->now_us += 3 * SECOND;
+	segment(k, 0, TCP_SYN, k->isn[0], 0, "");
+	segment(k, 1, TCP_SYN | TCP_ACK, k->isn[1], k->isn[0] + 1, "");
+	hello(k);
+	segment(k, 1, TCP_SYN | TCP_ACK, k->isn[1], k->isn[0] + 1, "");
+	mail(k);
+	quit(k);
+	assert_talk(k, 1, 1, "complete");
+}
+
+/* ---- bad taps ---- */
+
+static void one_side_alone_is_noted(void **state)
+{
+	(void)state;
+	for (int gone = 0; gone < 2; gone++) {
+		struct talk *k = whole_talk(4);
+
+		for (uint32_t i = 0; i < k->count; i++)
+			k->frame[i].lost = k->frame[i].from == gone;
+		struct run *r = play(k);
+		assert_int_equal(r->got.sessions, 1);
+		assert_true(r->got.session[0].notes & NOTE_ONE_SIDED);
+		assert_false(r->got.session[0].complete);
+		assert_int_equal(gone ? r->got.session[0].bytes_toclient : r->got.session[0].bytes_toserver, 0);
+		assert_int_equal(r->got.session[0].src_port, 40000);
+		assert_null(strstr(buf_cstr(&r->got.log), "accepted"));
+		assert_int_equal(r->got.capture[0].one_sided_sessions, 1);
+		run_free(r);
+		free(k);
+	}
+}
+
+static int compare_frames(const void *x, const void *y)
+{
+	const struct frame *a = x, *b = y;
+
+	if (a->t_us != b->t_us)
+		return a->t_us < b->t_us ? -1 : 1;
+	return a->number < b->number ? -1 : a->number > b->number;
+}
+
+/* Three mails over one connection, the second one in pipelined commands; then another connection. */
+static struct talk *long_talk(void)
+{
+	struct talk *k = talk_new(4);
+
+	handshake(k);
+	hello(k);
+	mail(k);
+	say(k, 'c', "MAIL FROM:<>\r\nRCPT TO:<x@example.net>\r\nRCPT TO:<y@example.net>\r\nDATA\r\n");
+	say(k, 's', "250 ok\r\n550 5.1.1 unknown\r\n");
+	say(k, 's', "250 ok\r\n354 go\r\n");
+	say(k, 'c', "Subject: y\r\n\r\n.\r\n");
+	say(k, 's', "554 5.7.1 no\r\n");
+	mail(k);
+	quit(k);
+	k->now_us += SECOND;
+	begin_again(k);
+	handshake(k);
+	hello(k);
+	mail(k);
+	quit(k);
+	return k;
+}
+
+static void side_that_is_late_changes_no_fact(void **state)
+{
+	static const uint64_t delays_us[] = { 500, 1000, 1500, 5000, 50000, 300000 };
+	struct talk *k = long_talk();
+	struct run *straight = play(k);
+
+	(void)state;
+	assert_int_equal(straight->got.sessions, 2);
+	assert_int_equal(straight->got.transactions, 4);
+	free(k);
+	for (size_t d = 0; d < sizeof delays_us / sizeof *delays_us; d++) {
+		for (int late = 0; late < 2; late++) {
+			k = long_talk();
+			for (uint32_t i = 0; i < k->count; i++)
+				if (k->frame[i].from == late)
+					k->frame[i].t_us += delays_us[d];
+			qsort(k->frame, k->count, sizeof *k->frame, compare_frames);
+			struct run *r = play(k);
+			assert_string_equal(buf_cstr(&r->got.log), buf_cstr(&straight->got.log));
+			run_free(r);
+			free(k);
+		}
+	}
+	run_free(straight);
+}
+
+static void frames_seen_twice_change_no_fact(void **state)
+{
+	struct talk *k = long_talk();
+	struct run *once = play(k), *twice = run_new(64 << 20, false);
+
+	(void)state;
+	for (uint32_t i = 0; i < k->count; i++) {
+		feed(twice, &k->frame[i], k->frame[i].t_us);
+		feed(twice, &k->frame[i], k->frame[i].t_us);
+	}
+	finish(twice);
+	assert_string_equal(buf_cstr(&twice->got.log), buf_cstr(&once->got.log));
+	run_free(once);
+	run_free(twice);
+	free(k);
+}
+
+/* Any one frame is missing, then any two next to each other. */
+static void lost_frame_never_makes_an_accepted_mail(void **state)
+{
+	struct talk *k = whole_talk(4);
+
+	(void)state;
+	for (uint32_t width = 1; width <= 2; width++) {
+		for (uint32_t i = 0; i < k->count; i++) {
+			bool reply_lost = false, data_lost = false;
+
+			for (uint32_t j = 0; j < k->count; j++) {
+				bool lost = k->frame[j].lost = j >= i && j < i + width;
+
+				reply_lost |= lost && memmem(k->frame[j].bytes, k->frame[j].n, "queued as", 9);
+				data_lost |= lost && k->frame[j].n > 54;
+			}
+			struct run *r = play(k);
+			assert_int_equal(r->got.sessions, 1);
+			if (reply_lost)
+				assert_null(strstr(buf_cstr(&r->got.log), "accepted"));
+			if ((r->got.session[0].unseen_bytes != 0) != data_lost)
+				fail_msg("frame %u of %u lost:\n%s", i, k->count, buf_cstr(&r->got.log));
+			if (data_lost)
+				assert_false(r->got.session[0].complete);
+			run_free(r);
+		}
+	}
+	free(k);
+}
+
+static void cut_frame_is_a_gap(void **state)
+{
+	struct talk *k = whole_talk(4);
+
+	(void)state;
+	for (uint32_t i = 0; i < k->count; i++)
+		if (k->frame[i].captured > 90)
+			k->frame[i].captured = 90;
+	struct run *r = play(k);
+	assert_true(r->got.session[0].notes & NOTE_GAP);
+	assert_true(r->got.session[0].unseen_bytes > 0);
+	assert_int_equal(r->got.session[0].bytes_toserver + r->got.session[0].bytes_toclient + r->got.session[0].unseen_bytes,
+			 k->sent[0] + k->sent[1] - 2);
+	assert_false(r->got.session[0].complete);
+	run_free(r);
+	free(k);
+}
+
+static void clock_that_is_set_back_ends_no_session(void **state)
+{
+	struct talk *k = talk_new(4);
+
+	(void)state;
+	handshake(k);
+	hello(k);
+	k->now_us -= 7200 * SECOND;
+	mail(k);
+	mail(k);
+	quit(k);
+	struct run *r = play(k);
+	assert_int_equal(r->got.sessions, 1);
+	assert_int_equal(r->got.transactions, 2);
+	assert_true(r->got.session[0].notes & NOTE_CLOCK_BACKWARD);
+	assert_int_equal(r->got.session[0].end, END_FIN);
+	run_free(r);
+	free(k);
+}
+
+static void connections_that_begin_after_the_clock_was_set_back_are_whole(void **state)
+{
+	struct talk *k = talk_new(4);
+
+	(void)state;
+	segment(k, 0, TCP_SYN, 77, 0, "");
+	k->now_us -= 7200 * SECOND;
+	k->port[0]++;
+	handshake(k);
+	hello(k);
+	mail(k);
+	quit(k);
+	assert_talk(k, 1, 1, "complete");
+}
+
+static void tag_on_one_direction_does_not_split_it(void **state)
+{
+	struct talk *k = talk_new(4);
+
+	(void)state;
+	k->vlan[1] = 7;
+	handshake(k);
+	hello(k);
+	mail(k);
+	quit(k);
+	struct run *r = run_new(64 << 20, true);
+	feed_all(r, k);
+	finish(r);
+	assert_int_equal(r->got.sessions, 2);	/* unless the configuration says that tags tell networks apart */
+	run_free(r);
+	assert_talk(k, 1, 1, "complete");
+}
+
+/* ---- memory ---- */
+
+enum { CROWD = 60, SMALL_MEMORY = 600 * 1024 };
+
+/* Many open sessions, each with a mail begun; one of them, the first, goes on all the time. */
+static void memory_is_short_and_the_idlest_go_first(void **state)
+{
+	struct run *r = run_new(SMALL_MEMORY, false);
+	struct talk *busy = talk_new(4), *k = talk_new(4);
+	uint64_t evicted = 0;
+
+	(void)state;
+	handshake(busy);
+	hello(busy);
+	feed_all(r, busy);
+	for (unsigned i = 0; i < CROWD; i++) {
+		k->count = 0;
+		k->sent[0] = k->sent[1] = 0;
+		k->port[0] = (uint16_t)(50000 + i);
+		k->now_us = START + i * 10 * SECOND;
+		handshake(k);
+		hello(k);
+		say(k, 'c', "MAIL FROM:<a@example.org>\r\n");
+		say(k, 's', "250 ok\r\n");
+		feed_all(r, k);
+		busy->count = 0;
+		busy->now_us = k->now_us + 5 * SECOND;
+		say(busy, 'c', "NOOP\r\n");
+		say(busy, 's', "250 ok\r\n");
+		feed_all(r, busy);
+		assert_true(r->p->context.memory_bytes <= SMALL_MEMORY / 2);
+		printf("# %zu\n", r->p->context.memory_bytes);
+	}
+	evicted = r->p->totals.evicted;
+	assert_true(evicted > 0 && evicted < CROWD);
+	assert_int_equal(r->got.sessions, evicted);
+	for (unsigned i = 0; i < evicted; i++) {
+		assert_int_equal(r->got.session[i].end, END_EVICTED);
+		assert_int_equal(r->got.session[i].src_port, 50000 + i);
+	}
+	finish(r);
+	assert_int_equal(r->got.sessions, CROWD + 1);
+	uint64_t counted = 0;
+	for (unsigned i = 0; i < r->got.captures; i++)
+		counted += r->got.capture[i].evicted;
+	assert_int_equal(counted, evicted);
+	run_free(r);
+	free(busy);
+	free(k);
+}
+
+static void flood_of_flows_stays_under_the_ceiling(void **state)
+{
+	struct run *r = run_new(SMALL_MEMORY, false);
+	struct talk *k = talk_new(4);
+
+	(void)state;
+	for (uint32_t i = 0; i < 20000; i++) {
+		k->count = 0;
+		k->port[0] = (uint16_t)(1024 + i);
+		segment(k, 0, TCP_SYN, i, 0, "");
+		feed_all(r, k);
+		assert_true(flow_memory_bytes(r->p->context.flows) <= SMALL_MEMORY / 2 + sizeof(struct flow));
+	}
+	finish(r);
+	assert_true(r->got.totals.evicted > 10000);
+	assert_int_equal(r->got.sessions, 0);
+	run_free(r);
+	free(k);
+}
+
+/* ---- counters ---- */
+
+static void counters_of_the_minutes_add_up(void **state)
+{
+	struct talk *k = talk_new(4);
+	uint64_t packets = 0, bytes = 0, flows = 0, sessions = 0, unseen = 0;
+
+	(void)state;
+	for (unsigned i = 0; i < 20; i++) {
+		k->port[0]++;
+		begin_again(k);
+		handshake(k);
+		hello(k);
+		mail(k);
+		k->frame[k->count - 3].lost = i == 7;
+		quit(k);
+		k->now_us += 20 * SECOND;
+	}
+	struct run *r = play(k);
+	for (unsigned i = 0; i < r->got.captures; i++) {
+		const struct fact_capture *c = &r->got.capture[i];
+
+		assert_true(c->start_us % MINUTE_US == 0 && c->end_us == c->start_us + MINUTE_US);
+		assert_true(i == 0 || c->start_us > r->got.capture[i - 1].start_us);
+		packets += c->packets;
+		bytes += c->bytes;
+		flows += c->flows;
+		sessions += c->sessions;
+		unseen += c->unseen_bytes;
+	}
+	assert_true(r->got.captures >= 6);
+	assert_int_equal(packets, k->count - 1);
+	assert_int_equal(packets, r->got.totals.frames);
+	assert_int_equal(bytes, r->got.totals.bytes);
+	assert_int_equal(flows, 20);
+	assert_int_equal(sessions, 20);
+	assert_int_equal(unseen, r->got.totals.unseen_bytes);
+	assert_true(unseen > 0);
+	assert_true(r->got.totals.first_us == START);
+	run_free(r);
+	free(k);
+}
+
+static void empty_capture_has_no_facts(void **state)
+{
+	struct run *r = run_new(64 << 20, false);
+
+	(void)state;
+	finish(r);
+	assert_int_equal(r->got.sessions + r->got.captures + r->got.transactions, 0);
+	assert_true(r->got.totals.first_us == 0);
+	run_free(r);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(dialogue_becomes_a_session_and_its_mail),
+		cmocka_unit_test(handshake_alone_is_no_session),
+		cmocka_unit_test(flood_of_syns_leaves_nothing),
+		cmocka_unit_test(other_ports_are_not_looked_at),
+		cmocka_unit_test(client_is_who_sent_the_syn),
+		cmocka_unit_test(client_without_a_syn_is_who_is_not_on_a_mail_port),
+		cmocka_unit_test(session_id_is_the_documented_hash),
+		cmocka_unit_test(unseen_isn_puts_the_time_into_the_id),
+		cmocka_unit_test(id_does_not_depend_on_the_order_of_the_handshake),
+		cmocka_unit_test(fin_ends_it),
+		cmocka_unit_test(reset_ends_it),
+		cmocka_unit_test(reset_after_fin_is_a_fin),
+		cmocka_unit_test(forged_reset_is_ignored),
+		cmocka_unit_test(bytes_just_behind_a_reset_still_count),
+		cmocka_unit_test(end_of_the_capture_ends_it),
+		cmocka_unit_test(silence_ends_it_after_twenty_minutes),
+		cmocka_unit_test(late_retransmissions_make_no_new_session),
+		cmocka_unit_test(ports_used_again_after_the_end_are_another_session),
+		cmocka_unit_test(syn_ack_of_the_next_one_may_come_before_its_syn),
+		cmocka_unit_test(ports_used_again_without_an_end_close_the_first),
+		cmocka_unit_test(retransmitted_syn_is_not_a_new_connection),
+		cmocka_unit_test(one_side_alone_is_noted),
+		cmocka_unit_test(side_that_is_late_changes_no_fact),
+		cmocka_unit_test(frames_seen_twice_change_no_fact),
+		cmocka_unit_test(lost_frame_never_makes_an_accepted_mail),
+		cmocka_unit_test(cut_frame_is_a_gap),
+		cmocka_unit_test(clock_that_is_set_back_ends_no_session),
+		cmocka_unit_test(connections_that_begin_after_the_clock_was_set_back_are_whole),
+		cmocka_unit_test(tag_on_one_direction_does_not_split_it),
+		cmocka_unit_test(memory_is_short_and_the_idlest_go_first),
+		cmocka_unit_test(flood_of_flows_stays_under_the_ceiling),
+		cmocka_unit_test(counters_of_the_minutes_add_up),
+		cmocka_unit_test(empty_capture_has_no_facts),
+	};
+
+	return cmocka_run_group_tests_name("pipeline", tests, NULL, NULL);
+}
