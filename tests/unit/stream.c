@@ -386,6 +386,25 @@ static void fin_behind_a_hole_ends_the_wait(void **state)
 	assert_end(t, "c:QUIT s-3 s.");
 }
 
+static void fin_that_was_lost_is_no_gap(void **state)
+{
+	struct tape *t = tape_open();
+
+	(void)state;
+	data(t, 'c', 0, 0, "QUIT");
+	data(t, 's', 0, 4, "221");
+	fin(t, 's', 3, 5, "");		/* it acknowledges a FIN that was not captured */
+	assert_log(t, "c:QUIT s:221");
+	wait_us(t, LIMIT_ACKED_WAIT_US);
+	assert_log(t, "c:QUIT s:221 c. s.");
+	assert_true(stream_is_done(t->s));
+	assert_end(t, "c:QUIT s:221 c. s.");
+	t = tape_open();
+	data(t, 'c', 0, 0, "QUIT");
+	data(t, 's', 0, 5, "");
+	assert_end(t, "c:QUIT c.");
+}
+
 static void fin_of_the_past_is_ignored(void **state)
 {
 	struct tape *t = tape_open();
@@ -1156,6 +1175,7 @@ int main(void)
 		cmocka_unit_test(fin_with_bytes_out_of_order),
 		cmocka_unit_test(fin_waits_for_the_bytes_it_acknowledges),
 		cmocka_unit_test(fin_behind_a_hole_ends_the_wait),
+		cmocka_unit_test(fin_that_was_lost_is_no_gap),
 		cmocka_unit_test(fin_of_the_past_is_ignored),
 		cmocka_unit_test(reset_is_accepted_near_the_next_byte),
 		cmocka_unit_test(acknowledged_hole_becomes_a_gap_after_a_second),

@@ -1,0 +1,338 @@
+/*
+ * audit.c - the commands audit and analyze and events: from capture files or a store to verdicts, text and events.
+ *
+ * Links no capture code: the sensor runs as a program of its own, beside ours.
+ */
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <spawn.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <sysexits.h>
+#include <unistd.h>
+
+#include "analyzer/analyze.h"
+#include "analyzer/command.h"
+#include "analyzer/events.h"
+#include "analyzer/own.h"
+#include "analyzer/report_text.h"
+#include "common/buf.h"
+#include "common/xmalloc.h"
+#include "schema/db.h"
+
+extern char **environ;
+
+enum { ERROR_MAX = 512, CANDIDATES_MAX = 50 };
+
+/* ---- own networks ---- */
+
+/* Addresses that both accept mail on port 25 and send it: a mail server that stands behind the tap on both ways. */
+static const char sql_candidates[] =
+	"SELECT a.ip, (SELECT count(*) FROM sessions WHERE dest_ip = a.ip), (SELECT count(*) FROM sessions WHERE src_ip = a.ip)"
+	" FROM (SELECT DISTINCT dest_ip AS ip FROM sessions WHERE dest_port = 25 AND banner_code IS NOT NULL"
+	" INTERSECT SELECT DISTINCT src_ip FROM sessions WHERE dest_port = 25) a ORDER BY 2 + 3 DESC, 1 LIMIT ?1";
+
+static size_t find_candidates(sqlite3 *db, struct buf *comma_list, struct buf *lines)
+{
+	sqlite3_stmt *s = db_prepare(db, sql_candidates);
+	size_t n = 0;
+
+	sqlite3_bind_int(s, 1, CANDIDATES_MAX);
+	for (; sqlite3_step(s) == SQLITE_ROW; n++) {
+		buf_printf(comma_list, "%s%s", n ? "," : "", sqlite3_column_text(s, 0));
+		buf_printf(lines, "  %-40s accepted %lld, sent %lld sessions\n", sqlite3_column_text(s, 0), sqlite3_column_int64(s, 1),
+			   sqlite3_column_int64(s, 2));
+	}
+	sqlite3_finalize(s);
+	return n;
+}
+
+static bool is_own_known(const struct config *config)
+{
+	struct own *own = own_new(config);
+	bool known = own_is_configured(own);
+
+	own_free(own);
+	return known;
+}
+
+static int guess_own(struct command_context *c, const char *list)
+{
+	char error[ERROR_MAX];
+
+	fprintf(stderr, "bouncetap: taking these for our own servers: %s\n", list);
+	if (config_set(c->config, "own", NULL, "networks", list, "guessed", error, sizeof error))
+		return command_fail(EX_SOFTWARE, "%s: %s", list, error);
+	return EX_OK;
+}
+
+int command_need_own(struct command_context *c, const char *store)
+{
+	struct buf list = { 0 }, lines = { 0 };
+	char error[ERROR_MAX];
+	unsigned present;
+	int code;
+
+	if (is_own_known(c->config))
+		return EX_OK;
+	sqlite3 *db = db_open_read(store, &present, error, sizeof error);
+	if (!db)
+		return command_fail(EX_NOINPUT, "%s", error);
+	size_t n = find_candidates(db, &list, &lines);
+	sqlite3_close(db);
+	if (c->guess_own && n)
+		code = guess_own(c, buf_cstr(&list));
+	else {
+		code = command_fail(EX_CONFIG, "which networks are ours? [own] networks of the configuration or --own CIDR,... says so");
+		if (n)
+			fprintf(stderr, "These addresses both accept and send mail here:\n%s", buf_cstr(&lines));
+		else
+			fputs("No address here both accepts and sends mail, so there is nothing to guess from.\n", stderr);
+	}
+	buf_fini(&list);
+	buf_fini(&lines);
+	return code;
+}
+
+/* ---- the analysis ---- */
+
+int command_run_analysis(struct command_context *c, const char *store, bool now_is_last)
+{
+	struct analysis_options o = { store, c->config, &c->lists, c->now_us, now_is_last, c->rebuild, stderr };
+	char error[ERROR_MAX];
+	bool busy;
+	struct analysis *a = analysis_open(&o, &busy, error, sizeof error);
+
+	if (!a)
+		return command_fail(busy ? EX_TEMPFAIL : EX_NOINPUT, "%s", error);
+	int failed = c->follow ? analysis_follow(a, c->stop, error, sizeof error) : analysis_run(a, error, sizeof error);
+	analysis_close(a);
+	return failed ? command_fail(EX_IOERR, "%s", error) : EX_OK;
+}
+
+int command_analyze(struct command_context *c)
+{
+	int code = command_need_own(c, c->store);
+
+	return code == EX_OK ? command_run_analysis(c, c->store, false) : code;
+}
+
+/* ---- events ---- */
+
+static int write_events(struct command_context *c, const char *store, FILE *out)
+{
+	struct events_options o = { c->since_us, c->types };
+	char error[ERROR_MAX];
+	unsigned present;
+	sqlite3 *db = db_open_read(store, &present, error, sizeof error);
+
+	if (!db)
+		return command_fail(EX_NOINPUT, "%s", error);
+	int failed = events_write(db, present, &o, out);
+	sqlite3_close(db);
+	return failed ? command_fail(EX_IOERR, "the events cannot be written: %s", strerror(errno)) : EX_OK;
+}
+
+int command_events(struct command_context *c)
+{
+	struct events_options o = { c->since_us, c->types };
+	char error[ERROR_MAX];
+
+	if (!c->follow)
+		return write_events(c, c->store, stdout);
+	if (events_follow(c->store, &o, stdout, c->stop, error, sizeof error))
+		return command_fail(EX_NOINPUT, "%s", error);
+	return EX_OK;
+}
+
+/* ---- audit ---- */
+
+/* Beside our own program, as in a build tree; else where it is installed. */
+static const char *find_sensor(char *path, size_t size)
+{
+	static const char *const places[] = { PREFIX "/libexec/bouncetapd", PREFIX "/sbin/bouncetapd" };
+	char dir[4000];
+
+	if (command_own_dir(dir, sizeof dir)) {
+		snprintf(path, size, "%s/bouncetapd", dir);
+		if (access(path, X_OK) == 0)
+			return path;
+		snprintf(path, size, "%s/../sbin/bouncetapd", dir);
+		if (access(path, X_OK) == 0)
+			return path;
+	}
+	for (size_t i = 0; i < sizeof places / sizeof *places; i++)
+		if (access(places[i], X_OK) == 0)
+			return places[i];
+	return NULL;
+}
+
+static char **sensor_arguments(const struct command_context *c, const char *sensor, const char *store)
+{
+	size_t n = 0;
+	const char **argv = xcalloc(2 * (size_t)c->file_count + 8, sizeof *argv);
+	char **copy;
+
+	argv[n++] = sensor;
+	for (int i = 0; i < c->file_count; i++) {
+		argv[n++] = "-r";
+		argv[n++] = c->files[i];
+	}
+	argv[n++] = "--store";
+	argv[n++] = store;
+	if (c->config_path) {
+		argv[n++] = "--config";
+		argv[n++] = c->config_path;
+	}
+	if (isatty(STDERR_FILENO))
+		argv[n++] = "--progress";
+	copy = xcalloc(n + 1, sizeof *copy);
+	for (size_t i = 0; i < n; i++)
+		copy[i] = xstrdup(argv[i]);
+	free(argv);
+	return copy;
+}
+
+static void free_arguments(char **argv)
+{
+	for (size_t i = 0; argv[i]; i++)
+		free(argv[i]);
+	free(argv);
+}
+
+/* The sensor's exit code, in *code; what it has to say goes to our standard error. Standard output is ours alone. */
+static int run_sensor(const struct command_context *c, const char *store, int *code)
+{
+	char path[4096];
+	const char *sensor = find_sensor(path, sizeof path);
+	posix_spawn_file_actions_t actions;
+	int status;
+	pid_t pid;
+
+	if (!sensor)
+		return command_fail(EX_UNAVAILABLE, "bouncetapd was not found beside this program nor in " PREFIX "/sbin");
+	char **argv = sensor_arguments(c, sensor, store);
+	posix_spawn_file_actions_init(&actions);
+	posix_spawn_file_actions_adddup2(&actions, STDERR_FILENO, STDOUT_FILENO);
+	int failed = posix_spawn(&pid, sensor, &actions, NULL, argv, environ);
+	posix_spawn_file_actions_destroy(&actions);
+	free_arguments(argv);
+	if (failed)
+		return command_fail(EX_OSERR, "%s: %s", sensor, strerror(failed));
+	while (waitpid(pid, &status, 0) < 0)
+		if (errno != EINTR)
+			return command_fail(EX_OSERR, "%s: %s", sensor, strerror(errno));
+	if (WIFSIGNALED(status))
+		return command_fail(EX_SOFTWARE, "bouncetapd ended by signal %d", WTERMSIG(status));
+	*code = WEXITSTATUS(status);
+	return EX_OK;
+}
+
+static bool has_facts(const char *store)
+{
+	char error[ERROR_MAX];
+	unsigned present;
+	sqlite3 *db = db_open_read(store, &present, error, sizeof error);
+	bool any = db && db_int(db, "SELECT count(*) FROM batch", 0) > 0;
+
+	sqlite3_close(db);
+	return any;
+}
+
+static int print_report(struct command_context *c, const char *store)
+{
+	char error[ERROR_MAX];
+	unsigned present;
+	sqlite3 *db = db_open_read(store, &present, error, sizeof error);
+
+	if (!db)
+		return command_fail(EX_NOINPUT, "%s", error);
+	report_text(db, &c->lists, stdout);
+	sqlite3_close(db);
+	return fflush(stdout) ? command_fail(EX_IOERR, "the report cannot be written: %s", strerror(errno)) : EX_OK;
+}
+
+static int print_results(struct command_context *c, const char *store)
+{
+	bool to_stdout = c->events_path && strcmp(c->events_path, "-") == 0;
+	int code = EX_OK;
+
+	if (c->events_path) {
+		FILE *out = to_stdout ? stdout : fopen(c->events_path, "w");
+
+		if (!out)
+			return command_fail(EX_CANTCREAT, "%s: %s", c->events_path, strerror(errno));
+		code = write_events(c, store, out);
+		if (!to_stdout && fclose(out) && code == EX_OK)
+			code = command_fail(EX_IOERR, "%s: %s", c->events_path, strerror(errno));
+	}
+	return code == EX_OK && !to_stdout ? print_report(c, store) : code;
+}
+
+/* A damaged file still gives a verdict on what was read; its code is told in the end. */
+static int audit_into(struct command_context *c, const char *store)
+{
+	int sensor_code = EX_OK;
+	int code = run_sensor(c, store, &sensor_code);
+
+	if (code != EX_OK || *c->stop)
+		return code != EX_OK ? code : EX_TEMPFAIL;
+	if (sensor_code != EX_OK && !has_facts(store))
+		return sensor_code;
+	code = command_need_own(c, store);
+	if (code == EX_OK)
+		code = command_run_analysis(c, store, true);
+	if (code == EX_OK)
+		code = print_results(c, store);
+	return code == EX_OK ? sensor_code : code;
+}
+
+static void remove_store(const char *dir)
+{
+	DIR *d = opendir(dir);
+	struct dirent *e;
+
+	while (d && (e = readdir(d)))
+		if (strcmp(e->d_name, ".") != 0 && strcmp(e->d_name, "..") != 0)
+			unlinkat(dirfd(d), e->d_name, 0);
+	if (d)
+		closedir(d);
+	rmdir(dir);
+}
+
+static int check_files(const struct command_context *c)
+{
+	if (!c->file_count)
+		return command_fail(EX_USAGE, "audit: name a capture file (- for standard input)");
+	for (int i = 0; i < c->file_count; i++)
+		if (strcmp(c->files[i], "-") != 0 && access(c->files[i], R_OK))
+			return command_fail(EX_NOINPUT, "%s: %s", c->files[i], strerror(errno));
+	return EX_OK;
+}
+
+int command_audit(struct command_context *c)
+{
+	const char *tmp = getenv("TMPDIR");
+	char *dir;
+	int code = check_files(c);
+
+	if (code != EX_OK)
+		return code;
+	if (c->store) {
+		if (mkdir(c->store, 0750) && errno != EEXIST)
+			return command_fail(EX_CANTCREAT, "%s: %s", c->store, strerror(errno));
+		return audit_into(c, c->store);
+	}
+	dir = xasprintf("%s/bouncetap-XXXXXX", tmp && *tmp ? tmp : "/tmp");
+	if (!mkdtemp(dir))
+		code = command_fail(EX_CANTCREAT, "%s: %s", dir, strerror(errno));
+	else {
+		code = audit_into(c, dir);
+		remove_store(dir);
+	}
+	free(dir);
+	return code;
+}

@@ -1,0 +1,32 @@
+/*
+ * classify.h - what kind of mail a transaction is, by envelope, headers and report: rules.def is the table that is walked.
+ *
+ * A transaction without DATA says little; where only other mail can tell (a refused callout or a refused bounce?), the verdict is
+ * marked open and correlate.h closes it.
+ */
+#ifndef ANALYZER_CLASSIFY_H
+#define ANALYZER_CLASSIFY_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "analyzer/kind.h"
+#include "analyzer/mail.h"
+
+struct classification {
+	enum kind kind;
+	const char *rule;	/* id in rules.def */
+	bool open;		/* no message was seen: correlation may know better */
+};
+
+/* near: the server asked is ours, an upstream's customer side or a next hop, so that asking about recipients is legitimate. */
+struct classification classify(const struct mail *m, bool near);
+
+/* The signals that were found, as words separated by blanks, for tests and for explaining. */
+struct buf;
+void classify_signals(const struct mail *m, struct buf *out);
+
+/* Changes whenever the table does: part of the hash of inputs. */
+uint64_t classify_version(void);
+
+#endif

@@ -1,0 +1,47 @@
+/* command.h - what main.c hands to the subcommands. */
+#ifndef ANALYZER_COMMAND_H
+#define ANALYZER_COMMAND_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdio.h>
+
+#include "analyzer/listfile.h"
+#include "common/config.h"
+
+struct command_context {
+	struct config *config;		/* with --own and --store applied */
+	const char *config_path;	/* --config, or NULL */
+	struct lists lists;
+	const char *store;		/* the store's directory; NULL in audit: a temporary one */
+	int64_t now_us;			/* --now, or 0 */
+	bool guess_own, rebuild, follow;
+	const char *events_path;	/* --events: a file, "-" for standard output, or NULL */
+	int64_t since_us;
+	unsigned types;
+	char **files;
+	int file_count;
+	const volatile int *stop;	/* set by SIGINT and SIGTERM */
+};
+
+/* Each answers an exit code of sysexits.h. */
+int command_audit(struct command_context *c);
+int command_analyze(struct command_context *c);
+int command_events(struct command_context *c);
+
+/* "bouncetap: message" on standard error; answers code. */
+int command_fail(int code, const char *format, ...) __attribute__((format(printf, 2, 3)));
+
+/* The directory of our own program, without a slash at the end; false when it cannot be told. */
+bool command_own_dir(char *out, size_t size);
+
+/*
+ * Own networks are known, or guessed from the store if that was asked for (and said so). Otherwise EX_CONFIG, with the addresses on
+ * standard error that could be ours.
+ */
+int command_need_own(struct command_context *c, const char *store);
+
+/* Opens, runs and closes an analysis; says what went wrong. */
+int command_run_analysis(struct command_context *c, const char *store, bool now_is_last);
+
+#endif

@@ -1,0 +1,838 @@
+/*
+ * correlate.c - see correlate.h. By MAIL time, never by the connection's: servers reuse connections, so the SYN of one that carries a
+ * bounce may be older than the mail that caused it (lab.md 1).
+ *
+ *   load answers and mail of the victim -> cause of each -> root cause -> close open kinds -> group attempts -> provenance
+ */
+#include "analyzer/correlate.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/xmalloc.h"
+#include "schema/db.h"
+
+/* Cause and answer may carry the same time, or the answer one that is slightly older: taps deliver a reply late. */
+#define SLACK_US INT64_C(300000)
+/* A callout is made while the inbound client waits for its RCPT; Postfix answers it up to some polls later. */
+#define PROBE_US INT64_C(60000000)
+/* Queue managers retry after minutes to hours; the longest stock interval is four hours, and one may be missed. */
+#define RETRY_US (INT64_C(9) * 3600 * 1000000)
+
+enum {
+	ARENA_BYTES = 64 * 1024 * 1024,	/* texts of one victim's mail; beyond it they are missing, nothing fails */
+	NEAR_MAX = 64,			/* candidates looked at for one answer, newest first: keeps joe-jobs linear */
+};
+
+#define SIGHTING_COLUMNS \
+	"SELECT t.id, t.src_ip, t.dest_ip, t.proxy, t.xclient, t.xforward, t.started_us, coalesce(t.mail_us, t.started_us), t.ended_us," \
+	" t.reply_us, t.outcome, t.rcpt_count > t.rcpt_accepted, t.auth, t.mail_from_id, m.message_id_hash, t.helo, t.queue_id "
+#define REPORTED \
+	"(SELECT final_id FROM report_recipients WHERE transaction_rowid = ?2 UNION ALL" \
+	" SELECT original_id FROM report_recipients WHERE transaction_rowid = ?2)"
+
+enum statement { ADDRESS, ANSWER, RECIPIENT, BY_SENDER, BY_SENDER_RECENT, BY_ROWID, BY_HASH, RCPT_FITS, QUEUE_ID_FITS, REFUSED_RCPT, RECEIVED_LINES, FACTS_COUNT,
+	ANSWERS = FACTS_COUNT, AUTHORS, STATEMENT_COUNT };
+
+static const char *const sql[STATEMENT_COUNT] = {
+	[ADDRESS] = "SELECT address, domain, class FROM addresses WHERE id = ?1",
+	[ANSWER] = "WHERE t.id = ?1",	/* behind mail_select */
+	[RECIPIENT] = "SELECT code, enhanced, reply, notify FROM recipients WHERE transaction_rowid = ?1 AND n = ?2",
+	[BY_SENDER] = SIGHTING_COLUMNS "FROM transactions t LEFT JOIN messages m ON m.transaction_rowid = t.id WHERE t.mail_from_id = ?1",
+	[BY_SENDER_RECENT] = SIGHTING_COLUMNS "FROM transactions t LEFT JOIN messages m ON m.transaction_rowid = t.id WHERE t.mail_from_id = ?1"
+		" ORDER BY t.id DESC LIMIT 64",
+	[BY_ROWID] = SIGHTING_COLUMNS "FROM transactions t LEFT JOIN messages m ON m.transaction_rowid = t.id WHERE t.id = ?1",
+	[BY_HASH] = SIGHTING_COLUMNS "FROM messages m JOIN transactions t ON t.id = m.transaction_rowid WHERE m.message_id_hash = ?1"
+		" ORDER BY t.id LIMIT 500",
+	/* ?1 the candidate, ?2 the answer, ?3 ?4 who wrote the answer */
+	[RCPT_FITS] = "SELECT 1 FROM recipients WHERE transaction_rowid = ?1 AND (address_id IN " REPORTED " OR address_id IN (?3, ?4)) LIMIT 1",
+	[QUEUE_ID_FITS] = "SELECT 1 FROM received WHERE transaction_rowid = ?1 AND part = 1 AND queue_id = ?2 LIMIT 1",
+	/* ?1 the hop that refused, ?2 the answer, ?3 the cause: first the recipient that the report names */
+	[REFUSED_RCPT] = "SELECT iif(r.code >= 400, r.code, t.code), iif(r.code >= 400, r.enhanced, t.enhanced), iif(r.code >= 400, r.reply, t.reply)"
+		" FROM recipients r JOIN transactions t ON t.id = r.transaction_rowid"
+		" WHERE r.transaction_rowid = ?1 AND (r.code >= 400 OR t.outcome = 'rejected') AND (r.address_id IN " REPORTED
+		" OR r.address_id IN (SELECT address_id FROM recipients WHERE transaction_rowid = ?3))"
+		" ORDER BY r.address_id IN " REPORTED " DESC, r.n LIMIT 1",
+	[RECEIVED_LINES] = "SELECT from_ip, with_protocol FROM received WHERE transaction_rowid = ?1 AND part = 0 ORDER BY n",
+	[ANSWERS] = "SELECT transaction_rowid, recipient_n FROM answer WHERE recipient_id = ?1",
+	[AUTHORS] = "SELECT transaction_rowid FROM author WHERE address_id = ?1",
+};
+
+struct correlate {
+	sqlite3 *facts;
+	const struct own *own;
+	struct servers *servers;
+	sqlite3_stmt *q[STATEMENT_COUNT];
+};
+
+struct correlate *correlate_new(sqlite3 *facts, sqlite3 *verdicts, const struct own *own, struct servers *servers)
+{
+	struct correlate *c = xcalloc(1, sizeof *c);
+	char *answer = xasprintf("%s%s", mail_select, sql[ANSWER]);
+
+	c->facts = facts;
+	c->own = own;
+	c->servers = servers;
+	for (int i = 0; i < STATEMENT_COUNT; i++)
+		c->q[i] = db_prepare(i < FACTS_COUNT ? facts : verdicts, i == ANSWER ? answer : sql[i]);
+	free(answer);
+	return c;
+}
+
+void correlate_free(struct correlate *c)
+{
+	if (!c)
+		return;
+	for (int i = 0; i < STATEMENT_COUNT; i++)
+		sqlite3_finalize(c->q[i]);
+	free(c);
+}
+
+/* A statement with its first integer parameters bound, ready to step. */
+static sqlite3_stmt *query(struct correlate *c, enum statement which, int n, const int64_t *v)
+{
+	sqlite3_stmt *s = c->q[which];
+
+	sqlite3_reset(s);
+	for (int i = 0; i < n; i++)
+		sqlite3_bind_int64(s, i + 1, v[i]);
+	return s;
+}
+
+#define QUERY(c, which, ...) \
+	query(c, which, (int)(sizeof((int64_t[]){ __VA_ARGS__ }) / sizeof(int64_t)), (const int64_t[]){ __VA_ARGS__ })
+
+static bool is_true(sqlite3_stmt *s)
+{
+	bool row = sqlite3_step(s) == SQLITE_ROW;
+
+	sqlite3_reset(s);
+	return row;
+}
+
+static struct text keep(struct victim *v, struct text t)
+{
+	return t.p ? arena_copy(&v->arena, t.p, t.len, t.len, NULL) : t;
+}
+
+/* ---- loading ---- */
+
+static bool read_address(struct correlate *c, struct victim *v)
+{
+	sqlite3_stmt *s = QUERY(c, ADDRESS, v->id);
+	bool found = sqlite3_step(s) == SQLITE_ROW;
+
+	if (found) {
+		v->address = keep(v, column_text(s, 0));
+		v->domain = keep(v, column_text(s, 1));
+		v->class = (unsigned)sqlite3_column_int(s, 2);
+	}
+	sqlite3_reset(s);
+	return found;
+}
+
+/* What was told to ask our own hop: destinations whose recipients are ours to know. */
+static bool is_near(const struct own *own, const struct mail *m, const struct route *r)
+{
+	return r->direction == DIRECTION_INTERNAL || own_is_next_hop(own, &m->dest) || own_is_upstream(own, &m->src);
+}
+
+/* False when the row is gone: the sensor replaced a session that had been cut by the end of a capture. */
+static bool read_answer(struct correlate *c, struct victim *v, int64_t rowid, int n, struct answer *a)
+{
+	sqlite3_stmt *s = QUERY(c, ANSWER, rowid);
+	bool found = sqlite3_step(s) == SQLITE_ROW;
+
+	*a = (struct answer){ .n = n };
+	if (found)
+		mail_read(s, &v->arena, &a->mail);
+	sqlite3_reset(s);
+	if (!found)
+		return false;
+	a->route = mail_route(&a->mail, c->own);
+	struct classification k = classify(&a->mail, is_near(c->own, &a->mail, &a->route));
+	a->kind = a->first_kind = k.kind;
+	a->rule = k.rule;
+	s = QUERY(c, RECIPIENT, rowid, n);
+	if (sqlite3_step(s) == SQLITE_ROW) {
+		a->code = sqlite3_column_int(s, 0);
+		a->enhanced = keep(v, column_text(s, 1));
+		a->reply = keep(v, column_text(s, 2));
+		a->notify = keep(v, column_text(s, 3));
+	}
+	sqlite3_reset(s);
+	return true;
+}
+
+static int compare_answers(const void *x, const void *y)
+{
+	const struct answer *a = x, *b = y;
+
+	if (a->mail.mail_us != b->mail.mail_us)
+		return a->mail.mail_us < b->mail.mail_us ? -1 : 1;
+	if (a->mail.rowid != b->mail.rowid)
+		return a->mail.rowid < b->mail.rowid ? -1 : 1;
+	return a->n - b->n;
+}
+
+static void load_answers(struct correlate *c, struct victim *v)
+{
+	sqlite3_stmt *s = QUERY(c, ANSWERS, v->id);
+	size_t cap = 0;
+
+	while (sqlite3_step(s) == SQLITE_ROW) {
+		if (v->answer_count == cap) {
+			cap = cap ? cap * 2 : 4;
+			v->answer = xreallocarray(v->answer, cap, sizeof *v->answer);
+		}
+		if (read_answer(c, v, sqlite3_column_int64(s, 0), sqlite3_column_int(s, 1), &v->answer[v->answer_count]))
+			v->answer_count++;
+	}
+	sqlite3_reset(s);
+	if (v->answer_count)
+		qsort(v->answer, v->answer_count, sizeof *v->answer, compare_answers);
+}
+
+static void read_ip(sqlite3_stmt *s, int column, struct ip_addr *out)
+{
+	struct text t = column_text(s, column);
+
+	if (!t.p || ip_parse(t.p, t.len, out))
+		*out = (struct ip_addr){ 0 };
+}
+
+static enum mail_outcome outcome_of(struct text t)
+{
+	return text_starts_nocase(t, "acc") ? MAIL_ACCEPTED : text_starts_nocase(t, "rej") ? MAIL_REJECTED
+	     : text_starts_nocase(t, "abo") ? MAIL_ABORTED : MAIL_UNKNOWN;
+}
+
+/* Texts go to the victim's arena, or are left out without one. */
+static void read_sighting(struct correlate *c, struct victim *v, sqlite3_stmt *s, struct sighting *out)
+{
+	*out = (struct sighting){ .rowid = sqlite3_column_int64(s, 0) };
+	read_ip(s, 1, &out->src);
+	read_ip(s, 2, &out->dest);
+	out->route = own_route(c->own, &out->src, &out->dest, column_text(s, 3), column_text(s, 4), column_text(s, 5));
+	out->started_us = sqlite3_column_int64(s, 6);
+	out->mail_us = sqlite3_column_int64(s, 7);
+	out->ended_us = sqlite3_column_int64(s, 8);
+	out->reply_us = sqlite3_column_int64(s, 9);
+	out->outcome = outcome_of(column_text(s, 10));
+	out->refused = sqlite3_column_int(s, 11) || out->outcome == MAIL_REJECTED;
+	out->auth = sqlite3_column_type(s, 12) == SQLITE_NULL ? -1 : sqlite3_column_int(s, 12);
+	out->mail_from_id = sqlite3_column_int64(s, 13);
+	out->message_id_hash = sqlite3_column_int64(s, 14);
+	if (v) {
+		out->helo = keep(v, column_text(s, 15));
+		out->queue_id = keep(v, column_text(s, 16));
+	}
+}
+
+struct sightings {
+	struct sighting *item;
+	size_t count, cap;
+};
+
+static void collect(struct correlate *c, struct victim *v, sqlite3_stmt *s, struct sightings *out)
+{
+	while (sqlite3_step(s) == SQLITE_ROW) {
+		if (out->count == out->cap) {
+			out->cap = out->cap ? out->cap * 2 : 8;
+			out->item = xreallocarray(out->item, out->cap, sizeof *out->item);
+		}
+		read_sighting(c, v, s, &out->item[out->count++]);
+	}
+	sqlite3_reset(s);
+}
+
+static int compare_sightings(const void *x, const void *y)
+{
+	const struct sighting *a = x, *b = y;
+
+	if (a->mail_us != b->mail_us)
+		return a->mail_us < b->mail_us ? -1 : 1;
+	return a->rowid < b->rowid ? -1 : a->rowid > b->rowid;
+}
+
+static void load_mail(struct correlate *c, struct victim *v)
+{
+	struct sightings list = { 0 };
+	sqlite3_stmt *s;
+
+	collect(c, v, QUERY(c, BY_SENDER, v->id), &list);
+	s = QUERY(c, AUTHORS, v->id);
+	while (sqlite3_step(s) == SQLITE_ROW)
+		collect(c, v, QUERY(c, BY_ROWID, sqlite3_column_int64(s, 0)), &list);
+	sqlite3_reset(s);
+	v->mail = list.item;
+	v->mail_count = list.count;
+	if (v->mail_count)
+		qsort(v->mail, v->mail_count, sizeof *v->mail, compare_sightings);
+}
+
+/* ---- causes ---- */
+
+/* How many of the victim's mails began at or before t. */
+static size_t mail_until(const struct victim *v, int64_t t)
+{
+	size_t lo = 0, hi = v->mail_count;
+
+	while (lo < hi) {
+		size_t mid = lo + (hi - lo) / 2;
+
+		if (v->mail[mid].mail_us <= t)
+			lo = mid + 1;
+		else
+			hi = mid;
+	}
+	return lo;
+}
+
+/* Nobody answers a mail before he has all of it. */
+static bool could_cause(const struct sighting *s, const struct answer *a)
+{
+	int64_t taken_us = s->reply_us ? s->reply_us : s->mail_us;
+
+	return s->route.arrives && s->outcome == MAIL_ACCEPTED && taken_us <= a->mail.mail_us + SLACK_US && s->rowid != a->mail.rowid;
+}
+
+static bool recipient_fits(struct correlate *c, const struct sighting *s, const struct answer *a)
+{
+	return is_true(QUERY(c, RCPT_FITS, s->rowid, a->mail.rowid, a->mail.null_sender ? 0 : a->mail.mail_from_id, a->mail.from_id));
+}
+
+/* The best of the mails with a Message-ID that the answer names: his own before others', a recipient that fits, then the latest one. */
+static bool cause_by_hash(struct correlate *c, struct victim *v, struct answer *a, int64_t hash, const char *word)
+{
+	struct sightings list = { 0 };
+	const struct sighting *best = NULL;
+	int best_score = -1;
+
+	if (!hash)
+		return false;
+	collect(c, v, QUERY(c, BY_HASH, hash), &list);
+	for (size_t i = 0; i < list.count; i++) {
+		const struct sighting *s = &list.item[i];
+
+		if (!could_cause(s, a))
+			continue;
+		int score = 2 * (s->mail_from_id == v->id) + recipient_fits(c, s, a);
+		if (score > best_score || (score == best_score && s->mail_us > best->mail_us)) {
+			best = s;
+			best_score = score;
+		}
+	}
+	if (best) {
+		a->cause = *best;
+		a->matched_by = word;
+	}
+	free(list.item);
+	return best != NULL;
+}
+
+static bool fits_queue_id(struct correlate *c, const struct sighting *s, const struct answer *a)
+{
+	if (!s->queue_id.p || !s->queue_id.len)
+		return false;
+	if (text_equal(s->queue_id, a->mail.report_queue_id))
+		return true;
+	sqlite3_stmt *q = QUERY(c, QUEUE_ID_FITS, a->mail.rowid);
+	sqlite3_bind_text(q, 2, s->queue_id.p, (int)s->queue_id.len, SQLITE_STATIC);
+	return is_true(q);
+}
+
+/* A mail without DATA names nothing: two of them do not answer the same mail while another one is left. */
+static bool fits_untaken(struct correlate *c, const struct sighting *s, const struct answer *a)
+{
+	(void)c;
+	return !s->taken || a->mail.has_message;
+}
+
+/* A server answers what it took itself, more often than what another one handed on to it. */
+static bool fits_server(struct correlate *c, const struct sighting *s, const struct answer *a)
+{
+	return fits_untaken(c, s, a) && ip_equal(&s->dest, &a->mail.src);
+}
+
+static bool fits_any(struct correlate *c, const struct sighting *s, const struct answer *a)
+{
+	(void)c;
+	(void)s;
+	(void)a;
+	return true;
+}
+
+static const struct {
+	const char *word;
+	bool (*fits)(struct correlate *c, const struct sighting *s, const struct answer *a);
+	bool needs_message;
+} envelope_keys[] = {
+	{ "queue-id", fits_queue_id, true },
+	{ "recipients", recipient_fits, true },
+	{ "envelope", fits_server, false },
+	{ "envelope", fits_untaken, false },
+	{ "envelope", fits_any, false },
+};
+
+static bool cause_by_envelope(struct correlate *c, struct victim *v, struct answer *a)
+{
+	size_t until = mail_until(v, a->mail.mail_us + SLACK_US);
+
+	for (size_t k = 0; k < sizeof envelope_keys / sizeof *envelope_keys; k++) {
+		if (envelope_keys[k].needs_message && !a->mail.has_message)
+			continue;
+		for (size_t i = until; i-- > 0 && until - i <= NEAR_MAX;) {
+			struct sighting *s = &v->mail[i];
+
+			if (s->mail_us < a->mail.mail_us - CORRELATE_WINDOW_US)
+				break;
+			if (!could_cause(s, a) || !envelope_keys[k].fits(c, s, a))
+				continue;
+			s->taken = true;
+			a->cause = *s;
+			a->matched_by = envelope_keys[k].word;
+			return true;
+		}
+	}
+	return false;
+}
+
+/* A sender is verified while his mail waits: the inbound transaction that is open at that time, else one that just was. */
+static bool cause_of_probe(struct victim *v, struct answer *a)
+{
+	size_t until = mail_until(v, a->mail.mail_us + SLACK_US);
+
+	for (size_t i = until; i-- > 0 && until - i <= NEAR_MAX;) {
+		const struct sighting *s = &v->mail[i];
+
+		if (s->mail_us < a->mail.mail_us - CORRELATE_WINDOW_US)
+			break;
+		if (!s->route.arrives || s->rowid == a->mail.rowid || s->mail_from_id != v->id || s->ended_us < a->mail.mail_us - PROBE_US)
+			continue;
+		a->cause = *s;
+		a->matched_by = "envelope";
+		return true;
+	}
+	return false;
+}
+
+static void find_cause(struct correlate *c, struct victim *v, struct answer *a)
+{
+	const struct mail *m = &a->mail;
+
+	if (a->kind == KIND_CALLOUT) {
+		cause_of_probe(v, a);
+		return;
+	}
+	if (cause_by_hash(c, v, a, m->returned_hash, "message-id") || cause_by_hash(c, v, a, m->original_message_id_hash, "message-id")
+	    || cause_by_hash(c, v, a, m->in_reply_to_hash, "in-reply-to"))
+		return;
+	cause_by_envelope(c, v, a);
+}
+
+/* ---- root causes ---- */
+
+static bool could_refuse(const struct correlate *c, const struct sighting *s, const struct answer *a)
+{
+	return s->refused && own_has(c->own, &s->src) && s->mail_us >= a->cause.mail_us - SLACK_US && s->mail_us <= a->mail.mail_us + SLACK_US
+	    && s->rowid != a->mail.rowid;
+}
+
+static bool read_root(struct correlate *c, struct victim *v, const struct sighting *s, struct answer *a)
+{
+	sqlite3_stmt *q = QUERY(c, REFUSED_RCPT, s->rowid, a->mail.rowid, a->cause.rowid);
+	bool found = sqlite3_step(q) == SQLITE_ROW;
+
+	if (found)
+		a->root = (struct root){ s->rowid, sqlite3_column_int(q, 0), keep(v, column_text(q, 1)), keep(v, column_text(q, 2)) };
+	sqlite3_reset(q);
+	return found;
+}
+
+/* Relaying keeps MAIL FROM, so the hop that refused is among the victim's own mails; where SRS rewrote it, the Message-ID tells. */
+static void find_root(struct correlate *c, struct victim *v, struct answer *a)
+{
+	struct sightings list = { 0 };
+	size_t until = mail_until(v, a->mail.mail_us + SLACK_US);
+
+	if (!a->cause.rowid)
+		return;
+	for (size_t i = until; i-- > 0 && until - i <= NEAR_MAX && !a->root.rowid;)
+		if (could_refuse(c, &v->mail[i], a))
+			read_root(c, v, &v->mail[i], a);
+	if (a->root.rowid || !a->cause.message_id_hash)
+		return;
+	collect(c, v, QUERY(c, BY_HASH, a->cause.message_id_hash), &list);
+	for (size_t i = list.count; i-- > 0 && !a->root.rowid;)
+		if (could_refuse(c, &list.item[i], a))
+			read_root(c, v, &list.item[i], a);
+	free(list.item);
+}
+
+/* ---- kinds that only other mail tells ---- */
+
+static bool is_open(const struct answer *a)
+{
+	return !a->mail.has_message && !a->mail.has_data
+	    && (a->kind == KIND_AUTOMATED_UNKNOWN || (a->kind == KIND_CALLOUT && !a->mail.rcpt_accepted
+						       && !(a->mail.mail_from_class & CLASS_DOUBLE_BOUNCE)));
+}
+
+/* Was mail from the victim accepted by the side that now turns to him; is one open at this moment? */
+static void look_back(const struct victim *v, const struct answer *a, bool *accepted, bool *under_way)
+{
+	size_t until = mail_until(v, a->mail.mail_us + SLACK_US);
+
+	*accepted = *under_way = false;
+	for (size_t i = until; i-- > 0 && until - i <= NEAR_MAX;) {
+		const struct sighting *s = &v->mail[i];
+		bool opposite = a->route.arrives ? s->route.leaves : s->route.arrives;
+
+		if (s->mail_us < a->mail.mail_us - CORRELATE_WINDOW_US)
+			break;
+		if (!opposite || s->rowid == a->mail.rowid)
+			continue;
+		*accepted |= s->outcome == MAIL_ACCEPTED && s->mail_us <= a->mail.mail_us + SLACK_US;
+		*under_way |= s->ended_us >= a->mail.mail_us - SLACK_US;
+	}
+}
+
+/* The same mail on its way to this hop, when it had its message: the last one before. NULL when it was not seen. */
+static const struct answer *handed_on(const struct victim *v, const struct answer *a)
+{
+	size_t at = (size_t)(a - v->answer);
+
+	for (size_t i = at; i-- > 0 && at - i <= NEAR_MAX;) {
+		const struct answer *x = &v->answer[i];
+
+		if (x->mail.mail_us < a->mail.mail_us - CORRELATE_WINDOW_US)
+			break;
+		if (x->mail.has_message && x->mail.outcome == MAIL_ACCEPTED && ip_equal(&x->mail.dest, &a->mail.src))
+			return x;
+	}
+	return NULL;
+}
+
+/* A mail refused before it said what it is: what does it answer? (domain.md 2.2) */
+static void close_kind(struct correlate *c, struct victim *v, struct answer *a)
+{
+	bool accepted, under_way;
+	bool is_probe = a->kind == KIND_CALLOUT;
+
+	const struct answer *before = handed_on(v, a);
+
+	if (before) {
+		a->kind = before->kind;
+		a->rule = "handed-on";
+		a->passed_on = before->route.arrives || before->passed_on;
+		return;
+	}
+	look_back(v, a, &accepted, &under_way);
+	if (accepted && a->route.leaves) {
+		cause_by_envelope(c, v, a);
+		find_root(c, v, a);
+		if (a->root.rowid) {
+			a->kind = KIND_BOUNCE;
+			a->rule = "refused-after-refusal";
+			return;
+		}
+	}
+	if (is_probe && accepted && !under_way) {
+		a->kind = KIND_AUTOMATED_UNKNOWN;
+		a->rule = "refused-after-mail";
+	} else if (is_probe && a->cause.rowid) {
+		a->cause = (struct sighting){ 0 };
+		a->matched_by = NULL;
+	}
+}
+
+/* ---- attempts of one mail ---- */
+
+static bool ended_for_good(const struct answer *a)
+{
+	return a->mail.outcome == MAIL_ACCEPTED || (a->mail.outcome == MAIL_REJECTED && a->mail.code >= 500) || a->code >= 500;
+}
+
+/* SIZE= of the MAIL line: the same for every attempt of one mail; -1 when it was not given. */
+static long size_param(const struct mail *m)
+{
+	ptrdiff_t at = text_find_nocase(m->mail_params, "size=");
+	long n = 0;
+
+	if (at < 0)
+		return -1;
+	for (uint32_t i = (uint32_t)at + 5; i < m->mail_params.len && m->mail_params.p[i] >= '0' && m->mail_params.p[i] <= '9' && n < 1000000000; i++)
+		n = n * 10 + (m->mail_params.p[i] - '0');
+	return n;
+}
+
+static bool could_be_same_size(const struct mail *a, const struct mail *b)
+{
+	long x = size_param(a), y = size_param(b);
+
+	return x < 0 || y < 0 || x == y;
+}
+
+static bool is_same_mail(const struct mail_group *g, const struct answer *a)
+{
+	const struct answer *last = g->attempt[g->count - 1];
+
+	if (a->mail.message_id_hash && g->said->mail.message_id_hash)
+		return a->mail.message_id_hash == g->said->mail.message_id_hash;
+	if (a->mail.has_message && g->said->mail.has_message)
+		return false;
+	if (!ip_equal(&last->mail.src, &a->mail.src) || a->mail.mail_us - last->mail.mail_us > RETRY_US)
+		return false;
+	if (g->said->kind == KIND_CALLOUT || a->kind == KIND_CALLOUT)
+		return g->said->kind == a->kind;
+	return !ended_for_good(last) && could_be_same_size(&last->mail, &a->mail);
+}
+
+static struct mail_group *group_of(struct victim *v, const struct answer *a)
+{
+	for (size_t i = v->group_count; i-- > 0 && v->group_count - i <= NEAR_MAX;)
+		if (is_same_mail(&v->group[i], a))
+			return &v->group[i];
+	v->group = xreallocarray(v->group, v->group_count + 1, sizeof *v->group);
+	v->group[v->group_count] = (struct mail_group){ 0 };
+	return &v->group[v->group_count++];
+}
+
+static void group_add(struct mail_group *g, struct answer *a)
+{
+	g->attempt = xreallocarray(g->attempt, g->count + 1, sizeof *g->attempt);
+	g->attempt[g->count++] = a;
+	if (!g->said || (!g->said->mail.has_message && a->mail.has_message))
+		g->said = a;
+	if (!g->edge && a->route.leaves)
+		g->edge = a;
+}
+
+/* An attempt that was refused before DATA is what its later attempts show it to be. */
+static void inherit_kind(struct mail_group *g)
+{
+	for (size_t i = 0; i < g->count; i++) {
+		struct answer *a = g->attempt[i];
+
+		if (a == g->said || a->mail.has_message || a->kind == g->said->kind)
+			continue;
+		a->kind = g->said->kind;
+		a->rule = "same-mail";
+	}
+}
+
+static void group_attempts(struct victim *v)
+{
+	for (size_t i = 0; i < v->answer_count; i++) {
+		struct answer *a = &v->answer[i];
+
+		if (kind_is_answering(a->kind) && (a->route.leaves || a->route.direction == DIRECTION_INTERNAL))
+			group_add(group_of(v, a), a);
+	}
+	for (size_t i = 0; i < v->group_count; i++)
+		inherit_kind(&v->group[i]);
+}
+
+/* ---- provenance ---- */
+
+/* Not an address of the world: loopback, private and link-local ones name hosts inside somebody's network (RFC 1918, 4193, 3927). */
+static bool is_world(const struct ip_addr *a)
+{
+	const uint8_t *b = a->bytes;
+
+	if (a->version == 4)
+		return !(b[0] == 127 || b[0] == 10 || b[0] == 0 || (b[0] == 172 && (b[1] & 0xf0) == 16) || (b[0] == 192 && b[1] == 168)
+			 || (b[0] == 169 && b[1] == 254) || (b[0] == 100 && (b[1] & 0xc0) == 64));
+	static const uint8_t zero[15] = { 0 };
+	return a->version == 6 && (b[0] & 0xfe) != 0xfc && !(b[0] == 0xfe && (b[1] & 0xc0) == 0x80) && memcmp(b, zero, 15) != 0;
+}
+
+/* What the Received lines of the mail itself say: each hop with an address, but for those of authenticated users (ESMTPA, ESMTPSA). */
+struct hops {
+	bool any, outside;
+	struct server *inner;	/* the hop nearest to the emitter that is another server of ours */
+};
+
+static struct hops read_hops(struct correlate *c, const struct mail *m)
+{
+	sqlite3_stmt *s = QUERY(c, RECEIVED_LINES, m->rowid);
+	struct hops h = { 0 };
+
+	while (sqlite3_step(s) == SQLITE_ROW) {
+		struct ip_addr from;
+
+		read_ip(s, 0, &from);
+		if (!from.version || ip_equal(&from, &m->src))
+			continue;
+		bool own = own_has(c->own, &from);
+		h.any |= own || is_world(&from);
+		if (!own && is_world(&from) && !text_ends_nocase(column_text(s, 1), "a"))
+			h.outside = true;
+		struct server *server = own ? servers_find(c->servers, &from) : NULL;
+		if (server && !h.inner && server != servers_find(c->servers, &m->src))
+			h.inner = server;
+	}
+	sqlite3_reset(s);
+	return h;
+}
+
+/* Earlier sightings of the same mail: from outside, or from another server of ours (the first of which made it). */
+struct earlier {
+	bool from_outside;
+	struct server *inner;
+	int64_t inner_us;
+};
+
+static struct earlier look_earlier(struct correlate *c, const struct mail *m)
+{
+	struct sightings list = { 0 };
+	struct earlier e = { 0 };
+
+	if (m->message_id_hash)
+		collect(c, NULL, QUERY(c, BY_HASH, m->message_id_hash), &list);
+	for (size_t i = 0; i < list.count; i++) {
+		const struct sighting *s = &list.item[i];
+
+		if (s->rowid == m->rowid || s->outcome != MAIL_ACCEPTED || s->mail_us > m->mail_us + SLACK_US)
+			continue;
+		e.from_outside |= s->route.arrives;
+		struct server *server = s->route.direction == DIRECTION_INTERNAL ? servers_find(c->servers, &s->src) : NULL;
+		if (server && server != servers_find(c->servers, &m->src) && (!e.inner || s->mail_us < e.inner_us)) {
+			e.inner = server;
+			e.inner_us = s->mail_us;
+		}
+	}
+	free(list.item);
+	return e;
+}
+
+/* Without DATA it was made here, unless mail of this sender reached us before: then that may be it. */
+static enum provenance provenance_without_data(struct correlate *c, const struct mail *m)
+{
+	struct sightings list = { 0 };
+	enum provenance p = PROVENANCE_GENERATED;
+
+	if (!m->null_sender && m->mail_from_id)
+		collect(c, NULL, QUERY(c, BY_SENDER_RECENT, m->mail_from_id), &list);
+	for (size_t i = 0; i < list.count; i++) {
+		const struct sighting *s = &list.item[i];
+		bool to_us = s->route.arrives || s->route.direction == DIRECTION_INTERNAL;
+
+		if (to_us && s->rowid != m->rowid && s->outcome == MAIL_ACCEPTED && s->mail_us <= m->mail_us + SLACK_US
+		    && s->mail_us >= m->mail_us - CORRELATE_WINDOW_US)
+			p = PROVENANCE_UNKNOWN;
+	}
+	free(list.item);
+	return p;
+}
+
+enum provenance correlate_provenance(struct correlate *c, const struct mail *m)
+{
+	struct earlier e = look_earlier(c, m);
+
+	if (!m->has_message)
+		return m->has_data ? PROVENANCE_UNKNOWN : provenance_without_data(c, m);
+	if (e.from_outside)
+		return PROVENANCE_FORWARDED;
+	if (e.inner)
+		return PROVENANCE_RELAYED_OWN;
+	struct hops h = read_hops(c, m);
+	return h.outside ? PROVENANCE_FORWARDED : h.inner ? PROVENANCE_RELAYED_OWN : h.any ? PROVENANCE_UNKNOWN : PROVENANCE_GENERATED;
+}
+
+/* Our own hand is in the text: a report that names us as its maker, or an answer written by the recipient of its cause. */
+static bool is_made_here(struct correlate *c, const struct answer *a)
+{
+	struct text mta = a->mail.reporting_mta;
+
+	if (mta.p && (text_equal_nocase(mta, a->mail.helo) || servers_by_name(c->servers, mta) || own_has_host(c->own, mta)))
+		return true;
+	return a->cause.rowid && !mta.p && recipient_fits(c, &a->cause, a);
+}
+
+static void set_origin(struct mail_group *g, enum provenance p, struct server *server, const char *how)
+{
+	g->provenance = p;
+	g->originator = server;
+	g->originator_how = server ? how : NULL;
+}
+
+/* An inner attempt seen before the edge one: without DATA, all that tells that another server made it. */
+static struct server *inner_attempt(struct correlate *c, const struct mail_group *g, const struct server *emitter)
+{
+	for (size_t i = 0; i < g->count; i++) {
+		struct server *server = g->attempt[i]->route.leaves ? NULL : servers_find(c->servers, &g->attempt[i]->mail.src);
+
+		if (server && server != emitter)
+			return server;
+	}
+	return NULL;
+}
+
+static void find_provenance(struct correlate *c, struct mail_group *g)
+{
+	const struct answer *a = g->said;
+	struct server *emitter = servers_find(c->servers, &(g->edge ? g->edge : a)->mail.src);
+	struct server *inner = inner_attempt(c, g, emitter);
+	struct server *reporter = a->mail.reporting_mta.p ? servers_by_name(c->servers, a->mail.reporting_mta) : NULL;
+	struct earlier e = look_earlier(c, &a->mail);
+
+	if (e.from_outside || a->passed_on)
+		set_origin(g, PROVENANCE_FORWARDED, NULL, NULL);
+	else if (inner || e.inner)
+		set_origin(g, PROVENANCE_RELAYED_OWN, inner ? inner : e.inner, "wire");
+	else if (reporter && reporter != emitter && !text_equal_nocase(a->mail.reporting_mta, a->mail.helo))
+		set_origin(g, PROVENANCE_RELAYED_OWN, reporter, "reporting-mta");
+	else if (!a->mail.has_message || is_made_here(c, a))
+		set_origin(g, PROVENANCE_GENERATED, emitter, reporter ? "reporting-mta" : "wire");
+	else {
+		struct hops h = read_hops(c, &a->mail);
+
+		if (h.outside)
+			set_origin(g, PROVENANCE_FORWARDED, NULL, NULL);
+		else if (h.inner)
+			set_origin(g, PROVENANCE_RELAYED_OWN, h.inner, "received");
+		else
+			set_origin(g, PROVENANCE_GENERATED, emitter, "wire");
+	}
+}
+
+/* ---- all of it ---- */
+
+bool correlate_victim(struct correlate *c, int64_t recipient_id, struct victim *v)
+{
+	*v = (struct victim){ .id = recipient_id };
+	arena_init(&v->arena, ARENA_BYTES);
+	load_answers(c, v);
+	if (!v->answer_count || !read_address(c, v))
+		return false;
+	load_mail(c, v);
+	for (size_t i = 0; i < v->answer_count; i++) {
+		struct answer *a = &v->answer[i];
+
+		if (is_open(a))
+			close_kind(c, v, a);
+		if (!a->route.leaves && a->route.direction != DIRECTION_INTERNAL)
+			continue;
+		if (kind_is_answering(a->kind) && !a->cause.rowid)
+			find_cause(c, v, a);
+		if (!a->root.rowid && a->kind != KIND_CALLOUT)
+			find_root(c, v, a);
+	}
+	group_attempts(v);
+	for (size_t i = 0; i < v->group_count; i++)
+		find_provenance(c, &v->group[i]);
+	return true;
+}
+
+void victim_fini(struct victim *v)
+{
+	for (size_t i = 0; i < v->group_count; i++)
+		free(v->group[i].attempt);
+	free(v->group);
+	free(v->answer);
+	free(v->mail);
+	arena_fini(&v->arena);
+	*v = (struct victim){ 0 };
+}

@@ -1,0 +1,94 @@
+/*
+ * correlate.h - which mail an answer answers, where it was made, and why its original could not be delivered.
+ *
+ * Works on one victim at a time: all answering mail to one address, together with all mail that has this address as its MAIL FROM. So the
+ * result is a function of the facts about that address, whatever order they came in.
+ */
+#ifndef ANALYZER_CORRELATE_H
+#define ANALYZER_CORRELATE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <sqlite3.h>
+
+#include "analyzer/classify.h"
+#include "analyzer/mail.h"
+#include "analyzer/own.h"
+#include "analyzer/servers.h"
+#include "common/text.h"
+
+/* How long a bounce may come after its cause: queue lifetime of stock servers (5 days), and an hour. */
+#define CORRELATE_WINDOW_US (INT64_C(121) * 3600 * 1000000)
+
+/* What matters of a transaction that may have caused, carried or refused something. */
+struct sighting {
+	int64_t rowid;
+	struct ip_addr src, dest;
+	struct route route;
+	int64_t started_us, mail_us, ended_us, reply_us;	/* reply_us 0: not seen */
+	enum mail_outcome outcome;
+	bool refused;		/* some recipient, or all of it */
+	int auth;
+	int64_t mail_from_id, message_id_hash;
+	struct text helo, queue_id;
+	bool taken;		/* an earlier answer was matched to it by envelope alone */
+};
+
+struct root {
+	int64_t rowid;		/* 0: none found */
+	int code;
+	struct text enhanced, reply;
+};
+
+/* One recipient of one answering transaction. */
+struct answer {
+	struct mail mail;
+	struct route route;
+	int n;			/* recipients.n */
+	int code;		/* reply to this RCPT, or LMTP to the data */
+	struct text enhanced, reply, notify;
+	enum kind kind, first_kind;	/* first_kind: as classified without other mail */
+	const char *rule;
+	bool passed_on;		/* without DATA, but seen coming in from outside with it */
+	struct sighting cause;	/* rowid 0: none found */
+	const char *matched_by;
+	struct root root;
+};
+
+/* Attempts to deliver one mail to the victim: what becomes a finding. */
+struct mail_group {
+	struct answer **attempt;	/* by time */
+	size_t count;
+	struct answer *said;		/* the attempt that tells most: the first with a message, else the first */
+	struct answer *edge;		/* the first one on its way out of our network; NULL: only inner sightings */
+	enum provenance provenance;
+	struct server *originator;	/* NULL: not told */
+	const char *originator_how;
+};
+
+struct victim {
+	int64_t id;
+	struct text address, domain;
+	unsigned class;
+	struct answer *answer;		/* by MAIL time */
+	size_t answer_count;
+	struct sighting *mail;		/* with his address as MAIL FROM (or From, Reply-To, for autoreplies), by MAIL time */
+	size_t mail_count;
+	struct mail_group *group;
+	size_t group_count;
+	struct arena arena;
+};
+
+struct correlate;
+
+struct correlate *correlate_new(sqlite3 *facts, sqlite3 *verdicts, const struct own *own, struct servers *servers);
+void correlate_free(struct correlate *c);
+
+/* False when there is no answering mail to this address. victim_fini in both cases. */
+bool correlate_victim(struct correlate *c, int64_t recipient_id, struct victim *v);
+void victim_fini(struct victim *v);
+
+/* Provenance of an outbound mail that answers nothing: seen coming in, seen from another own server, made here, or not known. */
+enum provenance correlate_provenance(struct correlate *c, const struct mail *m);
+
+#endif

@@ -1,0 +1,50 @@
+/*
+ * judge.h - was this answer misdirected, and could its server do harm? Named rules, each with a sign, a strength and a sentence.
+ *
+ * "yes" needs two strong rules for it on different grounds and no strong one against; doubt is "unknown".
+ */
+#ifndef ANALYZER_JUDGE_H
+#define ANALYZER_JUDGE_H
+
+#include <stddef.h>
+#include <sqlite3.h>
+
+#include "analyzer/correlate.h"
+#include "analyzer/origin.h"
+#include "analyzer/own.h"
+#include "analyzer/servers.h"
+
+#define JUDGE_REASONS_MAX 16
+
+struct reason {
+	const char *rule, *sign, *strength;
+	char *text;
+};
+
+struct judgement {
+	const char *misdirected;	/* yes, likely, no, unknown */
+	const char *exposure;		/* can-backscatter, no, unknown */
+	const char *cause_class;	/* user-unknown, mailbox-full, content, policy, other; NULL: not told */
+	struct origin origin;
+	struct reason reason[JUDGE_REASONS_MAX];
+	size_t reason_count;
+};
+
+struct judge;
+
+struct judge *judge_new(sqlite3 *facts, sqlite3 *verdicts, const struct own *own, const struct servers *servers, struct origins *origins);
+void judge_free(struct judge *j);
+
+void judge_group(struct judge *j, const struct victim *v, const struct mail_group *g, struct judgement *out);
+void judgement_fini(struct judgement *out);
+
+/* Changes whenever the table of rules does. */
+uint64_t judge_version(void);
+
+/* user-unknown, mailbox-full, ... by what a server said; NULL when it said nothing. */
+const char *judge_cause_class(int code, struct text enhanced, struct text text);
+
+/* How many unrelated domains one origin must have used as senders for the rule origin-many-senders. */
+#define JUDGE_MANY_SENDERS 3
+
+#endif

@@ -1,0 +1,79 @@
+/*
+ * mail.h - one transaction as classifying and judging see it: the rows of facts.db about it, read into one struct.
+ *
+ * Texts are borrowed from the statement (until its next step) unless an arena is given. Addresses are ids of facts.address, 0 when
+ * there is none; hashes are 0 when there is none.
+ */
+#ifndef ANALYZER_MAIL_H
+#define ANALYZER_MAIL_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <sqlite3.h>
+
+#include "analyzer/own.h"
+#include "common/ip.h"
+#include "common/text.h"
+
+/* address.class of schema/facts.sql */
+enum address_class { CLASS_NULL = 1, CLASS_POSTMASTER = 2, CLASS_DAEMON = 4, CLASS_DOUBLE_BOUNCE = 8, CLASS_BATV = 16, CLASS_SRS = 32,
+	CLASS_VERP = 64, CLASS_LIST = 128 };
+
+enum mail_outcome { MAIL_UNKNOWN, MAIL_ACCEPTED, MAIL_REJECTED, MAIL_ABORTED };
+
+struct mail {
+	int64_t rowid;
+	uint8_t session_id[16];
+	int ordinal;
+	struct ip_addr src, dest;
+	int dest_port;
+	int64_t started_us, ended_us, mail_us, reply_us;	/* mail_us falls back to started_us */
+	int auth;			/* 1, 0, -1: cannot be told */
+	struct text helo, proxy, xclient, xforward;
+	int64_t mail_from_id;
+	unsigned mail_from_class;
+	bool null_sender;
+	struct text mail_from_domain;
+	struct text mail_params;
+	int mail_code;
+	int rcpt_count, rcpt_accepted;
+	enum mail_outcome outcome;
+	int code;
+	struct text enhanced, reply, queue_id, steps, notes;
+	bool has_data;			/* message bytes were sent */
+	bool complete;
+
+	bool has_message;
+	int64_t message_id_hash, in_reply_to_hash, from_id, reply_to_id;
+	unsigned from_class;
+	struct text subject, auto_submitted, precedence, list_id, x_auto_response_suppress, x_failed_recipients, content_type, phrases;
+	bool has_in_reply_to;
+	uint64_t markers;
+
+	bool has_report;
+	struct text report_type, reporting_mta, report_queue_id, disposition, feedback_type;
+	bool in_multipart_report;
+	int64_t original_message_id_hash;
+	struct text action;		/* Action of each recipient group, separated by blanks */
+	struct text status, diagnostic;	/* of the first group */
+
+	bool has_returned;
+	int64_t returned_hash;
+	struct text received_spf, authserv, spf, dkim, dmarc, dkim_domains, spam;
+};
+
+/* "SELECT ... FROM transactions ..." without WHERE; the columns that mail_read expects. Name the transaction t in what follows. */
+extern const char mail_select[];
+
+/* The current row of a statement that began with mail_select. a == NULL: texts stay borrowed. */
+void mail_read(sqlite3_stmt *s, struct arena *a, struct mail *out);
+
+struct route mail_route(const struct mail *m, const struct own *o);
+
+/* True when the direction s ('c' or 's') has the step word ("DATA", "QUIT", "250"). */
+bool mail_has_step(const struct mail *m, char side, const char *word);
+
+/* Column as text, p == NULL for SQL NULL; borrowed. */
+struct text column_text(sqlite3_stmt *s, int i);
+
+#endif

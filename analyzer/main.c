@@ -1,0 +1,301 @@
+/*
+ * main.c - bouncetap: the table of subcommands, their options, and what all of them share. What a command does stands in its own file.
+ */
+#include <errno.h>
+#include <getopt.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sysexits.h>
+#include <unistd.h>
+
+#include "analyzer/command.h"
+#include "analyzer/events.h"
+#include "common/timefmt.h"
+#include "common/xmalloc.h"
+
+enum { AUDIT = 1, ANALYZE = 2, EVENTS = 4, ALL = AUDIT | ANALYZE | EVENTS };
+
+static const struct command {
+	const char *name, *arguments, *help;
+	unsigned bit;
+	int (*run)(struct command_context *c);
+} commands[] = {
+	{ "audit", "FILE...", "read capture files, judge them, print what was found", AUDIT, command_audit },
+	{ "analyze", "", "judge what bouncetapd has written to a store", ANALYZE, command_analyze },
+	{ "events", "", "print a store as JSON, one event a line", EVENTS, command_events },
+};
+
+static const char examples[] =
+	"Who would be listed for backscatter, and why.\n\n"
+	"  bouncetap audit --own 192.0.2.0/24 monday.pcap            what left our servers\n"
+	"  bouncetap audit --guess-own monday.pcap                   the same, without a configuration\n"
+	"  bouncetap audit --events - monday.pcap | jq .kind         every event as JSON\n"
+	"  bouncetap analyze --follow                                judge what the sensor writes, as it comes\n"
+	"  bouncetap events --type finding --since -2h               findings of the last two hours\n";
+
+/* ---- options: one table for parsing and for --help ---- */
+
+enum option_key { OPT_STORE = 256, OPT_CONFIG, OPT_OWN, OPT_NOW, OPT_EVENTS, OPT_GUESS_OWN, OPT_REBUILD, OPT_FOLLOW, OPT_SINCE, OPT_TYPE,
+	OPT_CHECK_CONFIG, OPT_DUMP_CONFIG, OPT_HELP, OPT_VERSION };
+
+static const struct option_row {
+	enum option_key key;
+	const char *name, *argument;
+	unsigned commands;
+	const char *help;
+} option_table[] = {
+	{ OPT_STORE, "store", "DIR", ALL, "the store (default /var/lib/bouncetap; audit: a temporary one)" },
+	{ OPT_CONFIG, "config", "FILE", ALL, "configuration (default /etc/bouncetap/bouncetap.conf and conf.d)" },
+	{ OPT_OWN, "own", "CIDR,...", ALL, "own networks, in place of the configured ones" },
+	{ OPT_NOW, "now", "TIME", ALL, "judge as of this time (default: now; audit: the end of the capture)" },
+	{ OPT_GUESS_OWN, "guess-own", NULL, AUDIT, "take addresses that both accept and send mail for ours" },
+	{ OPT_EVENTS, "events", "FILE", AUDIT, "write the event stream to FILE; - prints it in place of the text" },
+	{ OPT_REBUILD, "rebuild", NULL, ANALYZE, "throw all verdicts away and judge everything again" },
+	{ OPT_FOLLOW, "follow", NULL, ANALYZE | EVENTS, "go on with what comes until interrupted" },
+	{ OPT_SINCE, "since", "TIME", EVENTS, "only what ended then or later: -2h, yesterday, 2026-11-20 14:03" },
+	{ OPT_TYPE, "type", "TYPE,...", EVENTS, "only these: session transaction finding risk refusal capture" },
+	{ OPT_CHECK_CONFIG, "check-config", NULL, ALL, "read the configuration, say what is wrong, exit" },
+	{ OPT_DUMP_CONFIG, "dump-config", NULL, ALL, "print the effective values and where each came from, exit" },
+	{ OPT_HELP, "help", NULL, ALL, "this text" },
+	{ OPT_VERSION, "version", NULL, ALL, "version" },
+};
+
+enum { OPTION_COUNT = sizeof option_table / sizeof *option_table, COMMAND_COUNT = sizeof commands / sizeof *commands };
+
+struct settings {
+	const char *store, *own, *now, *since, *types;
+	bool check_config, dump_config, help, version;
+};
+
+static volatile int stop;
+
+static void on_signal(int number)
+{
+	(void)number;
+	stop = 1;
+}
+
+int command_fail(int code, const char *format, ...)
+{
+	va_list ap;
+
+	fputs("bouncetap: ", stderr);
+	va_start(ap, format);
+	vfprintf(stderr, format, ap);
+	va_end(ap);
+	fputc('\n', stderr);
+	return code;
+}
+
+bool command_own_dir(char *out, size_t size)
+{
+	ssize_t n = readlink("/proc/self/exe", out, size - 1);
+
+	if (n <= 0)
+		return false;
+	out[n] = '\0';
+	char *slash = strrchr(out, '/');
+	if (slash)
+		*slash = '\0';
+	return slash != NULL;
+}
+
+static void print_options(unsigned which)
+{
+	for (size_t i = 0; i < OPTION_COUNT; i++) {
+		const struct option_row *o = &option_table[i];
+		char left[40];
+
+		if (!(o->commands & which))
+			continue;
+		snprintf(left, sizeof left, "--%s%s%s", o->name, o->argument ? " " : "", o->argument ? o->argument : "");
+		printf("  %-18s %s\n", left, o->help);
+	}
+}
+
+static int print_help(const struct command *c)
+{
+	puts(examples);
+	if (c) {
+		printf("usage: bouncetap %s [options]%s%s\n       %s\n\n", c->name, *c->arguments ? " " : "", c->arguments, c->help);
+		print_options(c->bit);
+	} else {
+		puts("usage: bouncetap COMMAND [options]\n");
+		for (size_t i = 0; i < COMMAND_COUNT; i++)
+			printf("  %-8s %-8s %s\n", commands[i].name, commands[i].arguments, commands[i].help);
+		puts("\nOptions of every command:");
+		for (size_t i = 0; i < OPTION_COUNT; i++)
+			if (option_table[i].commands == ALL)
+				printf("  --%-16s %s\n", option_table[i].name, option_table[i].help);
+	}
+	puts("\nbouncetap(1), bouncetapd(8), bouncetap.conf(5)");
+	return EX_OK;
+}
+
+static int parse_options(const struct command *command, int argc, char **argv, struct settings *set, struct command_context *c)
+{
+	struct option table[OPTION_COUNT + 1] = { { 0 } };
+	int key;
+
+	for (size_t i = 0, n = 0; i < OPTION_COUNT; i++)
+		if (option_table[i].commands & command->bit)
+			table[n++] = (struct option){ option_table[i].name, option_table[i].argument ? required_argument : no_argument, NULL,
+						      (int)option_table[i].key };
+	while ((key = getopt_long(argc, argv, "", table, NULL)) != -1) {
+		switch (key) {
+		case OPT_STORE: set->store = optarg; break;
+		case OPT_CONFIG: c->config_path = optarg; break;
+		case OPT_OWN: set->own = optarg; break;
+		case OPT_NOW: set->now = optarg; break;
+		case OPT_EVENTS: c->events_path = optarg; break;
+		case OPT_GUESS_OWN: c->guess_own = true; break;
+		case OPT_REBUILD: c->rebuild = true; break;
+		case OPT_FOLLOW: c->follow = true; break;
+		case OPT_SINCE: set->since = optarg; break;
+		case OPT_TYPE: set->types = optarg; break;
+		case OPT_CHECK_CONFIG: set->check_config = true; break;
+		case OPT_DUMP_CONFIG: set->dump_config = true; break;
+		case OPT_HELP: set->help = true; break;
+		case OPT_VERSION: set->version = true; break;
+		default: return command_fail(EX_USAGE, "\"bouncetap %s --help\" shows what it takes", command->name);
+		}
+	}
+	c->files = argv + optind;
+	c->file_count = argc - optind;
+	return EX_OK;
+}
+
+/* A program in its build tree brings its lists from there; then what is installed, then what the administrator changed. */
+static int load_lists(struct command_context *c)
+{
+	static const char *const in_tree[] = { "..", "../.." };	/* build/, build/san/ */
+	char own[4000], built[4096];
+	char *beside = NULL;
+	const char *dirs[3];
+	size_t n = 0;
+
+	for (size_t i = 0; i < sizeof in_tree / sizeof *in_tree && n == 0 && command_own_dir(own, sizeof own); i++) {
+		snprintf(built, sizeof built, "%s/%s/data/lists.d", own, in_tree[i]);
+		if (access(built, R_OK) == 0)
+			dirs[n++] = built;
+	}
+	if (n == 0)
+		dirs[n++] = PREFIX "/share/bouncetap/lists.d";
+	if (c->config_path) {
+		const char *slash = strrchr(c->config_path, '/');
+
+		beside = xasprintf("%.*slists.d", slash ? (int)(slash - c->config_path + 1) : 0, c->config_path);
+		dirs[n++] = beside;
+	} else
+		dirs[n++] = SYSCONFDIR "/bouncetap/lists.d";
+	int code = lists_load(dirs, n, &c->lists, stderr);
+	free(beside);
+	if (code == EX_OK && c->lists.count == 0)
+		fprintf(stderr, "bouncetap: no file of a blocklist in %s nor %s: nothing can be said about lists\n", dirs[0], dirs[n - 1]);
+	return code;
+}
+
+static int set_config(struct config *config, const char *section, const char *key, const char *text, const char *option)
+{
+	char error[256];
+
+	if (config_set(config, section, NULL, key, text, "command line", error, sizeof error) == 0)
+		return EX_OK;
+	return command_fail(EX_USAGE, "%s %s: %s", option, text, error);
+}
+
+static int set_time(const char *text, const char *option, int64_t *out)
+{
+	if (text && time_parse(text, time_now_us(), out))
+		return command_fail(EX_USAGE, "%s %s: not a time; \"2026-11-20 14:03\", \"-2h\" or \"yesterday\" would be", option, text);
+	return EX_OK;
+}
+
+/* The command line over the configuration over the defaults. */
+static int apply_settings(const struct settings *set, struct command_context *c)
+{
+	const char *unknown;
+	int code = config_load(c->config, c->config_path, stderr);
+
+	if (code == EX_OK && set->own)
+		code = set_config(c->config, "own", "networks", set->own, "--own");
+	if (code == EX_OK && set->store)
+		code = set_config(c->config, "store", "dir", set->store, "--store");
+	if (code == EX_OK)
+		code = set_time(set->now, "--now", &c->now_us);
+	if (code == EX_OK)
+		code = set_time(set->since, "--since", &c->since_us);
+	if (code == EX_OK && set->types && events_parse_types(set->types, &c->types, &unknown))
+		code = command_fail(EX_USAGE, "--type %s: session, transaction, finding, risk, refusal, capture are the types", unknown);
+	if (code == EX_OK)
+		code = load_lists(c);
+	return code;
+}
+
+static int run_command(const struct command *command, int argc, char **argv)
+{
+	struct command_context c = { .config = config_new(), .stop = &stop };
+	struct settings set = { 0 };
+	int code = parse_options(command, argc, argv, &set, &c);
+
+	if (code == EX_OK && set.help)
+		code = print_help(command);
+	else if (code == EX_OK && set.version)
+		puts("bouncetap " VERSION);
+	else if (code == EX_OK) {
+		code = apply_settings(&set, &c);
+		c.store = set.store || command->bit != AUDIT ? c.config->store.dir : NULL;
+		if (code == EX_OK && set.dump_config)
+			config_dump(c.config, stdout);
+		else if (code == EX_OK && set.check_config)
+			puts("the configuration is fine");
+		else if (code == EX_OK && c.file_count && command->bit != AUDIT)
+			code = command_fail(EX_USAGE, "%s takes no argument, but found \"%s\"", command->name, c.files[0]);
+		else if (code == EX_OK)
+			code = command->run(&c);
+	}
+	lists_fini(&c.lists);
+	config_free(c.config);
+	return code;
+}
+
+static const struct command *find_command(const char *name)
+{
+	for (size_t i = 0; i < COMMAND_COUNT; i++)
+		if (strcmp(commands[i].name, name) == 0)
+			return &commands[i];
+	return NULL;
+}
+
+static void catch_signals(void)
+{
+	struct sigaction act = { .sa_handler = on_signal };
+
+	sigaction(SIGINT, &act, NULL);
+	sigaction(SIGTERM, &act, NULL);
+}
+
+int main(int argc, char **argv)
+{
+	const struct command *command = argc > 1 ? find_command(argv[1]) : NULL;
+	const char *word = argc > 1 ? argv[1] : "";
+
+	catch_signals();
+	if (command)
+		return run_command(command, argc - 1, argv + 1);
+	if (strcmp(word, "--help") == 0 || strcmp(word, "help") == 0 || strcmp(word, "-h") == 0)
+		return print_help(NULL);
+	if (strcmp(word, "--version") == 0) {
+		puts("bouncetap " VERSION);
+		return EX_OK;
+	}
+	/* The configuration can be asked about without a command. */
+	if (strncmp(word, "--", 2) == 0)
+		return run_command(find_command("analyze"), argc, argv);
+	if (*word)
+		return command_fail(EX_USAGE, "there is no command \"%s\"; audit, analyze, events are the ones (--help)", word);
+	print_help(NULL);
+	return EX_USAGE;
+}

@@ -1,0 +1,31 @@
+/*
+ * origin.h - where mail that arrived came from: the first hop outside our networks and our upstreams (DESIGN.md 1).
+ *
+ * Told by the connection (own.h), else by a Received line that an upstream wrote, or by the Received lines of a returned message.
+ */
+#ifndef ANALYZER_ORIGIN_H
+#define ANALYZER_ORIGIN_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <sqlite3.h>
+
+#include "analyzer/own.h"
+
+struct origin {
+	struct ip_addr address;		/* version 0: not known */
+	const char *from;		/* wire, proxy, xclient, xforward, received; NULL with address */
+	bool authenticated;		/* a Received line says ESMTPA or ESMTPSA */
+};
+
+struct origins;
+
+struct origins *origins_new(sqlite3 *facts, const struct own *own);
+void origins_free(struct origins *o);
+
+/* Of a transaction that arrived. */
+struct origin origin_of(struct origins *o, int64_t rowid, const struct route *route);
+/* Of the message that an answer returns. */
+struct origin origin_of_returned(struct origins *o, int64_t answer_rowid);
+
+#endif

@@ -1,0 +1,146 @@
+#!/usr/bin/env python3
+"""Real messages of several corpora, made into a capture: every one found, its kind right, its headers to the letter.
+
+TAP on standard output, the misses by name as comments. Needs ../shared (corpora and eml2pcap.py), which is no part of this repository.
+"""
+import csv
+import email
+import json
+import os
+import subprocess
+import sys
+import tempfile
+from collections import Counter
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+SHARED = ROOT.parent / "shared"
+BOUNCETAP = Path(os.environ.get("BUILD", ROOT / "build")) / "bouncetap"
+CONFIG = "[own]\nnetworks = 192.0.2.0/24\n[privacy]\nsubject = all\n"
+HEADERS = {"from": "From", "reply_to": "Reply-To", "subject": "Subject", "message_id": "Message-ID", "in_reply_to": "In-Reply-To",
+           "references": "References", "auto_submitted": "Auto-Submitted", "list_id": "List-Id"}
+KEPT = 4096         # LIMIT_HEADER_VALUE: longer values are cut
+BOUNCES_RIGHT = 0.99
+ORDINARY_WRONG = 3
+
+
+def audit(folder):
+    """(truth rows, transactions by client address, port and server)."""
+    pcap, truth, config, events = (folder / name for name in ("corpora.pcap", "truth.tsv", "bouncetap.conf", "events.json"))
+    subprocess.run([sys.executable, SHARED / "tools/eml2pcap.py", "--labels", SHARED / "corpora/labels.tsv", "--out", pcap,
+                    "--truth", truth], check=True, stderr=subprocess.DEVNULL)
+    config.write_text(CONFIG)
+    subprocess.run([BOUNCETAP, "audit", "--config", config, "--events", events, pcap], check=True, stdout=subprocess.DEVNULL,
+                   stderr=subprocess.DEVNULL)
+    with truth.open(newline="", encoding="utf-8") as lines:
+        rows = list(csv.DictReader(lines, delimiter="\t", quoting=csv.QUOTE_NONE))
+    found = {}
+    with events.open(encoding="utf-8") as lines:
+        for event in map(json.loads, lines):
+            if event["event_type"] == "transaction":
+                found[event["src_ip"], event["src_port"], event["dest_ip"]] = event
+    return rows, found
+
+
+def key_of(row):
+    return row["client_ip"], int(row["client_port"]), row["server_ip"]
+
+
+def as_sent(path):
+    """The message as eml2pcap.py puts it on the wire, without dot-stuffing."""
+    raw = Path(path).read_bytes().replace(b"\r\n", b"\n").replace(b"\r", b"\n")
+    if raw[:5] == b"From " and b"\n" in raw:
+        raw = raw.split(b"\n", 1)[1]
+    lines = raw.split(b"\n")
+    if lines and lines[-1] == b"":
+        lines.pop()
+    return b"".join(line + b"\r\n" for line in lines)
+
+
+def header(message, name):
+    """The raw value as Python has it: unfolded, stripped, invalid UTF-8 replaced. None when the field is absent."""
+    for key, value in message._headers:      # raw, unlike message[name]
+        if key.lower() == name.lower():
+            text = value.replace("\r\n", "").replace("\n", "").replace("\r", "").strip(" \t")
+            return text.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
+    return None
+
+
+def bare_id(text):
+    return text[1:-1] if text and text.startswith("<") and text.endswith(">") else text
+
+
+def why_not_compared(message, value):
+    if message.defects:
+        return "Python reports " + ", ".join(sorted({type(d).__name__ for d in message.defects}))
+    if value and len(value.encode()) > KEPT:
+        return "longer than what is kept"
+    return None
+
+
+def compare_headers(rows, found):
+    wrong, left_out, compared = [], Counter(), 0
+    for row in rows:
+        event = found.get(key_of(row))
+        if not event:
+            continue
+        message = email.message_from_bytes(as_sent(row["file"]))
+        for key, name in HEADERS.items():
+            wanted = header(message, name)
+            if reason := why_not_compared(message, wanted):
+                left_out[reason] += 1
+                continue
+            if key == "message_id":
+                wanted = bare_id(wanted)
+            compared += 1
+            if (wanted or "") != (event[key] or ""):
+                wrong.append(f"{row['file']}: {name}: {wanted!r} is {event[key]!r}")
+    return wrong, left_out, compared
+
+
+def wrong_kinds(rows, found, label, kind):
+    chosen = [row for row in rows if row["label"] == label]
+    wrong = []
+    for row in chosen:
+        event = found.get(key_of(row))
+        if not event or event["kind"] != kind:
+            wrong.append(f"{row['file']}: {event and event['kind']} ({event and event['kind_rule']})")
+    return wrong, len(chosen)
+
+
+def report(number, ok, what, misses):
+    print(f"{'ok' if ok else 'not ok'} {number} - {what}")
+    for miss in misses:
+        print(f"#   {miss}")
+
+
+def main():
+    if not (SHARED / "corpora/labels.tsv").exists():
+        print("1..0 # SKIP needs ../shared")
+        return 0
+    with tempfile.TemporaryDirectory() as folder:
+        rows, found = audit(Path(folder))
+    print("1..4")
+    lost = [row["file"] for row in rows if key_of(row) not in found]
+    bounces, bounce_count = wrong_kinds(rows, found, "bounce/failed", "bounce")
+    ordinary, ordinary_count = wrong_kinds(rows, found, "ordinary", "ordinary")
+    headers, left_out, compared = compare_headers(rows, found)
+    results = [
+        (not lost, f"every one of {len(rows)} messages is found", lost),
+        (len(bounces) <= (1 - BOUNCES_RIGHT) * bounce_count, f"{bounce_count - len(bounces)} of {bounce_count} bounces are called so", bounces),
+        (len(ordinary) <= ORDINARY_WRONG, f"{ordinary_count - len(ordinary)} of {ordinary_count} ordinary messages are called so", ordinary),
+        (not headers, f"{compared} headers are as Python reads them", headers),
+    ]
+    for number, (ok, what, misses) in enumerate(results, 1):
+        report(number, ok, what, misses)
+    for reason, count in left_out.most_common():
+        print(f"# {count} headers not compared: {reason}")
+    for label in sorted({row["label"] for row in rows} - {"bounce/failed", "ordinary"}):
+        kinds = Counter(found[key_of(row)]["kind"] for row in rows
+                        if row["label"] == label and key_of(row) in found)
+        print(f"# {label}: " + ", ".join(f"{count} {kind}" for kind, count in kinds.most_common()))
+    return 0 if all(ok for ok, _, _ in results) else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

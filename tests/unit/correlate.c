@@ -1,0 +1,310 @@
+/* Unit tests of analyzer/correlate.c, through the whole analysis of small stores: kinds that other mail tells, causes, attempts, provenance. */
+#include "analyzer/correlate.c"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+
+#include <cmocka.h>
+
+#include "tests/unit/mails.h"
+
+#define VICTIM "anna@victim.invalid"
+#define USER "jobs@campus.example"
+
+static void add(struct world *w, struct fake f)
+{
+	add_mail(w, &f);
+}
+
+static void backscatter_is_told_from_cause_to_root(void **state)
+{
+	struct world *w = *state;
+
+	add(w, spam_to(1, 10, VICTIM, USER, "spam@bot"));
+	add(w, refusal_of(2, 10.1, VICTIM, USER));
+	add(w, bounce_to(3, 10.2, VICTIM, "spam@bot"));
+	analyze(w, false);
+	assert_answer("bounce", "SELECT kind FROM finding");
+	assert_answer("message-id", "SELECT cause_matched_by FROM finding");
+	assert_answer("1", "SELECT cause_rowid FROM finding");
+	assert_answer("2", "SELECT root_rowid FROM finding");
+	assert_answer("550", "SELECT root_code FROM finding");
+	assert_answer("user-unknown", "SELECT cause_class FROM finding");
+	assert_answer("198", "SELECT cause_delay_ms FROM finding");
+	assert_answer("generated", "SELECT provenance FROM transaction_verdict WHERE transaction_rowid = 3");
+	assert_answer("00000000000000000000000000000003.1:0", "SELECT finding_id FROM finding");
+}
+
+static void a_refused_bounce_is_known_by_the_inner_refusal(void **state)
+{
+	struct world *w = *state;
+
+	add(w, spam_to(1, 10, VICTIM, USER, "spam@bot"));
+	add(w, refusal_of(2, 10.1, VICTIM, USER));
+	add(w, null_probe_to(3, 10.2, VICTIM, NULL));
+	analyze(w, false);
+	assert_answer("bounce", "SELECT kind FROM transaction_verdict WHERE transaction_rowid = 3");
+	assert_answer("refused-after-refusal", "SELECT kind_rule FROM transaction_verdict WHERE transaction_rowid = 3");
+	assert_answer("envelope", "SELECT cause_matched_by FROM finding");
+}
+
+static void a_refused_null_sender_after_accepted_mail_stays_unknown(void **state)
+{
+	struct world *w = *state;
+
+	add(w, spam_to(1, 10, VICTIM, USER, "spam@bot"));
+	add(w, null_probe_to(2, 60, VICTIM, NULL));
+	analyze(w, false);
+	assert_answer("automated-unknown", "SELECT kind FROM transaction_verdict WHERE transaction_rowid = 2");
+	assert_answer("1", "SELECT cause_rowid FROM finding");
+}
+
+static void a_refused_null_sender_alone_is_a_callout(void **state)
+{
+	struct world *w = *state;
+
+	add(w, null_probe_to(1, 60, VICTIM, NULL));
+	add(w, null_probe_to(2, 60, "berta@victim.invalid", "SIZE=2000"));
+	analyze(w, false);
+	assert_answer("callout", "SELECT kind FROM transaction_verdict WHERE transaction_rowid = 1");
+	assert_answer("automated-unknown", "SELECT kind FROM transaction_verdict WHERE transaction_rowid = 2");
+}
+
+static void a_callout_is_caused_by_the_mail_that_waits(void **state)
+{
+	struct world *w = *state;
+	struct fake inbound = spam_to(1, 9.99, VICTIM, USER, NULL), callout = null_probe_to(2, 10, VICTIM, NULL);
+
+	inbound.code = inbound.rcpt_code = 550;
+	inbound.no_data = true;
+	callout.outcome = "aborted";
+	callout.rcpt_code = 250;
+	add(w, inbound);
+	add(w, callout);
+	callout.session = 3;
+	callout.at = 7200;
+	add(w, callout);
+	analyze(w, false);
+	assert_answer("1", "SELECT cause_rowid FROM finding WHERE kind = 'callout'");
+	assert_answer("2", "SELECT attempts FROM finding");
+	assert_answer("1", "SELECT count(*) FROM finding");
+}
+
+static void probing_our_own_hop_is_call_ahead(void **state)
+{
+	struct world *w = *state;
+	struct fake f = null_probe_to(1, 10, USER, NULL);
+
+	f.dest = MX1;
+	f.rcpt_code = 250;
+	f.outcome = "aborted";
+	add(w, f);
+	analyze(w, false);
+	assert_answer("call-ahead", "SELECT kind FROM transaction_verdict");
+	assert_answer("0", "SELECT count(*) FROM finding");
+}
+
+static void retries_are_attempts_of_one_finding(void **state)
+{
+	struct world *w = *state;
+	struct fake first = null_probe_to(3, 11, VICTIM, "SIZE=2000"), second = bounce_to(4, 600, VICTIM, "spam@bot");
+
+	first.code = first.rcpt_code = 451;
+	second.params = "SIZE=2000";
+	add(w, spam_to(1, 10, VICTIM, USER, "spam@bot"));
+	add(w, first);
+	add(w, second);
+	second.session = 5;
+	second.at = 700;
+	add(w, second);
+	analyze(w, false);
+	assert_answer("1", "SELECT count(*) FROM finding");
+	assert_answer("3", "SELECT attempts FROM finding");
+	assert_answer("bounce same-mail", "SELECT kind || ' ' || kind_rule FROM transaction_verdict WHERE transaction_rowid = 2");
+	assert_answer("00000000000000000000000000000003.1:0", "SELECT finding_id FROM finding");
+}
+
+static void two_refused_mails_are_two_findings_with_a_cause_each(void **state)
+{
+	struct world *w = *state;
+
+	add(w, spam_to(1, 10, VICTIM, "a@campus.example", "spam1@bot"));
+	add(w, spam_to(2, 11, VICTIM, "b@campus.example", "spam2@bot"));
+	add(w, null_probe_to(3, 12, VICTIM, "SIZE=2000"));
+	add(w, null_probe_to(4, 13, VICTIM, "SIZE=2000"));
+	analyze(w, false);
+	assert_answer("2", "SELECT count(*) FROM finding");
+	assert_answer("2", "SELECT count(DISTINCT cause_rowid) FROM finding");
+}
+
+static void the_queue_id_ties_when_the_message_id_is_missing(void **state)
+{
+	struct world *w = *state;
+	struct fake later = spam_to(2, 10.5, VICTIM, "b@campus.example", "spam2@bot"), bounce = bounce_to(3, 11, VICTIM, NULL);
+
+	later.queue_id = "ZZZ999";
+	bounce.returned_queue_id = "ABC123";
+	add(w, spam_to(1, 10, VICTIM, USER, "spam1@bot"));
+	add(w, later);
+	add(w, bounce);
+	analyze(w, false);
+	assert_answer("queue-id", "SELECT cause_matched_by FROM finding");
+	assert_answer("1", "SELECT cause_rowid FROM finding");
+}
+
+static void the_reported_recipient_ties_next(void **state)
+{
+	struct world *w = *state;
+	struct fake bounce = bounce_to(3, 11, VICTIM, NULL);
+
+	bounce.final = USER;
+	add(w, spam_to(1, 10, VICTIM, USER, "spam1@bot"));
+	add(w, spam_to(2, 10.5, VICTIM, "b@campus.example", "spam2@bot"));
+	add(w, bounce);
+	analyze(w, false);
+	assert_answer("recipients", "SELECT cause_matched_by FROM finding");
+	assert_answer("1", "SELECT cause_rowid FROM finding");
+}
+
+static void an_autoreply_answers_what_it_replies_to(void **state)
+{
+	struct world *w = *state;
+	struct fake mail = spam_to(1, 10, "bounces+7@list.invalid", USER, "mail@x"), reply = bounce_to(2, 12, "anna@victim.invalid", NULL);
+
+	mail.from_header = "anna@victim.invalid";
+	reply.from = USER;
+	reply.from_header = USER;
+	reply.report_type = reply.content_type = NULL;
+	reply.auto_submitted = "auto-replied";
+	reply.in_reply_to = "mail@x";
+	add(w, mail);
+	add(w, reply);
+	analyze(w, false);
+	assert_answer("autoreply in-reply-to 1", "SELECT kind || ' ' || cause_matched_by || ' ' || cause_rowid FROM finding");
+}
+
+static void an_autoreply_without_ids_goes_to_the_author(void **state)
+{
+	struct world *w = *state;
+	struct fake mail = spam_to(1, 10, "bounces+7@list.invalid", USER, "mail@x"), reply = bounce_to(2, 12, "anna@victim.invalid", NULL);
+
+	mail.from_header = "anna@victim.invalid";
+	reply.from = USER;
+	reply.report_type = reply.content_type = NULL;
+	reply.auto_submitted = "auto-replied";
+	add(w, mail);
+	add(w, reply);
+	analyze(w, false);
+	assert_answer("recipients 1", "SELECT cause_matched_by || ' ' || cause_rowid FROM finding");
+}
+
+static void a_forwarded_report_is_no_finding(void **state)
+{
+	struct world *w = *state;
+	struct fake in = bounce_to(1, 10, USER, "own@campus"), out = bounce_to(2, 11, "friend@elsewhere.invalid", "own@campus");
+
+	in.src = VICTIM_MX;
+	in.dest = MX1;
+	in.reporting_mta = out.reporting_mta = "mx.victim.invalid";
+	out.src = MX1;
+	add(w, in);
+	add(w, out);
+	analyze(w, false);
+	assert_answer("bounce", "SELECT kind FROM transaction_verdict WHERE transaction_rowid = 2");
+	assert_answer("forwarded", "SELECT provenance FROM transaction_verdict WHERE transaction_rowid = 2");
+	assert_answer("0", "SELECT count(*) FROM finding");
+}
+
+static void a_received_line_from_outside_tells_forwarding_too(void **state)
+{
+	struct world *w = *state;
+	struct fake out = bounce_to(1, 11, "friend@elsewhere.invalid", NULL);
+
+	out.reporting_mta = "mx.victim.invalid";
+	out.received_ip = VICTIM_MX;
+	add(w, out);
+	analyze(w, false);
+	assert_answer("forwarded", "SELECT provenance FROM transaction_verdict");
+}
+
+static void an_inner_hop_names_the_originator(void **state)
+{
+	struct world *w = *state;
+	struct fake inner = bounce_to(2, 10.2, VICTIM, "spam@bot"), outer = bounce_to(3, 10.3, VICTIM, "spam@bot");
+
+	add_server_session(w, MX1, "mx1.campus.example");
+	inner.src = MX1;
+	inner.dest = MX2;
+	inner.reporting_mta = outer.reporting_mta = "mx1.campus.example";
+	add(w, spam_to(1, 10, VICTIM, USER, "spam@bot"));
+	add(w, inner);
+	add(w, outer);
+	analyze(w, false);
+	assert_answer("1", "SELECT count(*) FROM finding");
+	assert_answer("1", "SELECT attempts FROM finding");
+	assert_answer(MX2, "SELECT address FROM finding");
+	assert_answer(MX1 " wire", "SELECT name || ' ' || originator_how FROM finding JOIN server ON server.id = originator_server_id");
+	assert_answer("relayed-own", "SELECT provenance FROM transaction_verdict WHERE transaction_rowid = 3");
+}
+
+static void a_reporting_mta_of_ours_names_a_hidden_originator(void **state)
+{
+	struct world *w = *state;
+	struct fake outer = bounce_to(1, 10.3, VICTIM, "spam@bot");
+
+	add_server_session(w, MX1, "mx1.campus.example");
+	outer.reporting_mta = "mx1.campus.example";
+	add(w, outer);
+	analyze(w, false);
+	assert_answer(MX1 " reporting-mta", "SELECT name || ' ' || originator_how FROM finding JOIN server ON server.id = originator_server_id");
+}
+
+static void what_goes_to_our_own_domains_is_no_finding(void **state)
+{
+	struct world *w = *state;
+
+	add(w, bounce_to(1, 10, USER, NULL));
+	analyze(w, false);
+	assert_answer("bounce", "SELECT kind FROM transaction_verdict");
+	assert_answer("0", "SELECT count(*) FROM finding");
+}
+
+static void a_cause_is_never_younger_than_its_answer(void **state)
+{
+	struct world *w = *state;
+
+	add(w, spam_to(1, 10, VICTIM, USER, "spam1@bot"));
+	add(w, spam_to(2, 12, VICTIM, USER, "spam2@bot"));
+	add(w, null_probe_to(3, 11, VICTIM, "SIZE=2000"));
+	analyze(w, false);
+	assert_answer("1", "SELECT cause_rowid FROM finding");
+}
+
+#define TEST(f) cmocka_unit_test_setup_teardown(f, world_make, world_end)
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		TEST(backscatter_is_told_from_cause_to_root),
+		TEST(a_refused_bounce_is_known_by_the_inner_refusal),
+		TEST(a_refused_null_sender_after_accepted_mail_stays_unknown),
+		TEST(a_refused_null_sender_alone_is_a_callout),
+		TEST(a_callout_is_caused_by_the_mail_that_waits),
+		TEST(probing_our_own_hop_is_call_ahead),
+		TEST(retries_are_attempts_of_one_finding),
+		TEST(two_refused_mails_are_two_findings_with_a_cause_each),
+		TEST(the_queue_id_ties_when_the_message_id_is_missing),
+		TEST(the_reported_recipient_ties_next),
+		TEST(an_autoreply_answers_what_it_replies_to),
+		TEST(an_autoreply_without_ids_goes_to_the_author),
+		TEST(a_forwarded_report_is_no_finding),
+		TEST(a_received_line_from_outside_tells_forwarding_too),
+		TEST(an_inner_hop_names_the_originator),
+		TEST(a_reporting_mta_of_ours_names_a_hidden_originator),
+		TEST(what_goes_to_our_own_domains_is_no_finding),
+		TEST(a_cause_is_never_younger_than_its_answer),
+	};
+
+	return cmocka_run_group_tests_name("correlate", tests, NULL, NULL);
+}

@@ -1,0 +1,289 @@
+/*
+ * mails.h - a small organisation in a temporary store: facts are written from plain structs, analyzed, and asked about.
+ *
+ * Ours are 192.0.2.0/24 and campus.example: mx1 .25, mx2 .26. All else is outside. Times are seconds after EPOCH_US.
+ */
+#ifndef TESTS_UNIT_MAILS_H
+#define TESTS_UNIT_MAILS_H
+
+#include <assert.h>
+#include <dirent.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "analyzer/analyze.h"
+#include "analyzer/mail.h"
+#include "common/xmalloc.h"
+#include "schema/db.h"
+
+#define EPOCH_US INT64_C(1795312800000000)
+#define MX1 "192.0.2.25"
+#define MX2 "192.0.2.26"
+#define BOT "198.18.10.7"
+#define VICTIM_MX "198.51.100.25"
+
+/* One transaction; what is left out is as in an accepted mail of one recipient with a message. */
+struct fake {
+	int session;		/* number; its id is made from it */
+	double at;		/* MAIL, seconds */
+	const char *src, *dest, *helo;
+	const char *from;	/* "" is the null sender */
+	const char *to[3];
+	int rcpt_code;		/* 250 */
+	const char *rcpt_reply;
+	const char *params, *notify;
+	int code;		/* of the deciding reply; 250 */
+	const char *enhanced, *reply, *outcome, *steps, *queue_id;
+	bool no_data;
+	int auth;
+	const char *message_id, *in_reply_to, *from_header, *auto_submitted, *content_type, *phrases;
+	const char *report_type, *action, *final, *reporting_mta, *status;
+	const char *returned_id, *returned_queue_id, *authserv, *spf, *dkim, *dmarc, *spam;
+	const char *received_ip;	/* of an outer Received line */
+};
+
+struct world {
+	char dir[64];
+	sqlite3 *facts;
+	struct config *config;
+	struct lists lists;
+	int batch;
+};
+
+static inline int64_t fake_hash(const char *s)
+{
+	uint64_t h = UINT64_C(14695981039346656037);
+
+	if (!s)
+		return 0;
+	for (; *s; s++)
+		h = (h ^ (unsigned char)*s) * UINT64_C(1099511628211);
+	return (int64_t)(h >> 1);
+}
+
+static inline void configure(struct world *w, const char *section, const char *name, const char *key, const char *text)
+{
+	char error[200];
+
+	if (config_set(w->config, section, name, key, text, "test", error, sizeof error)) {
+		fprintf(stderr, "%s\n", error);
+		abort();
+	}
+}
+
+static inline void run_sql(sqlite3 *db, const char *statement)
+{
+	char error[300];
+
+	if (db_exec(db, statement, error, sizeof error)) {
+		fprintf(stderr, "%s: %s\n", statement, error);
+		abort();
+	}
+}
+
+static inline int world_make(void **state)
+{
+	static const char *const dirs[] = { "data/lists.d" };
+	struct world *w = xcalloc(1, sizeof *w);
+	char error[300];
+
+	strcpy(w->dir, "/tmp/bouncetap-test-XXXXXX");
+	if (!mkdtemp(w->dir) || !(w->facts = db_open_write(w->dir, DB_FACTS, error, sizeof error)))
+		return -1;
+	w->config = config_new();
+	configure(w, "own", NULL, "networks", "192.0.2.0/24");
+	configure(w, "own", NULL, "domains", "campus.example");
+	if (lists_load(dirs, 1, &w->lists, stderr))
+		return -1;
+	run_sql(w->facts, "INSERT INTO meta VALUES ('test', 'full', 0, 1); INSERT INTO sensor_run VALUES (1, 'local', '0', 0, NULL, NULL, NULL, 0)");
+	*state = w;
+	return 0;
+}
+
+static inline int world_end(void **state)
+{
+	struct world *w = *state;
+	DIR *d = opendir(w->dir);
+	struct dirent *e;
+
+	sqlite3_close(w->facts);
+	while (d && (e = readdir(d)))
+		unlinkat(dirfd(d), e->d_name, 0);
+	closedir(d);
+	rmdir(w->dir);
+	config_free(w->config);
+	lists_fini(&w->lists);
+	free(w);
+	return 0;
+}
+
+/* The sensor's classes, as far as the tests use them. */
+static inline unsigned fake_class(const char *address)
+{
+	return !*address ? CLASS_NULL : !strncmp(address, "postmaster@", 11) ? CLASS_POSTMASTER : !strncasecmp(address, "mailer-daemon@", 14) ? CLASS_DAEMON
+	     : !strncmp(address, "double-bounce@", 14) ? CLASS_DOUBLE_BOUNCE : !strncmp(address, "prvs=", 5) ? CLASS_BATV : 0;
+}
+
+static inline int64_t add_address(struct world *w, const char *address)
+{
+	const char *at = strrchr(address, '@');
+	int64_t id = fake_hash(address);
+	char *statement = sqlite3_mprintf("INSERT OR IGNORE INTO address VALUES (%lld, x'00', %Q, '%.*q', %u, NULL)", (long long)id, at ? at + 1 : "",
+				    at ? (int)(at - address) : (int)strlen(address), address, fake_class(address));
+
+	run_sql(w->facts, statement);
+	sqlite3_free(statement);
+	return id;
+}
+
+static inline void run_format(struct world *w, const char *format, ...)
+{
+	va_list ap;
+
+	va_start(ap, format);
+	char *statement = sqlite3_vmprintf(format, ap);
+	va_end(ap);
+	run_sql(w->facts, statement);
+	sqlite3_free(statement);
+}
+
+static inline void add_message(struct world *w, long long id, const struct fake *f)
+{
+	long long from = f->from_header ? add_address(w, f->from_header) : 0;
+
+	run_format(w, "INSERT INTO messages (transaction_rowid, message_id, message_id_hash, in_reply_to, in_reply_to_hash, from_header, from_id,"
+		   " auto_submitted, content_type, phrases, markers, headers_complete, notes)"
+		   " VALUES (%lld, %Q, nullif(%lld, 0), %Q, nullif(%lld, 0), %Q, nullif(%lld, 0), %Q, %Q, %Q, 0, 1, '')", id, f->message_id,
+		   (long long)fake_hash(f->message_id), f->in_reply_to, (long long)fake_hash(f->in_reply_to), f->from_header, from,
+		   f->auto_submitted, f->content_type, f->phrases);
+	if (f->received_ip)
+		run_format(w, "UPDATE messages SET received = json_array(json_array('relay', %Q, NULL, 'ESMTP', NULL)) WHERE transaction_rowid = %lld",
+			   f->received_ip, id);
+	if (f->report_type)
+		run_format(w, "INSERT INTO reports (transaction_rowid, report_type, in_multipart_report, reporting_mta, recipient_total)"
+			   " VALUES (%lld, %Q, %d, %Q, 1)", id, f->report_type, f->content_type && !strcmp(f->content_type, "multipart/report"), f->reporting_mta);
+	if (f->report_type)
+		run_format(w, "INSERT INTO report_recipients (transaction_rowid, n, final_id, action, status) VALUES (%lld, 0, nullif(%lld, 0), %Q, %Q)", id,
+			   f->final ? (long long)add_address(w, f->final) : 0LL, f->action, f->status);
+	if (f->returned_id || f->authserv || f->spam || f->returned_queue_id)
+		run_format(w, "INSERT INTO returned (transaction_rowid, message_id, message_id_hash, authserv, spf, dkim, dmarc, spam)"
+			   " VALUES (%lld, %Q, nullif(%lld, 0), %Q, %Q, %Q, %Q, %Q)", id, f->returned_id, (long long)fake_hash(f->returned_id), f->authserv,
+			   f->spf, f->dkim, f->dmarc, f->spam);
+	if (f->returned_queue_id)
+		run_format(w, "UPDATE returned SET received = json_array(json_array(NULL, NULL, 'mx', 'ESMTP', %Q)) WHERE transaction_rowid = %lld",
+			   f->returned_queue_id, id);
+}
+
+/* Writes one transaction as the only one of a batch of its own. Answers its row. */
+static inline int64_t add_mail(struct world *w, const struct fake *f)
+{
+	long long at = EPOCH_US + (long long)(f->at * 1e6), from = add_address(w, f->from);
+	int code = f->code ? f->code : 250, rcpt_code = f->rcpt_code ? f->rcpt_code : 250, rcpts = 0;
+	const char *outcome = f->outcome ? f->outcome : code < 300 ? "accepted" : "rejected";
+
+	while (rcpts < 3 && f->to[rcpts])
+		rcpts++;
+	run_format(w, "INSERT INTO transactions (batch_seq, run_id, session_id, ordinal, src_ip, src_port, dest_ip, dest_port, started_us, ended_us, helo,"
+		   " tls, auth, mail_from_id, null_sender, mail_params, rcpt_count, rcpt_accepted, outcome, code, enhanced, reply, queue_id, mail_us,"
+		   " reply_us, size_bytes, steps, complete, notes) VALUES (%d, 1, x'%032x', 1, %Q, 4000, %Q, 25, %lld, %lld, %Q, 'none', %d, %lld, %d, %Q, %d,"
+		   " %d, %Q, nullif(%d, 0), %Q, %Q, %Q, %lld, %lld, %s, %Q, 1, '')", w->batch + 1, f->session, f->src, f->dest, at, at + 3000,
+		   f->helo ? f->helo : "host.invalid", f->auth, from, !*f->from, f->params, rcpts, rcpt_code < 300 ? rcpts : 0, outcome,
+		   f->outcome && !strcmp(f->outcome, "aborted") ? 0 : code, f->enhanced, f->reply, f->queue_id, at, at + 2000, f->no_data ? "NULL" : "1000",
+		   f->steps ? f->steps : "c QUIT 1");
+	int64_t id = sqlite3_last_insert_rowid(w->facts);
+	for (int i = 0; i < rcpts; i++)
+		run_format(w, "INSERT INTO recipients VALUES (%lld, %d, %lld, %d, NULL, %Q, %Q, NULL)", (long long)id, i, (long long)add_address(w, f->to[i]),
+			   rcpt_code, f->rcpt_reply, f->notify);
+	if (!f->no_data)
+		add_message(w, id, f);
+	run_format(w, "INSERT INTO batch (committed_us, session_rowid, transaction_rowid) VALUES (0, (SELECT coalesce(max(id), 0) FROM sessions), %lld)",
+		   (long long)id);
+	w->batch++;
+	return id;
+}
+
+/* A server of ours that answered: what makes it known as one. */
+static inline void add_server_session(struct world *w, const char *address, const char *name)
+{
+	run_format(w, "INSERT INTO sessions (batch_seq, run_id, session_id, src_ip, src_port, dest_ip, dest_port, started_us, ended_us, end_reason, outcome,"
+		   " banner_code, banner, vrfy_count, tls, client_isn, server_isn, bytes_toserver, bytes_toclient, unseen_bytes, packets, transaction_count,"
+		   " complete, notes) VALUES (%d, 1, randomblob(16), '198.18.99.9', 1, %Q, 25, %lld, %lld, 'fin', 'mail', 220, '%q ESMTP Postfix', 0, 'none',"
+		   " 1, 1, 0, 0, 0, 1, 0, 1, '')", w->batch + 1, address, (long long)EPOCH_US, (long long)EPOCH_US, name);
+	run_format(w, "INSERT INTO batch (committed_us, session_rowid, transaction_rowid) VALUES (0, (SELECT max(id) FROM sessions),"
+		   " (SELECT coalesce(max(id), 0) FROM transactions))");
+	w->batch++;
+}
+
+static inline void analyze(struct world *w, bool rebuild)
+{
+	struct analysis_options o = { .store = w->dir, .config = w->config, .lists = &w->lists, .now_is_last = true, .rebuild = rebuild };
+	char error[300] = "";
+	bool busy;
+	struct analysis *a = analysis_open(&o, &busy, error, sizeof error);
+
+	if (!a || analysis_run(a, error, sizeof error)) {
+		fprintf(stderr, "%s\n", error);
+		abort();
+	}
+	analysis_close(a);
+}
+
+/* The first column of the first row, from facts and verdicts together; "-" when there is none, "" for NULL. */
+static inline const char *ask(struct world *w, const char *format, ...)
+{
+	static char answer[2000];
+	char error[300];
+	unsigned present;
+	sqlite3 *db = db_open_read(w->dir, &present, error, sizeof error);
+	sqlite3_stmt *s;
+	va_list ap;
+
+	va_start(ap, format);
+	char *statement = sqlite3_vmprintf(format, ap);
+	va_end(ap);
+	strcpy(answer, "-");
+	if (sqlite3_prepare_v2(db, statement, -1, &s, NULL) != SQLITE_OK) {
+		fprintf(stderr, "%s: %s\n", statement, sqlite3_errmsg(db));
+		abort();
+	}
+	if (sqlite3_step(s) == SQLITE_ROW)
+		snprintf(answer, sizeof answer, "%s", sqlite3_column_text(s, 0) ? (const char *)sqlite3_column_text(s, 0) : "");
+	sqlite3_finalize(s);
+	sqlite3_free(statement);
+	sqlite3_close(db);
+	return answer;
+}
+
+#define assert_answer(expected, ...) assert_string_equal(ask(w, __VA_ARGS__), expected)
+
+/* Stock pieces: spam that mx2 takes, mx1's refusal of it, and the bounce. */
+static inline struct fake spam_to(int session, double at, const char *victim, const char *user, const char *message_id)
+{
+	return (struct fake){ .session = session, .at = at, .src = BOT, .dest = MX2, .helo = "dsl.access.invalid", .from = victim, .to = { user },
+		.message_id = message_id, .queue_id = "ABC123", .reply = "Ok: queued as ABC123" };
+}
+
+static inline struct fake refusal_of(int session, double at, const char *victim, const char *user)
+{
+	return (struct fake){ .session = session, .at = at, .src = MX2, .dest = MX1, .helo = "mx2.campus.example", .from = victim, .to = { user },
+		.rcpt_code = 550, .rcpt_reply = "User unknown in local recipient table", .code = 550, .enhanced = "5.1.1", .no_data = true,
+		.params = "SIZE=1000" };
+}
+
+static inline struct fake bounce_to(int session, double at, const char *victim, const char *returned_id)
+{
+	return (struct fake){ .session = session, .at = at, .src = MX2, .dest = VICTIM_MX, .helo = "mx2.campus.example", .from = "", .to = { victim },
+		.message_id = "bounce.1@mx2.campus.example", .from_header = "mailer-daemon@mx2.campus.example", .content_type = "multipart/report",
+		.report_type = "delivery-status", .action = "failed", .status = "5.1.1", .reporting_mta = "mx2.campus.example",
+		.returned_id = returned_id, .reply = "Ok" };
+}
+
+static inline struct fake null_probe_to(int session, double at, const char *victim, const char *params)
+{
+	return (struct fake){ .session = session, .at = at, .src = MX2, .dest = VICTIM_MX, .helo = "mx2.campus.example", .from = "", .to = { victim },
+		.rcpt_code = 550, .code = 550, .enhanced = "5.1.1", .rcpt_reply = "User unknown", .no_data = true, .params = params };
+}
+
+#endif
