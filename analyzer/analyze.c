@@ -555,7 +555,6 @@ static int take_lock(const char *store, bool *busy, char *error, size_t size)
 	char *path = xasprintf("%s/analyze.lock", store);
 	int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0640);
 
-	*busy = false;
 	if (fd < 0)
 		snprintf(error, size, "%s: %s", path, strerror(errno));
 	else if (flock(fd, LOCK_EX | LOCK_NB)) {
@@ -668,11 +667,13 @@ struct analysis *analysis_open(const struct analysis_options *o, bool *busy, cha
 
 	a->options = *o;
 	a->own = own_new(o->config);
-	a->lock_fd = take_lock(o->store, busy, error, error_size);
-	if (a->lock_fd < 0)
-		goto fail;
+	a->lock_fd = -1;
+	*busy = false;
 	a->facts = db_open_read(o->store, &present, error, error_size);
 	if (!a->facts)
+		goto fail;
+	a->lock_fd = take_lock(o->store, busy, error, error_size);
+	if (a->lock_fd < 0)
 		goto fail;
 	a->verdicts = db_open_write(o->store, DB_VERDICTS, error, error_size);
 	if (!a->verdicts || check_inputs(a, error, error_size))

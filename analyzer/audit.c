@@ -6,6 +6,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <spawn.h>
 #include <stdlib.h>
 #include <string.h>
@@ -25,28 +26,45 @@
 
 extern char **environ;
 
-enum { ERROR_MAX = 512, CANDIDATES_MAX = 50 };
+enum { ERROR_MAX = 512 };
 
 /* ---- own networks ---- */
 
-/* Addresses that both accept mail on port 25 and send it: a mail server that stands behind the tap on both ways. */
-static const char sql_candidates[] =
-	"SELECT a.ip, (SELECT count(*) FROM sessions WHERE dest_ip = a.ip), (SELECT count(*) FROM sessions WHERE src_ip = a.ip)"
+/*
+ * Addresses that both accept mail on port 25 and send it, busiest first. At a tap of ours every session has one of us at an end, so an
+ * address whose sessions are all with busier ones is somebody else's.
+ */
+static const char sql_make_candidates[] =
+	"CREATE TEMP TABLE candidate AS SELECT a.ip, (SELECT count(*) FROM sessions WHERE dest_ip = a.ip) AS accepted,"
+	" (SELECT count(*) FROM sessions WHERE src_ip = a.ip) AS sent, 0 AS chosen"
 	" FROM (SELECT DISTINCT dest_ip AS ip FROM sessions WHERE dest_port = 25 AND banner_code IS NOT NULL"
-	" INTERSECT SELECT DISTINCT src_ip FROM sessions WHERE dest_port = 25) a ORDER BY 2 + 3 DESC, 1 LIMIT ?1";
+	" INTERSECT SELECT DISTINCT src_ip FROM sessions WHERE dest_port = 25) a ORDER BY accepted + sent DESC, a.ip LIMIT 50";
+static const char sql_candidates[] = "SELECT ip, accepted, sent FROM candidate ORDER BY accepted + sent DESC, ip";
+static const char sql_choose[] =
+	"UPDATE candidate SET chosen = EXISTS (SELECT 1 FROM sessions s WHERE (s.src_ip = ?1 OR s.dest_ip = ?1)"
+	" AND s.src_ip NOT IN (SELECT ip FROM candidate WHERE chosen) AND s.dest_ip NOT IN (SELECT ip FROM candidate WHERE chosen))"
+	" WHERE ip = ?1 RETURNING chosen";
 
 static size_t find_candidates(sqlite3 *db, struct buf *comma_list, struct buf *lines)
 {
-	sqlite3_stmt *s = db_prepare(db, sql_candidates);
 	size_t n = 0;
 
-	sqlite3_bind_int(s, 1, CANDIDATES_MAX);
-	for (; sqlite3_step(s) == SQLITE_ROW; n++) {
-		buf_printf(comma_list, "%s%s", n ? "," : "", sqlite3_column_text(s, 0));
+	if (db_exec(db, sql_make_candidates, NULL, 0))
+		return 0;
+	sqlite3_stmt *s = db_prepare(db, sql_candidates), *choose = db_prepare(db, sql_choose);
+	while (sqlite3_step(s) == SQLITE_ROW) {
+		sqlite3_bind_text(choose, 1, (const char *)sqlite3_column_text(s, 0), -1, SQLITE_STATIC);
+		bool chosen = sqlite3_step(choose) == SQLITE_ROW && sqlite3_column_int(choose, 0);
+
+		sqlite3_reset(choose);
+		if (!chosen)
+			continue;
+		buf_printf(comma_list, "%s%s", n++ ? "," : "", sqlite3_column_text(s, 0));
 		buf_printf(lines, "  %-40s accepted %lld, sent %lld sessions\n", sqlite3_column_text(s, 0), sqlite3_column_int64(s, 1),
 			   sqlite3_column_int64(s, 2));
 	}
 	sqlite3_finalize(s);
+	sqlite3_finalize(choose);
 	return n;
 }
 
@@ -122,6 +140,12 @@ int command_analyze(struct command_context *c)
 
 /* ---- events ---- */
 
+/* A reader who has seen enough ("| head") needs no message. */
+static int cannot_write(const char *what)
+{
+	return errno == EPIPE ? EX_IOERR : command_fail(EX_IOERR, "the %s cannot be written: %s", what, strerror(errno));
+}
+
 static int write_events(struct command_context *c, const char *store, FILE *out)
 {
 	struct events_options o = { c->since_us, c->types };
@@ -133,7 +157,7 @@ static int write_events(struct command_context *c, const char *store, FILE *out)
 		return command_fail(EX_NOINPUT, "%s", error);
 	int failed = events_write(db, present, &o, out);
 	sqlite3_close(db);
-	return failed ? command_fail(EX_IOERR, "the events cannot be written: %s", strerror(errno)) : EX_OK;
+	return failed ? cannot_write("events") : EX_OK;
 }
 
 int command_events(struct command_context *c)
@@ -209,22 +233,33 @@ static int run_sensor(const struct command_context *c, const char *store, int *c
 	char path[4096];
 	const char *sensor = find_sensor(path, sizeof path);
 	posix_spawn_file_actions_t actions;
+	posix_spawnattr_t attributes;
+	sigset_t ignored;
 	int status;
 	pid_t pid;
 
 	if (!sensor)
 		return command_fail(EX_UNAVAILABLE, "bouncetapd was not found beside this program nor in " PREFIX "/sbin");
 	char **argv = sensor_arguments(c, sensor, store);
+	sigemptyset(&ignored);
+	sigaddset(&ignored, SIGPIPE);	/* our own business (main.c) */
+	posix_spawnattr_init(&attributes);
+	posix_spawnattr_setsigdefault(&attributes, &ignored);
+	posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETSIGDEF);
 	posix_spawn_file_actions_init(&actions);
 	posix_spawn_file_actions_adddup2(&actions, STDERR_FILENO, STDOUT_FILENO);
-	int failed = posix_spawn(&pid, sensor, &actions, NULL, argv, environ);
+	int failed = posix_spawn(&pid, sensor, &actions, &attributes, argv, environ);
 	posix_spawn_file_actions_destroy(&actions);
+	posix_spawnattr_destroy(&attributes);
 	free_arguments(argv);
 	if (failed)
 		return command_fail(EX_OSERR, "%s: %s", sensor, strerror(failed));
-	while (waitpid(pid, &status, 0) < 0)
+	while (waitpid(pid, &status, 0) < 0) {
 		if (errno != EINTR)
 			return command_fail(EX_OSERR, "%s: %s", sensor, strerror(errno));
+		if (*c->stop)
+			kill(pid, SIGTERM);
+	}
 	if (WIFSIGNALED(status))
 		return command_fail(EX_SOFTWARE, "bouncetapd ended by signal %d", WTERMSIG(status));
 	*code = WEXITSTATUS(status);
@@ -252,7 +287,7 @@ static int print_report(struct command_context *c, const char *store)
 		return command_fail(EX_NOINPUT, "%s", error);
 	report_text(db, &c->lists, stdout);
 	sqlite3_close(db);
-	return fflush(stdout) ? command_fail(EX_IOERR, "the report cannot be written: %s", strerror(errno)) : EX_OK;
+	return fflush(stdout) || ferror(stdout) ? cannot_write("report") : EX_OK;
 }
 
 static int print_results(struct command_context *c, const char *store)

@@ -584,8 +584,12 @@ static bool is_same_mail(const struct mail_group *g, const struct answer *a)
 		return false;
 	if (!ip_equal(&last->mail.src, &a->mail.src) || a->mail.mail_us - last->mail.mail_us > RETRY_US)
 		return false;
-	if (g->said->kind == KIND_CALLOUT || a->kind == KIND_CALLOUT)
-		return g->said->kind == a->kind;
+	bool callout = g->said->kind == KIND_CALLOUT;
+	if (callout && a->kind == KIND_CALLOUT)
+		return true;
+	/* A greylisted bounce looked like a refused callout until it came again with its message. */
+	if ((callout && !(is_open(last) && a->mail.has_message)) || a->kind == KIND_CALLOUT)
+		return false;
 	return !ended_for_good(last) && could_be_same_size(&last->mail, &a->mail);
 }
 

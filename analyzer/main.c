@@ -275,6 +275,7 @@ static void catch_signals(void)
 
 	sigaction(SIGINT, &act, NULL);
 	sigaction(SIGTERM, &act, NULL);
+	signal(SIGPIPE, SIG_IGN);	/* a temporary store is to be removed whoever stops reading */
 }
 
 int main(int argc, char **argv)
