@@ -67,7 +67,7 @@ $(BUILD)/tests/fuzz/%: tests/fuzz/%.c $(BUILD)/libtest.a
 	@mkdir -p $(@D)
 	$(call say,CC,$<)$(CC) $(CPPFLAGS_ALL) $(CFLAGS_ALL) $(LDFLAGS) -fsanitize=fuzzer -MMD -MP -o $@ $< $(BUILD)/libtest.a $(LIBS_SENSOR)
 
-$(BUILD)/tests/bench/generate: $(call obj,$(wildcard tests/bench/generate*.c))
+$(BUILD)/tests/bench/generate: $(call obj,$(wildcard tests/bench/generate*.c) common/buf.c common/xmalloc.c)
 	$(call say,LD,$@)$(CC) $(CFLAGS_ALL) $(LDFLAGS) -o $@ $^ -lm
 
 $(BUILD)/tests/bench/yardstick: $(call obj,tests/bench/yardstick.c)
