@@ -27,6 +27,7 @@
 #include "analyzer/mail.h"
 #include "analyzer/origin.h"
 #include "analyzer/policy.h"
+#include "analyzer/provenance.h"
 #include "analyzer/refusal.h"
 #include "analyzer/servers.h"
 #include "analyzer/software.h"
@@ -83,6 +84,7 @@ struct analysis {
 	struct servers *servers;
 	struct origins *origins;
 	struct judge *judge;
+	struct provenances *provenances;
 	struct correlate *correlate;
 	struct findings *findings;
 	struct refusals *refusals;
@@ -319,7 +321,7 @@ static void review_provenance(struct analysis *a, int64_t hash)
 			continue;
 		mail_read(s, NULL, &m);
 		if (mail_route(&m, a->own).leaves && !kind_is_answering(classify(&m, false).kind))
-			set_provenance(a, m.rowid, correlate_provenance(a->correlate, &m));
+			set_provenance(a, m.rowid, provenance_of_mail(a->provenances, &m));
 		sqlite3_reset(s);
 	}
 	free(list);
@@ -330,7 +332,7 @@ static void write_verdict(struct analysis *a, const struct mail *m, const struct
 {
 	char ip[IP_TEXT_MAX];
 	sqlite3_stmt *s = query(a, TRANSACTION_VERDICT, m->rowid);
-	enum provenance p = !r->leaves ? PROVENANCE_NONE : kind_is_answering(c->kind) ? PROVENANCE_UNKNOWN : correlate_provenance(a->correlate, m);
+	enum provenance p = !r->leaves ? PROVENANCE_NONE : kind_is_answering(c->kind) ? PROVENANCE_UNKNOWN : provenance_of_mail(a->provenances, m);
 
 	sqlite3_bind_text(s, 2, direction_name(r->direction), -1, SQLITE_STATIC);
 	sqlite3_bind_text(s, 3, kind_name(c->kind), -1, SQLITE_STATIC);
@@ -470,7 +472,7 @@ static int64_t now_of(const struct analysis *a)
 static void finish_slice(struct analysis *a, long long seq)
 {
 	servers_flush(a->servers);
-	run(query(a, SETTLE, a->last_us - CORRELATE_WINDOW_US));
+	run(query(a, SETTLE, a->last_us - SIGHTING_WINDOW_US));
 	policy_write_risk(a->verdicts, a->options.lists, now_of(a));
 	sqlite3_stmt *s = query(a, MARK, seq);
 	sqlite3_bind_int64(s, 2, now_of(a));
@@ -655,7 +657,8 @@ static void prepare_all(struct analysis *a)
 	a->servers = servers_new(a->verdicts, a->own);
 	a->origins = origins_new(a->facts, a->own);
 	a->judge = judge_new(a->facts, a->verdicts, a->own, a->servers, a->origins);
-	a->correlate = correlate_new(a->facts, a->verdicts, a->own, a->servers);
+	a->provenances = provenances_new(a->facts, a->own, a->servers);
+	a->correlate = correlate_new(a->facts, a->verdicts, a->own, a->provenances);
 	a->findings = findings_new(a->verdicts, a->own, a->servers, a->judge);
 	a->refusals = refusals_new(a->facts, a->verdicts, a->own, a->servers, a->options.lists);
 }
@@ -699,6 +702,7 @@ void analysis_close(struct analysis *a)
 	refusals_free(a->refusals);
 	findings_free(a->findings);
 	correlate_free(a->correlate);
+	provenances_free(a->provenances);
 	judge_free(a->judge);
 	origins_free(a->origins);
 	servers_free(a->servers);

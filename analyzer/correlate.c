@@ -9,11 +9,10 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "analyzer/provenance.h"
 #include "common/xmalloc.h"
 #include "schema/db.h"
 
-/* Cause and answer may carry the same time, or the answer one that is slightly older: taps deliver a reply late. */
-#define SLACK_US INT64_C(300000)
 /* A callout is made while the inbound client waits for its RCPT; Postfix answers it up to some polls later. */
 #define PROBE_US INT64_C(60000000)
 /* Queue managers retry after minutes to hours; the longest stock interval is four hours, and one may be missed. */
@@ -24,26 +23,20 @@ enum {
 	NEAR_MAX = 64,			/* candidates looked at for one answer, newest first: keeps joe-jobs linear */
 };
 
-#define SIGHTING_COLUMNS \
-	"SELECT t.id, t.src_ip, t.dest_ip, t.proxy, t.xclient, t.xforward, t.started_us, coalesce(t.mail_us, t.started_us), t.ended_us," \
-	" t.reply_us, t.outcome, t.rcpt_count > t.rcpt_accepted, t.auth, t.mail_from_id, m.message_id_hash, t.helo, t.queue_id "
 #define REPORTED \
 	"(SELECT final_id FROM report_recipients WHERE transaction_rowid = ?2 UNION ALL" \
 	" SELECT original_id FROM report_recipients WHERE transaction_rowid = ?2)"
 
-enum statement { ADDRESS, ANSWER, RECIPIENT, BY_SENDER, BY_SENDER_RECENT, BY_ROWID, BY_HASH, RCPT_FITS, QUEUE_ID_FITS, REFUSED_RCPT, RECEIVED_LINES, FACTS_COUNT,
+enum statement { ADDRESS, ANSWER, RECIPIENT, BY_SENDER, BY_ROWID, BY_HASH, RCPT_FITS, QUEUE_ID_FITS, REFUSED_RCPT, FACTS_COUNT,
 	ANSWERS = FACTS_COUNT, AUTHORS, STATEMENT_COUNT };
 
 static const char *const sql[STATEMENT_COUNT] = {
 	[ADDRESS] = "SELECT address, domain, class FROM addresses WHERE id = ?1",
 	[ANSWER] = "WHERE t.id = ?1",	/* behind mail_select */
 	[RECIPIENT] = "SELECT code, enhanced, reply, notify FROM recipients WHERE transaction_rowid = ?1 AND n = ?2",
-	[BY_SENDER] = SIGHTING_COLUMNS "FROM transactions t LEFT JOIN messages m ON m.transaction_rowid = t.id WHERE t.mail_from_id = ?1",
-	[BY_SENDER_RECENT] = SIGHTING_COLUMNS "FROM transactions t LEFT JOIN messages m ON m.transaction_rowid = t.id WHERE t.mail_from_id = ?1"
-		" ORDER BY t.id DESC LIMIT 64",
-	[BY_ROWID] = SIGHTING_COLUMNS "FROM transactions t LEFT JOIN messages m ON m.transaction_rowid = t.id WHERE t.id = ?1",
-	[BY_HASH] = SIGHTING_COLUMNS "FROM messages m JOIN transactions t ON t.id = m.transaction_rowid WHERE m.message_id_hash = ?1"
-		" ORDER BY t.id LIMIT 500",
+	[BY_SENDER] = sighting_sql_by_sender,
+	[BY_ROWID] = sighting_sql_by_rowid,
+	[BY_HASH] = sighting_sql_by_hash,
 	/* ?1 the candidate, ?2 the answer, ?3 ?4 who wrote the answer */
 	[RCPT_FITS] = "SELECT 1 FROM recipients WHERE transaction_rowid = ?1 AND (address_id IN " REPORTED " OR address_id IN (?3, ?4)) LIMIT 1",
 	[QUEUE_ID_FITS] = "SELECT 1 FROM received WHERE transaction_rowid = ?1 AND part = 1 AND queue_id = ?2 LIMIT 1",
@@ -53,26 +46,23 @@ static const char *const sql[STATEMENT_COUNT] = {
 		" WHERE r.transaction_rowid = ?1 AND (r.code >= 400 OR t.outcome = 'rejected') AND (r.address_id IN " REPORTED
 		" OR r.address_id IN (SELECT address_id FROM recipients WHERE transaction_rowid = ?3))"
 		" ORDER BY r.address_id IN " REPORTED " DESC, r.n LIMIT 1",
-	[RECEIVED_LINES] = "SELECT from_ip, with_protocol FROM received WHERE transaction_rowid = ?1 AND part = 0 ORDER BY n",
 	[ANSWERS] = "SELECT transaction_rowid, recipient_n FROM answer WHERE recipient_id = ?1",
 	[AUTHORS] = "SELECT transaction_rowid FROM author WHERE address_id = ?1",
 };
 
 struct correlate {
-	sqlite3 *facts;
 	const struct own *own;
-	struct servers *servers;
+	struct provenances *provenances;
 	sqlite3_stmt *q[STATEMENT_COUNT];
 };
 
-struct correlate *correlate_new(sqlite3 *facts, sqlite3 *verdicts, const struct own *own, struct servers *servers)
+struct correlate *correlate_new(sqlite3 *facts, sqlite3 *verdicts, const struct own *own, struct provenances *provenances)
 {
 	struct correlate *c = xcalloc(1, sizeof *c);
 	char *answer = xasprintf("%s%s", mail_select, sql[ANSWER]);
 
-	c->facts = facts;
 	c->own = own;
-	c->servers = servers;
+	c->provenances = provenances;
 	for (int i = 0; i < STATEMENT_COUNT; i++)
 		c->q[i] = db_prepare(i < FACTS_COUNT ? facts : verdicts, i == ANSWER ? answer : sql[i]);
 	free(answer);
@@ -193,82 +183,19 @@ static void load_answers(struct correlate *c, struct victim *v)
 		qsort(v->answer, v->answer_count, sizeof *v->answer, compare_answers);
 }
 
-static void read_ip(sqlite3_stmt *s, int column, struct ip_addr *out)
-{
-	struct text t = column_text(s, column);
-
-	if (!t.p || ip_parse(t.p, t.len, out))
-		*out = (struct ip_addr){ 0 };
-}
-
-static enum mail_outcome outcome_of(struct text t)
-{
-	return text_starts_nocase(t, "acc") ? MAIL_ACCEPTED : text_starts_nocase(t, "rej") ? MAIL_REJECTED
-	     : text_starts_nocase(t, "abo") ? MAIL_ABORTED : MAIL_UNKNOWN;
-}
-
-/* Texts go to the victim's arena, or are left out without one. */
-static void read_sighting(struct correlate *c, struct victim *v, sqlite3_stmt *s, struct sighting *out)
-{
-	*out = (struct sighting){ .rowid = sqlite3_column_int64(s, 0) };
-	read_ip(s, 1, &out->src);
-	read_ip(s, 2, &out->dest);
-	out->route = own_route(c->own, &out->src, &out->dest, column_text(s, 3), column_text(s, 4), column_text(s, 5));
-	out->started_us = sqlite3_column_int64(s, 6);
-	out->mail_us = sqlite3_column_int64(s, 7);
-	out->ended_us = sqlite3_column_int64(s, 8);
-	out->reply_us = sqlite3_column_int64(s, 9);
-	out->outcome = outcome_of(column_text(s, 10));
-	out->refused = sqlite3_column_int(s, 11) || out->outcome == MAIL_REJECTED;
-	out->auth = sqlite3_column_type(s, 12) == SQLITE_NULL ? -1 : sqlite3_column_int(s, 12);
-	out->mail_from_id = sqlite3_column_int64(s, 13);
-	out->message_id_hash = sqlite3_column_int64(s, 14);
-	if (v) {
-		out->helo = keep(v, column_text(s, 15));
-		out->queue_id = keep(v, column_text(s, 16));
-	}
-}
-
-struct sightings {
-	struct sighting *item;
-	size_t count, cap;
-};
-
-static void collect(struct correlate *c, struct victim *v, sqlite3_stmt *s, struct sightings *out)
-{
-	while (sqlite3_step(s) == SQLITE_ROW) {
-		if (out->count == out->cap) {
-			out->cap = out->cap ? out->cap * 2 : 8;
-			out->item = xreallocarray(out->item, out->cap, sizeof *out->item);
-		}
-		read_sighting(c, v, s, &out->item[out->count++]);
-	}
-	sqlite3_reset(s);
-}
-
-static int compare_sightings(const void *x, const void *y)
-{
-	const struct sighting *a = x, *b = y;
-
-	if (a->mail_us != b->mail_us)
-		return a->mail_us < b->mail_us ? -1 : 1;
-	return a->rowid < b->rowid ? -1 : a->rowid > b->rowid;
-}
-
 static void load_mail(struct correlate *c, struct victim *v)
 {
 	struct sightings list = { 0 };
 	sqlite3_stmt *s;
 
-	collect(c, v, QUERY(c, BY_SENDER, v->id), &list);
+	sightings_collect(QUERY(c, BY_SENDER, v->id), c->own, &v->arena, &list);
 	s = QUERY(c, AUTHORS, v->id);
 	while (sqlite3_step(s) == SQLITE_ROW)
-		collect(c, v, QUERY(c, BY_ROWID, sqlite3_column_int64(s, 0)), &list);
+		sightings_collect(QUERY(c, BY_ROWID, sqlite3_column_int64(s, 0)), c->own, &v->arena, &list);
 	sqlite3_reset(s);
+	sightings_sort(&list);
 	v->mail = list.item;
 	v->mail_count = list.count;
-	if (v->mail_count)
-		qsort(v->mail, v->mail_count, sizeof *v->mail, compare_sightings);
 }
 
 /* ---- causes ---- */
@@ -294,7 +221,7 @@ static bool could_cause(const struct sighting *s, const struct answer *a)
 {
 	int64_t taken_us = s->reply_us ? s->reply_us : s->mail_us;
 
-	return s->route.arrives && s->outcome == MAIL_ACCEPTED && taken_us <= a->mail.mail_us + SLACK_US && s->rowid != a->mail.rowid;
+	return s->route.arrives && s->outcome == MAIL_ACCEPTED && taken_us <= a->mail.mail_us + SIGHTING_SLACK_US && s->rowid != a->mail.rowid;
 }
 
 static bool recipient_fits(struct correlate *c, const struct sighting *s, const struct answer *a)
@@ -311,7 +238,7 @@ static bool cause_by_hash(struct correlate *c, struct victim *v, struct answer *
 
 	if (!hash)
 		return false;
-	collect(c, v, QUERY(c, BY_HASH, hash), &list);
+	sightings_collect(QUERY(c, BY_HASH, hash), c->own, &v->arena, &list);
 	for (size_t i = 0; i < list.count; i++) {
 		const struct sighting *s = &list.item[i];
 
@@ -377,7 +304,7 @@ static const struct {
 
 static bool cause_by_envelope(struct correlate *c, struct victim *v, struct answer *a)
 {
-	size_t until = mail_until(v, a->mail.mail_us + SLACK_US);
+	size_t until = mail_until(v, a->mail.mail_us + SIGHTING_SLACK_US);
 
 	for (size_t k = 0; k < sizeof envelope_keys / sizeof *envelope_keys; k++) {
 		if (envelope_keys[k].needs_message && !a->mail.has_message)
@@ -385,7 +312,7 @@ static bool cause_by_envelope(struct correlate *c, struct victim *v, struct answ
 		for (size_t i = until; i-- > 0 && until - i <= NEAR_MAX;) {
 			struct sighting *s = &v->mail[i];
 
-			if (s->mail_us < a->mail.mail_us - CORRELATE_WINDOW_US)
+			if (s->mail_us < a->mail.mail_us - SIGHTING_WINDOW_US)
 				break;
 			if (!could_cause(s, a) || !envelope_keys[k].fits(c, s, a))
 				continue;
@@ -401,12 +328,12 @@ static bool cause_by_envelope(struct correlate *c, struct victim *v, struct answ
 /* A sender is verified while his mail waits: the inbound transaction that is open at that time, else one that just was. */
 static bool cause_of_probe(struct victim *v, struct answer *a)
 {
-	size_t until = mail_until(v, a->mail.mail_us + SLACK_US);
+	size_t until = mail_until(v, a->mail.mail_us + SIGHTING_SLACK_US);
 
 	for (size_t i = until; i-- > 0 && until - i <= NEAR_MAX;) {
 		const struct sighting *s = &v->mail[i];
 
-		if (s->mail_us < a->mail.mail_us - CORRELATE_WINDOW_US)
+		if (s->mail_us < a->mail.mail_us - SIGHTING_WINDOW_US)
 			break;
 		if (!s->route.arrives || s->rowid == a->mail.rowid || s->mail_from_id != v->id || s->ended_us < a->mail.mail_us - PROBE_US)
 			continue;
@@ -435,7 +362,7 @@ static void find_cause(struct correlate *c, struct victim *v, struct answer *a)
 
 static bool could_refuse(const struct correlate *c, const struct sighting *s, const struct answer *a)
 {
-	return s->refused && own_has(c->own, &s->src) && s->mail_us >= a->cause.mail_us - SLACK_US && s->mail_us <= a->mail.mail_us + SLACK_US
+	return s->refused && own_has(c->own, &s->src) && s->mail_us >= a->cause.mail_us - SIGHTING_SLACK_US && s->mail_us <= a->mail.mail_us + SIGHTING_SLACK_US
 	    && s->rowid != a->mail.rowid;
 }
 
@@ -454,7 +381,7 @@ static bool read_root(struct correlate *c, struct victim *v, const struct sighti
 static void find_root(struct correlate *c, struct victim *v, struct answer *a)
 {
 	struct sightings list = { 0 };
-	size_t until = mail_until(v, a->mail.mail_us + SLACK_US);
+	size_t until = mail_until(v, a->mail.mail_us + SIGHTING_SLACK_US);
 
 	if (!a->cause.rowid)
 		return;
@@ -463,7 +390,7 @@ static void find_root(struct correlate *c, struct victim *v, struct answer *a)
 			read_root(c, v, &v->mail[i], a);
 	if (a->root.rowid || !a->cause.message_id_hash)
 		return;
-	collect(c, v, QUERY(c, BY_HASH, a->cause.message_id_hash), &list);
+	sightings_collect(QUERY(c, BY_HASH, a->cause.message_id_hash), c->own, &v->arena, &list);
 	for (size_t i = list.count; i-- > 0 && !a->root.rowid;)
 		if (could_refuse(c, &list.item[i], a))
 			read_root(c, v, &list.item[i], a);
@@ -482,19 +409,19 @@ static bool is_open(const struct answer *a)
 /* Was mail from the victim accepted by the side that now turns to him; is one open at this moment? */
 static void look_back(const struct victim *v, const struct answer *a, bool *accepted, bool *under_way)
 {
-	size_t until = mail_until(v, a->mail.mail_us + SLACK_US);
+	size_t until = mail_until(v, a->mail.mail_us + SIGHTING_SLACK_US);
 
 	*accepted = *under_way = false;
 	for (size_t i = until; i-- > 0 && until - i <= NEAR_MAX;) {
 		const struct sighting *s = &v->mail[i];
 		bool opposite = a->route.arrives ? s->route.leaves : s->route.arrives;
 
-		if (s->mail_us < a->mail.mail_us - CORRELATE_WINDOW_US)
+		if (s->mail_us < a->mail.mail_us - SIGHTING_WINDOW_US)
 			break;
 		if (!opposite || s->rowid == a->mail.rowid)
 			continue;
-		*accepted |= s->outcome == MAIL_ACCEPTED && s->mail_us <= a->mail.mail_us + SLACK_US;
-		*under_way |= s->ended_us >= a->mail.mail_us - SLACK_US;
+		*accepted |= s->outcome == MAIL_ACCEPTED && s->mail_us <= a->mail.mail_us + SIGHTING_SLACK_US;
+		*under_way |= s->ended_us >= a->mail.mail_us - SIGHTING_SLACK_US;
 	}
 }
 
@@ -506,7 +433,7 @@ static const struct answer *handed_on(const struct victim *v, const struct answe
 	for (size_t i = at; i-- > 0 && at - i <= NEAR_MAX;) {
 		const struct answer *x = &v->answer[i];
 
-		if (x->mail.mail_us < a->mail.mail_us - CORRELATE_WINDOW_US)
+		if (x->mail.mail_us < a->mail.mail_us - SIGHTING_WINDOW_US)
 			break;
 		if (x->mail.has_message && x->mail.outcome == MAIL_ACCEPTED && ip_equal(&x->mail.dest, &a->mail.src))
 			return x;
@@ -638,170 +565,6 @@ static void group_attempts(struct victim *v)
 		inherit_kind(&v->group[i]);
 }
 
-/* ---- provenance ---- */
-
-/* Not an address of the world: loopback, private and link-local ones name hosts inside somebody's network (RFC 1918, 4193, 3927). */
-static bool is_world(const struct ip_addr *a)
-{
-	const uint8_t *b = a->bytes;
-
-	if (a->version == 4)
-		return !(b[0] == 127 || b[0] == 10 || b[0] == 0 || (b[0] == 172 && (b[1] & 0xf0) == 16) || (b[0] == 192 && b[1] == 168)
-			 || (b[0] == 169 && b[1] == 254) || (b[0] == 100 && (b[1] & 0xc0) == 64));
-	static const uint8_t zero[15] = { 0 };
-	return a->version == 6 && (b[0] & 0xfe) != 0xfc && !(b[0] == 0xfe && (b[1] & 0xc0) == 0x80) && memcmp(b, zero, 15) != 0;
-}
-
-/* What the Received lines of the mail itself say: each hop with an address, but for those of authenticated users (ESMTPA, ESMTPSA). */
-struct hops {
-	bool any, outside;
-	struct server *inner;	/* the hop nearest to the emitter that is another server of ours */
-};
-
-static struct hops read_hops(struct correlate *c, const struct mail *m)
-{
-	sqlite3_stmt *s = QUERY(c, RECEIVED_LINES, m->rowid);
-	struct hops h = { 0 };
-
-	while (sqlite3_step(s) == SQLITE_ROW) {
-		struct ip_addr from;
-
-		read_ip(s, 0, &from);
-		if (!from.version || ip_equal(&from, &m->src))
-			continue;
-		bool own = own_has(c->own, &from);
-		h.any |= own || is_world(&from);
-		if (!own && is_world(&from) && !text_ends_nocase(column_text(s, 1), "a"))
-			h.outside = true;
-		struct server *server = own ? servers_find(c->servers, &from) : NULL;
-		if (server && !h.inner && server != servers_find(c->servers, &m->src))
-			h.inner = server;
-	}
-	sqlite3_reset(s);
-	return h;
-}
-
-/* Earlier sightings of the same mail: from outside, or from another server of ours (the first of which made it). */
-struct earlier {
-	bool from_outside;
-	struct server *inner;
-	int64_t inner_us;
-};
-
-static struct earlier look_earlier(struct correlate *c, const struct mail *m)
-{
-	struct sightings list = { 0 };
-	struct earlier e = { 0 };
-
-	if (m->message_id_hash)
-		collect(c, NULL, QUERY(c, BY_HASH, m->message_id_hash), &list);
-	for (size_t i = 0; i < list.count; i++) {
-		const struct sighting *s = &list.item[i];
-
-		if (s->rowid == m->rowid || s->outcome != MAIL_ACCEPTED || s->mail_us > m->mail_us + SLACK_US)
-			continue;
-		e.from_outside |= s->route.arrives;
-		struct server *server = s->route.direction == DIRECTION_INTERNAL ? servers_find(c->servers, &s->src) : NULL;
-		if (server && server != servers_find(c->servers, &m->src) && (!e.inner || s->mail_us < e.inner_us)) {
-			e.inner = server;
-			e.inner_us = s->mail_us;
-		}
-	}
-	free(list.item);
-	return e;
-}
-
-/* Without DATA it was made here, unless mail of this sender reached us before: then that may be it. */
-static enum provenance provenance_without_data(struct correlate *c, const struct mail *m)
-{
-	struct sightings list = { 0 };
-	enum provenance p = PROVENANCE_GENERATED;
-
-	if (!m->null_sender && m->mail_from_id)
-		collect(c, NULL, QUERY(c, BY_SENDER_RECENT, m->mail_from_id), &list);
-	for (size_t i = 0; i < list.count; i++) {
-		const struct sighting *s = &list.item[i];
-		bool to_us = s->route.arrives || s->route.direction == DIRECTION_INTERNAL;
-
-		if (to_us && s->rowid != m->rowid && s->outcome == MAIL_ACCEPTED && s->mail_us <= m->mail_us + SLACK_US
-		    && s->mail_us >= m->mail_us - CORRELATE_WINDOW_US)
-			p = PROVENANCE_UNKNOWN;
-	}
-	free(list.item);
-	return p;
-}
-
-enum provenance correlate_provenance(struct correlate *c, const struct mail *m)
-{
-	struct earlier e = look_earlier(c, m);
-
-	if (!m->has_message)
-		return m->has_data ? PROVENANCE_UNKNOWN : provenance_without_data(c, m);
-	if (e.from_outside)
-		return PROVENANCE_FORWARDED;
-	if (e.inner)
-		return PROVENANCE_RELAYED_OWN;
-	struct hops h = read_hops(c, m);
-	return h.outside ? PROVENANCE_FORWARDED : h.inner ? PROVENANCE_RELAYED_OWN : h.any ? PROVENANCE_UNKNOWN : PROVENANCE_GENERATED;
-}
-
-/* Our own hand is in the text: a report that names us as its maker, or an answer written by the recipient of its cause. */
-static bool is_made_here(struct correlate *c, const struct answer *a)
-{
-	struct text mta = a->mail.reporting_mta;
-
-	if (mta.p && (text_equal_nocase(mta, a->mail.helo) || servers_by_name(c->servers, mta) || own_has_host(c->own, mta)))
-		return true;
-	return a->cause.rowid && !mta.p && recipient_fits(c, &a->cause, a);
-}
-
-static void set_origin(struct mail_group *g, enum provenance p, struct server *server, const char *how)
-{
-	g->provenance = p;
-	g->originator = server;
-	g->originator_how = server ? how : NULL;
-}
-
-/* An inner attempt seen before the edge one: without DATA, all that tells that another server made it. */
-static struct server *inner_attempt(struct correlate *c, const struct mail_group *g, const struct server *emitter)
-{
-	for (size_t i = 0; i < g->count; i++) {
-		struct server *server = g->attempt[i]->route.leaves ? NULL : servers_find(c->servers, &g->attempt[i]->mail.src);
-
-		if (server && server != emitter)
-			return server;
-	}
-	return NULL;
-}
-
-static void find_provenance(struct correlate *c, struct mail_group *g)
-{
-	const struct answer *a = g->said;
-	struct server *emitter = servers_find(c->servers, &(g->edge ? g->edge : a)->mail.src);
-	struct server *inner = inner_attempt(c, g, emitter);
-	struct server *reporter = a->mail.reporting_mta.p ? servers_by_name(c->servers, a->mail.reporting_mta) : NULL;
-	struct earlier e = look_earlier(c, &a->mail);
-
-	if (e.from_outside || a->passed_on)
-		set_origin(g, PROVENANCE_FORWARDED, NULL, NULL);
-	else if (inner || e.inner)
-		set_origin(g, PROVENANCE_RELAYED_OWN, inner ? inner : e.inner, "wire");
-	else if (reporter && reporter != emitter && !text_equal_nocase(a->mail.reporting_mta, a->mail.helo))
-		set_origin(g, PROVENANCE_RELAYED_OWN, reporter, "reporting-mta");
-	else if (!a->mail.has_message || is_made_here(c, a))
-		set_origin(g, PROVENANCE_GENERATED, emitter, reporter ? "reporting-mta" : "wire");
-	else {
-		struct hops h = read_hops(c, &a->mail);
-
-		if (h.outside)
-			set_origin(g, PROVENANCE_FORWARDED, NULL, NULL);
-		else if (h.inner)
-			set_origin(g, PROVENANCE_RELAYED_OWN, h.inner, "received");
-		else
-			set_origin(g, PROVENANCE_GENERATED, emitter, "wire");
-	}
-}
-
 /* ---- all of it ---- */
 
 bool correlate_victim(struct correlate *c, int64_t recipient_id, struct victim *v)
@@ -825,8 +588,11 @@ bool correlate_victim(struct correlate *c, int64_t recipient_id, struct victim *
 			find_root(c, v, a);
 	}
 	group_attempts(v);
-	for (size_t i = 0; i < v->group_count; i++)
-		find_provenance(c, &v->group[i]);
+	for (size_t i = 0; i < v->group_count; i++) {
+		const struct answer *a = v->group[i].said;
+
+		provenance_of_group(c->provenances, &v->group[i], a->cause.rowid && recipient_fits(c, &a->cause, a));
+	}
 	return true;
 }
 

@@ -15,24 +15,8 @@
 #include "analyzer/mail.h"
 #include "analyzer/own.h"
 #include "analyzer/servers.h"
+#include "analyzer/sighting.h"
 #include "common/text.h"
-
-/* How long a bounce may come after its cause: queue lifetime of stock servers (5 days), and an hour. */
-#define CORRELATE_WINDOW_US (INT64_C(121) * 3600 * 1000000)
-
-/* What matters of a transaction that may have caused, carried or refused something. */
-struct sighting {
-	int64_t rowid;
-	struct ip_addr src, dest;
-	struct route route;
-	int64_t started_us, mail_us, ended_us, reply_us;	/* reply_us 0: not seen */
-	enum mail_outcome outcome;
-	bool refused;		/* some recipient, or all of it */
-	int auth;
-	int64_t mail_from_id, message_id_hash;
-	struct text helo, queue_id;
-	bool taken;		/* an earlier answer was matched to it by envelope alone */
-};
 
 struct root {
 	int64_t rowid;		/* 0: none found */
@@ -80,15 +64,13 @@ struct victim {
 };
 
 struct correlate;
+struct provenances;
 
-struct correlate *correlate_new(sqlite3 *facts, sqlite3 *verdicts, const struct own *own, struct servers *servers);
+struct correlate *correlate_new(sqlite3 *facts, sqlite3 *verdicts, const struct own *own, struct provenances *provenances);
 void correlate_free(struct correlate *c);
 
 /* False when there is no answering mail to this address. victim_fini in both cases. */
 bool correlate_victim(struct correlate *c, int64_t recipient_id, struct victim *v);
 void victim_fini(struct victim *v);
-
-/* Provenance of an outbound mail that answers nothing: seen coming in, seen from another own server, made here, or not known. */
-enum provenance correlate_provenance(struct correlate *c, const struct mail *m);
 
 #endif

@@ -37,7 +37,7 @@ static const char sql_transaction_columns[] =
 static const char *const sql[STATEMENT_COUNT] = {
 	[SENSOR] = "SELECT sensor FROM sensor_run WHERE id = ?1",
 	[ADDRESS] = "SELECT address FROM addresses WHERE id = ?1",
-	[MESSAGE] = "SELECT message_id, in_reply_to, reference_ids, from_header, reply_to, subject, auto_submitted, list_id"
+	[MESSAGE] = "SELECT message_id, in_reply_to, reference_ids, from_header, reply_to, subject, auto_submitted, list_id, notes"
 		" FROM (SELECT 1) LEFT JOIN messages ON transaction_rowid = ?1",
 	[RECIPIENTS] = "SELECT address_id, code, enhanced, reply, notify, orcpt FROM recipients WHERE transaction_rowid = ?1 ORDER BY n",
 	[REPORT] = "SELECT reporting_mta FROM reports WHERE transaction_rowid = ?1",
@@ -113,6 +113,7 @@ struct printer {
 	struct json j;
 	sqlite3_stmt *s;
 	int i;
+	struct text notes;	/* of the transaction, until those of its message are known */
 };
 
 static sqlite3_stmt *query(struct event_json *e, enum statement which, int64_t rowid)
@@ -316,6 +317,25 @@ static void put_row(struct printer *p, sqlite3_stmt *s, void (*fill)(struct prin
 	p->i = at;
 }
 
+/* Doubts about the envelope and about the message, each word once. */
+static void put_notes(struct printer *p, struct text envelope, struct text message)
+{
+	struct buf words = { 0 };
+
+	buf_add_text(&words, envelope);
+	for (uint32_t begin = 0, i = 0; message.p && i <= message.len; i++)
+		if (i == message.len || message.p[i] == ' ') {
+			char word[64];
+
+			snprintf(word, sizeof word, "%.*s", (int)(i - begin), message.p + begin);
+			if (text_find_nocase(envelope, word) < 0)
+				buf_printf(&words, " %s", word);
+			begin = i + 1;
+		}
+	put_words(&p->j, "notes", (struct text){ buf_cstr(&words), (uint32_t)words.len }, ' ');
+	buf_fini(&words);
+}
+
 static void fill_message(struct printer *p)
 {
 	put_text(p, "message_id");
@@ -326,6 +346,7 @@ static void fill_message(struct printer *p)
 	put_text(p, "subject");
 	put_text(p, "auto_submitted");
 	put_text(p, "list_id");
+	put_notes(p, p->notes, take_text(p));
 }
 
 static void put_report_recipients(struct printer *p, int64_t rowid)
@@ -425,7 +446,7 @@ static void print_transaction(struct printer *p, int64_t rowid)
 	put_int(p, "size");
 	put_int(p, "bytes_seen");
 	put_bool(p, "complete");
-	put_words(&p->j, "notes", take_text(p), ' ');
+	p->notes = take_text(p);
 	put_row(p, query(p->e, MESSAGE, rowid), fill_message);
 	put_report(p, rowid);
 	put_verdict(p);

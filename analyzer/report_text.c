@@ -24,10 +24,11 @@ static const char *const sql[STATEMENT_COUNT] = {
 	[SPAN] = "SELECT (SELECT min(started_us) FROM sessions), (SELECT max(ended_us) FROM sessions), (SELECT count(*) FROM sessions),"
 		" (SELECT count(*) FROM transactions)",
 	/* Worst first. */
-	[SERVERS] = "SELECT s.id, s.name, s.address, s.software, r.address, max(CASE r.status WHEN 'listed' THEN 5 WHEN 'would-list' THEN 4"
+	[SERVERS] = "SELECT s.id, s.name, s.address, s.software, coalesce(r.address, s.public_address) AS public, max(CASE r.status WHEN 'listed' THEN 5 WHEN 'would-list' THEN 4"
 		" WHEN 'watch' THEN 3 WHEN 'listed-instead' THEN 2 WHEN 'not-covered' THEN 1 ELSE 0 END) AS worst, (SELECT count(*) FROM verdicts.finding f WHERE f.server_id = s.id"
-		" AND f.public_address = r.address AND f.exposure = 'can-backscatter')"
-		" FROM verdicts.server s JOIN verdicts.risk r ON r.server_id = s.id GROUP BY s.id, r.address ORDER BY worst DESC, 7 DESC, s.name, r.address",
+		" AND f.public_address = coalesce(r.address, s.public_address) AND f.exposure = 'can-backscatter'),"
+		" (SELECT count(*) FROM verdicts.finding f WHERE f.server_id = s.id AND f.misdirected IN ('yes', 'likely'))"
+		" FROM verdicts.server s LEFT JOIN verdicts.risk r ON r.server_id = s.id GROUP BY s.id, public ORDER BY worst DESC, 8 DESC, 7 DESC, s.name, public",
 	[RISKS] = "SELECT list, status, mails, attempts, domains, first_us, last_us, expires_us, margin FROM verdicts.risk"
 		" WHERE server_id = ?1 AND address = ?2 ORDER BY list",
 	[RISK_REASONS] = "SELECT text FROM verdicts.risk_reason WHERE server_id = ?1 AND address = ?2 AND list = ?3 ORDER BY n",
@@ -213,7 +214,7 @@ static void put_hop(struct report *r, const char *what, int64_t rowid, int n, in
 		}
 		put_line(r, 26);
 	} else
-		buf_printf(&r->line, "%24s%s", "", "no deciding reply"), put_line(r, 26);
+		say(r, 24, "no deciding reply");
 	sqlite3_reset(s);
 }
 
@@ -355,7 +356,7 @@ static void put_servers(struct report *r)
 
 	while (sqlite3_step(s) == SQLITE_ROW) {
 		count++;
-		if (sqlite3_column_int(s, 5) > 1 || sqlite3_column_int(s, 6) > 0)
+		if (sqlite3_column_int(s, 5) > 1 || sqlite3_column_int(s, 6) || sqlite3_column_int(s, 7))
 			put_server(r, s);
 		else {
 			buf_add_str(&clean, clean.len ? ", " : "");
@@ -372,21 +373,31 @@ static void put_servers(struct report *r)
 	buf_fini(&clean);
 }
 
-/* One line that can be read alone. */
+/* One line that can be read alone. Nothing seen is not the same as nothing wrong. */
 static void put_verdict(struct report *r)
 {
 	sqlite3_stmt *s = query(r, SERVERS);
-	int count[6] = { 0 };
+	int count[6] = { 0 }, misdirected = 0;
 
-	while (sqlite3_step(s) == SQLITE_ROW)
+	while (sqlite3_step(s) == SQLITE_ROW) {
 		count[sqlite3_column_int(s, 5)]++;
-	if (count[5] || count[4])
-		buf_printf(&r->line, "%d address%s of ours would be listed or %s so already; %d more to be watched.", count[5] + count[4],
-			   count[5] + count[4] == 1 ? "" : "es", count[5] + count[4] == 1 ? "is" : "are", count[3]);
+		misdirected += sqlite3_column_int(s, 7);
+	}
+	sqlite3_reset(s);
+	int guilty = count[5] + count[4];
+	s = query(r, SPAN);
+	if (sqlite3_step(s) != SQLITE_ROW || !sqlite3_column_int64(s, 3))
+		buf_add_str(&r->line, "Nothing can be said: no mail was seen.");
+	else if (guilty)
+		buf_printf(&r->line, "%d address%s of ours would be listed or %s so already; %d more to be watched.", guilty, guilty == 1 ? "" : "es",
+			   guilty == 1 ? "is" : "are", count[3]);
+	else if (misdirected)
+		buf_printf(&r->line, "%d answer%s went to people who probably never wrote to us.", misdirected, plural(misdirected));
 	else if (count[3])
 		buf_printf(&r->line, "Nothing proved, %d address%s of ours to be watched.", count[3], count[3] == 1 ? "" : "es");
 	else
 		buf_add_str(&r->line, "No misdirected mail left our servers in what was seen.");
+	sqlite3_reset(s);
 	put_line(r, 0);
 }
 

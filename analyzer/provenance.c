@@ -1,0 +1,207 @@
+/*
+ * provenance.c - see provenance.h. Earlier sightings of the same Message-ID tell first, then who the report says made it, then the Received
+ * lines of the mail itself.
+ */
+#include "analyzer/provenance.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/xmalloc.h"
+#include "schema/db.h"
+
+static const char sql_lines[] = "SELECT from_ip, with_protocol FROM received WHERE transaction_rowid = ?1 AND part = 0 ORDER BY n";
+
+struct provenances {
+	const struct own *own;
+	struct servers *servers;
+	sqlite3_stmt *by_hash, *by_sender, *lines;
+};
+
+struct provenances *provenances_new(sqlite3 *facts, const struct own *own, struct servers *servers)
+{
+	struct provenances *p = xcalloc(1, sizeof *p);
+
+	*p = (struct provenances){ own, servers, db_prepare(facts, sighting_sql_by_hash), db_prepare(facts, sighting_sql_by_sender_recent),
+		db_prepare(facts, sql_lines) };
+	return p;
+}
+
+void provenances_free(struct provenances *p)
+{
+	if (!p)
+		return;
+	sqlite3_finalize(p->by_hash);
+	sqlite3_finalize(p->by_sender);
+	sqlite3_finalize(p->lines);
+	free(p);
+}
+
+static sqlite3_stmt *query(sqlite3_stmt *s, int64_t v)
+{
+	sqlite3_reset(s);
+	sqlite3_bind_int64(s, 1, v);
+	return s;
+}
+
+/* Not an address of the world: loopback, private and link-local ones name hosts inside somebody's network (RFC 1918, 4193, 3927). */
+static bool is_world(const struct ip_addr *a)
+{
+	const uint8_t *b = a->bytes;
+
+	if (a->version == 4)
+		return !(b[0] == 127 || b[0] == 10 || b[0] == 0 || (b[0] == 172 && (b[1] & 0xf0) == 16) || (b[0] == 192 && b[1] == 168)
+			 || (b[0] == 169 && b[1] == 254) || (b[0] == 100 && (b[1] & 0xc0) == 64));
+	static const uint8_t zero[15] = { 0 };
+	return a->version == 6 && (b[0] & 0xfe) != 0xfc && !(b[0] == 0xfe && (b[1] & 0xc0) == 0x80) && memcmp(b, zero, 15) != 0;
+}
+
+/* What the Received lines of the mail itself say: each hop with an address, but for those of authenticated users (ESMTPA, ESMTPSA). */
+struct hops {
+	bool any, outside;
+	struct server *inner;	/* the hop nearest to the emitter that is another server of ours */
+};
+
+static struct hops read_hops(struct provenances *p, const struct mail *m)
+{
+	sqlite3_stmt *s = query(p->lines, m->rowid);
+	struct hops h = { 0 };
+
+	while (sqlite3_step(s) == SQLITE_ROW) {
+		struct text address = column_text(s, 0);
+		struct ip_addr from;
+
+		if (!address.p || ip_parse(address.p, address.len, &from) || ip_equal(&from, &m->src))
+			continue;
+		bool own = own_has(p->own, &from);
+		h.any |= own || is_world(&from);
+		if (!own && is_world(&from) && !text_ends_nocase(column_text(s, 1), "a"))
+			h.outside = true;
+		struct server *server = own ? servers_find(p->servers, &from) : NULL;
+		if (server && !h.inner && server != servers_find(p->servers, &m->src))
+			h.inner = server;
+	}
+	sqlite3_reset(s);
+	return h;
+}
+
+/* Earlier sightings of the same mail: from outside, or from another server of ours (the first of which made it). */
+struct earlier {
+	bool from_outside;
+	struct server *inner;
+	int64_t inner_us;
+};
+
+static struct earlier look_earlier(struct provenances *p, const struct mail *m)
+{
+	struct sightings list = { 0 };
+	struct earlier e = { 0 };
+
+	if (m->message_id_hash)
+		sightings_collect(query(p->by_hash, m->message_id_hash), p->own, NULL, &list);
+	for (size_t i = 0; i < list.count; i++) {
+		const struct sighting *s = &list.item[i];
+
+		if (s->rowid == m->rowid || s->outcome != MAIL_ACCEPTED || s->mail_us > m->mail_us + SIGHTING_SLACK_US)
+			continue;
+		e.from_outside |= s->route.arrives;
+		struct server *server = s->route.direction == DIRECTION_INTERNAL ? servers_find(p->servers, &s->src) : NULL;
+		if (server && server != servers_find(p->servers, &m->src) && (!e.inner || s->mail_us < e.inner_us)) {
+			e.inner = server;
+			e.inner_us = s->mail_us;
+		}
+	}
+	free(list.item);
+	return e;
+}
+
+/* Without DATA it was made here, unless mail of this sender reached us before: then that may be it. */
+static enum provenance provenance_without_data(struct provenances *p, const struct mail *m)
+{
+	struct sightings list = { 0 };
+	enum provenance found = PROVENANCE_GENERATED;
+
+	if (!m->null_sender && m->mail_from_id)
+		sightings_collect(query(p->by_sender, m->mail_from_id), p->own, NULL, &list);
+	for (size_t i = 0; i < list.count; i++) {
+		const struct sighting *s = &list.item[i];
+		bool to_us = s->route.arrives || s->route.direction == DIRECTION_INTERNAL;
+
+		if (to_us && s->rowid != m->rowid && s->outcome == MAIL_ACCEPTED && s->mail_us <= m->mail_us + SIGHTING_SLACK_US
+		    && s->mail_us >= m->mail_us - SIGHTING_WINDOW_US)
+			found = PROVENANCE_UNKNOWN;
+	}
+	free(list.item);
+	return found;
+}
+
+enum provenance provenance_of_mail(struct provenances *p, const struct mail *m)
+{
+	struct earlier e = look_earlier(p, m);
+
+	if (!m->has_message)
+		return m->has_data ? PROVENANCE_UNKNOWN : provenance_without_data(p, m);
+	if (e.from_outside)
+		return PROVENANCE_FORWARDED;
+	if (e.inner)
+		return PROVENANCE_RELAYED_OWN;
+	struct hops h = read_hops(p, m);
+	return h.outside ? PROVENANCE_FORWARDED : h.inner ? PROVENANCE_RELAYED_OWN : h.any ? PROVENANCE_UNKNOWN : PROVENANCE_GENERATED;
+}
+
+/* Our own hand is in the text: a report that names us as its maker, or an answer written by the recipient of its cause. */
+static bool is_made_here(struct provenances *p, const struct answer *a, bool by_recipient)
+{
+	struct text mta = a->mail.reporting_mta;
+
+	if (mta.p && (text_equal_nocase(mta, a->mail.helo) || servers_by_name(p->servers, mta) || own_has_host(p->own, mta)))
+		return true;
+	return by_recipient && !mta.p;
+}
+
+static void set_origin(struct mail_group *g, enum provenance p, struct server *server, const char *how)
+{
+	g->provenance = p;
+	g->originator = server;
+	g->originator_how = server ? how : NULL;
+}
+
+/* An inner attempt seen before the edge one: without DATA, all that tells that another server made it. */
+static struct server *inner_attempt(struct provenances *p, const struct mail_group *g, const struct server *emitter)
+{
+	for (size_t i = 0; i < g->count; i++) {
+		struct server *server = g->attempt[i]->route.leaves ? NULL : servers_find(p->servers, &g->attempt[i]->mail.src);
+
+		if (server && server != emitter)
+			return server;
+	}
+	return NULL;
+}
+
+void provenance_of_group(struct provenances *p, struct mail_group *g, bool by_recipient)
+{
+	const struct answer *a = g->said;
+	struct server *emitter = servers_find(p->servers, &(g->edge ? g->edge : a)->mail.src);
+	struct server *inner = inner_attempt(p, g, emitter);
+	struct server *reporter = a->mail.reporting_mta.p ? servers_by_name(p->servers, a->mail.reporting_mta) : NULL;
+	struct earlier e = look_earlier(p, &a->mail);
+
+	if (e.from_outside || a->passed_on)
+		set_origin(g, PROVENANCE_FORWARDED, NULL, NULL);
+	else if (inner || e.inner)
+		set_origin(g, PROVENANCE_RELAYED_OWN, inner ? inner : e.inner, "wire");
+	else if (reporter && reporter != emitter && !text_equal_nocase(a->mail.reporting_mta, a->mail.helo))
+		set_origin(g, PROVENANCE_RELAYED_OWN, reporter, "reporting-mta");
+	else if (!a->mail.has_message || is_made_here(p, a, by_recipient))
+		set_origin(g, PROVENANCE_GENERATED, emitter, reporter ? "reporting-mta" : "wire");
+	else {
+		struct hops h = read_hops(p, &a->mail);
+
+		if (h.outside)
+			set_origin(g, PROVENANCE_FORWARDED, NULL, NULL);
+		else if (h.inner)
+			set_origin(g, PROVENANCE_RELAYED_OWN, h.inner, "received");
+		else
+			set_origin(g, PROVENANCE_GENERATED, emitter, "wire");
+	}
+}

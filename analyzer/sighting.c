@@ -1,0 +1,83 @@
+/* sighting.c - see sighting.h */
+#include "analyzer/sighting.h"
+
+#include <stdlib.h>
+
+#include "common/xmalloc.h"
+
+#define COLUMNS \
+	"SELECT t.id, t.src_ip, t.dest_ip, t.proxy, t.xclient, t.xforward, t.started_us, coalesce(t.mail_us, t.started_us), t.ended_us," \
+	" t.reply_us, t.outcome, t.rcpt_count > t.rcpt_accepted, t.auth, t.mail_from_id, m.message_id_hash, t.helo, t.queue_id "
+#define WITH_MESSAGES "FROM transactions t LEFT JOIN messages m ON m.transaction_rowid = t.id "
+
+const char sighting_sql_by_sender[] = COLUMNS WITH_MESSAGES "WHERE t.mail_from_id = ?1";
+const char sighting_sql_by_sender_recent[] = COLUMNS WITH_MESSAGES "WHERE t.mail_from_id = ?1 ORDER BY t.id DESC LIMIT 64";
+const char sighting_sql_by_rowid[] = COLUMNS WITH_MESSAGES "WHERE t.id = ?1";
+/* A Message-ID that more mails share than this tells nothing about one of them. */
+const char sighting_sql_by_hash[] = COLUMNS "FROM messages m JOIN transactions t ON t.id = m.transaction_rowid WHERE m.message_id_hash = ?1"
+	" ORDER BY t.id LIMIT 500";
+
+static void read_ip(sqlite3_stmt *s, int column, struct ip_addr *out)
+{
+	struct text t = column_text(s, column);
+
+	if (!t.p || ip_parse(t.p, t.len, out))
+		*out = (struct ip_addr){ 0 };
+}
+
+static enum mail_outcome outcome_of(struct text t)
+{
+	return text_starts_nocase(t, "acc") ? MAIL_ACCEPTED : text_starts_nocase(t, "rej") ? MAIL_REJECTED
+	     : text_starts_nocase(t, "abo") ? MAIL_ABORTED : MAIL_UNKNOWN;
+}
+
+static struct text keep(struct arena *a, struct text t)
+{
+	return t.p && a ? arena_copy(a, t.p, t.len, t.len, NULL) : (struct text){ 0 };
+}
+
+static void read_sighting(sqlite3_stmt *s, const struct own *own, struct arena *a, struct sighting *out)
+{
+	*out = (struct sighting){ .rowid = sqlite3_column_int64(s, 0) };
+	read_ip(s, 1, &out->src);
+	read_ip(s, 2, &out->dest);
+	out->route = own_route(own, &out->src, &out->dest, column_text(s, 3), column_text(s, 4), column_text(s, 5));
+	out->started_us = sqlite3_column_int64(s, 6);
+	out->mail_us = sqlite3_column_int64(s, 7);
+	out->ended_us = sqlite3_column_int64(s, 8);
+	out->reply_us = sqlite3_column_int64(s, 9);
+	out->outcome = outcome_of(column_text(s, 10));
+	out->refused = sqlite3_column_int(s, 11) || out->outcome == MAIL_REJECTED;
+	out->auth = sqlite3_column_type(s, 12) == SQLITE_NULL ? -1 : sqlite3_column_int(s, 12);
+	out->mail_from_id = sqlite3_column_int64(s, 13);
+	out->message_id_hash = sqlite3_column_int64(s, 14);
+	out->helo = keep(a, column_text(s, 15));
+	out->queue_id = keep(a, column_text(s, 16));
+}
+
+void sightings_collect(sqlite3_stmt *s, const struct own *own, struct arena *a, struct sightings *out)
+{
+	while (sqlite3_step(s) == SQLITE_ROW) {
+		if (out->count == out->cap) {
+			out->cap = out->cap ? out->cap * 2 : 8;
+			out->item = xreallocarray(out->item, out->cap, sizeof *out->item);
+		}
+		read_sighting(s, own, a, &out->item[out->count++]);
+	}
+	sqlite3_reset(s);
+}
+
+static int compare_sightings(const void *x, const void *y)
+{
+	const struct sighting *a = x, *b = y;
+
+	if (a->mail_us != b->mail_us)
+		return a->mail_us < b->mail_us ? -1 : 1;
+	return a->rowid < b->rowid ? -1 : a->rowid > b->rowid;
+}
+
+void sightings_sort(struct sightings *list)
+{
+	if (list->count)
+		qsort(list->item, list->count, sizeof *list->item, compare_sightings);
+}

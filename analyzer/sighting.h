@@ -1,0 +1,46 @@
+/* sighting.h - a light look at transactions that may have caused, carried or refused an answer. */
+#ifndef ANALYZER_SIGHTING_H
+#define ANALYZER_SIGHTING_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sqlite3.h>
+
+#include "analyzer/mail.h"
+#include "analyzer/own.h"
+#include "common/text.h"
+
+/* Cause and answer may carry the same time, or the answer one that is slightly older: taps deliver a reply late. */
+#define SIGHTING_SLACK_US INT64_C(300000)
+/* How long a bounce may come after its cause: queue lifetime of stock servers (5 days), and an hour. */
+#define SIGHTING_WINDOW_US (INT64_C(121) * 3600 * 1000000)
+
+/* What matters of a transaction that may have caused, carried or refused something. */
+struct sighting {
+	int64_t rowid;
+	struct ip_addr src, dest;
+	struct route route;
+	int64_t started_us, mail_us, ended_us, reply_us;	/* reply_us 0: not seen */
+	enum mail_outcome outcome;
+	bool refused;		/* some recipient, or all of it */
+	int auth;
+	int64_t mail_from_id, message_id_hash;
+	struct text helo, queue_id;
+	bool taken;		/* an earlier answer was matched to it by envelope alone */
+};
+
+struct sightings {
+	struct sighting *item;
+	size_t count, cap;
+};
+
+/* Statements that sightings_collect reads: those with one MAIL FROM, one row, one Message-ID. ?1 is what is looked for. */
+extern const char sighting_sql_by_sender[], sighting_sql_by_sender_recent[], sighting_sql_by_rowid[], sighting_sql_by_hash[];
+
+/* Appends all rows of a bound statement. Texts are copied to the arena, or left out without one. The caller frees item. */
+void sightings_collect(sqlite3_stmt *s, const struct own *own, struct arena *a, struct sightings *out);
+/* By MAIL time, then row. */
+void sightings_sort(struct sightings *list);
+
+#endif
