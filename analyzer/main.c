@@ -69,7 +69,7 @@ struct settings {
 	bool check_config, dump_config, help, version;
 };
 
-static volatile int stop;
+static volatile sig_atomic_t stop;
 
 static void on_signal(int number)
 {
@@ -102,13 +102,14 @@ bool command_own_dir(char *out, size_t size)
 	return slash != NULL;
 }
 
+/* The options that all of these commands take. */
 static void print_options(unsigned which)
 {
 	for (size_t i = 0; i < OPTION_COUNT; i++) {
 		const struct option_row *o = &option_table[i];
 		char left[40];
 
-		if (!(o->commands & which))
+		if ((o->commands & which) != which)
 			continue;
 		snprintf(left, sizeof left, "--%s%s%s", o->name, o->argument ? " " : "", o->argument ? o->argument : "");
 		printf("  %-18s %s\n", left, o->help);
@@ -126,9 +127,7 @@ static int print_help(const struct command *c)
 		for (size_t i = 0; i < COMMAND_COUNT; i++)
 			printf("  %-8s %-8s %s\n", commands[i].name, commands[i].arguments, commands[i].help);
 		puts("\nOptions of every command:");
-		for (size_t i = 0; i < OPTION_COUNT; i++)
-			if (option_table[i].commands == ALL)
-				printf("  --%-16s %s\n", option_table[i].name, option_table[i].help);
+		print_options(ALL);
 	}
 	puts("\nbouncetap(1), bouncetapd(8), bouncetap.conf(5)");
 	return EX_OK;
