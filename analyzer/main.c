@@ -190,9 +190,9 @@ static int load_lists(struct command_context *c)
 	} else
 		dirs[n++] = SYSCONFDIR "/bouncetap/lists.d";
 	int code = lists_load(dirs, n, &c->lists, stderr);
-	free(beside);
 	if (code == EX_OK && c->lists.count == 0)
 		fprintf(stderr, "bouncetap: no file of a blocklist in %s nor %s: nothing can be said about lists\n", dirs[0], dirs[n - 1]);
+	free(beside);
 	return code;
 }
 
