@@ -370,7 +370,7 @@ static void take_transaction(struct analysis *a, const struct mail *m)
 		refusals_of_mail(a->refusals, m);
 	if (r.arrives)
 		note_origin_sender(a, m, &o);
-	if (kind_is_answering(c.kind))
+	if (kind_is_answering(c.kind) || c.open)
 		note_answer(a, m);
 	mark_touched(a, m, &r);
 	if (m->ended_us > a->last_us)

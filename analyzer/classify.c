@@ -14,7 +14,7 @@
 	X(NULL_SENDER) X(DAEMON) X(POSTMASTER) X(DOUBLE_BOUNCE) X(LIST_SENDER) X(FROM_DAEMON) \
 	X(MESSAGE) X(NO_DATA) X(DATA_ASKED) X(SIZE_GIVEN) X(FEW_RCPT) X(RCPT_SEEN) X(RCPT_UNSEEN) X(RCPT_ACCEPTED) X(REJECTED) X(CLIENT_LEFT) \
 	X(REPORT) X(DSN) X(MDN) X(ARF) X(FAILED) X(DELAYED) X(SUCCESS) \
-	X(AUTO_REPLIED) X(AUTO_GENERATED) X(VACATION) X(PREC_AUTOREPLY) X(PREC_BULK) X(IN_REPLY_TO) X(LIST_ID) X(SUPPRESS) \
+	X(AUTO_REPLIED) X(AUTO_GENERATED) X(VACATION) X(PREC_AUTOREPLY) X(PREC_BULK) X(PREC_JUNK) X(IN_REPLY_TO) X(LIST_ID) X(SUPPRESS) \
 	X(FAILED_RECIPIENTS) X(SUBJECT_DOMAIN_REPORT) \
 	X(MARK_BOUNCE) X(MARK_AUTOREPLY) X(MARK_TICKET) X(MARK_CHALLENGE) X(MARK_TMDA) X(MARK_CONTENT) X(MARK_LIST_ADMIN) \
 	X(PHRASE_BOUNCE) X(PHRASE_DELAY) X(PHRASE_SUCCESS) X(PHRASE_AUTOREPLY) X(PHRASE_TICKET) X(PHRASE_CHALLENGE) \
@@ -90,7 +90,7 @@ static const struct {
 	{ MARKER_PRECEDENCE_AUTO_REPLY, PREC_AUTOREPLY },
 	{ MARKER_PRECEDENCE_AUTO_REPLY_DASH, PREC_AUTOREPLY },
 	{ MARKER_PRECEDENCE_BULK, PREC_BULK },
-	{ MARKER_PRECEDENCE_JUNK, PREC_BULK },
+	{ MARKER_PRECEDENCE_JUNK, PREC_BULK | PREC_JUNK },
 };
 
 static uint64_t marker_bits(uint64_t markers)
@@ -127,7 +127,8 @@ static uint64_t dialogue_bits(const struct mail *m)
 	if (m->has_message)
 		return MESSAGE;
 	/* Pipelining clients ask for DATA before they know that RCPT was refused: then there is a message. */
-	return when(!m->has_data && !asked_for_data, NO_DATA)
+	/* With a hole in it, a message may have been there. */
+	return when(!m->has_data && !asked_for_data && m->complete, NO_DATA)
 	     | when(asked_for_data, DATA_ASKED)
 	     | when(size_is_given(m), SIZE_GIVEN)
 	     | when(m->rcpt_count >= 1 && m->rcpt_count <= 3, FEW_RCPT)
@@ -226,10 +227,12 @@ struct classification classify(const struct mail *m, bool near)
 	const struct rule *r = first_rule(s);
 	struct classification c = { r->kind, r->id, false };
 
-	/* Asking our own hop about its recipients is how backscatter is avoided. */
-	if (near && c.kind == KIND_CALLOUT)
-		return (struct classification){ KIND_CALL_AHEAD, "probe-near", false };
 	c.open = !(s & MESSAGE) && (c.kind == KIND_AUTOMATED_UNKNOWN || (c.kind == KIND_CALLOUT && !(s & (RCPT_ACCEPTED | DOUBLE_BOUNCE))));
+	/* Asking our own hop about its recipients is how backscatter is avoided. */
+	if (near && c.kind == KIND_CALLOUT) {
+		c.kind = KIND_CALL_AHEAD;
+		c.rule = "probe-near";
+	}
 	return c;
 }
 

@@ -40,11 +40,11 @@ static const char *const sql[STATEMENT_COUNT] = {
 	/* ?1 the candidate, ?2 the answer, ?3 ?4 who wrote the answer */
 	[RCPT_FITS] = "SELECT 1 FROM recipients WHERE transaction_rowid = ?1 AND (address_id IN " REPORTED " OR address_id IN (?3, ?4)) LIMIT 1",
 	[QUEUE_ID_FITS] = "SELECT 1 FROM received WHERE transaction_rowid = ?1 AND part = 1 AND queue_id = ?2 LIMIT 1",
-	/* ?1 the hop that refused, ?2 the answer, ?3 the cause: first the recipient that the report names */
+	/* ?1 the hop that refused, ?2 the answer, ?3 the cause, ?4 whether any recipient will do: first the one that the report names */
 	[REFUSED_RCPT] = "SELECT iif(r.code >= 400, r.code, t.code), iif(r.code >= 400, r.enhanced, t.enhanced), iif(r.code >= 400, r.reply, t.reply)"
 		" FROM recipients r JOIN transactions t ON t.id = r.transaction_rowid"
 		" WHERE r.transaction_rowid = ?1 AND (r.code >= 400 OR t.outcome = 'rejected') AND (r.address_id IN " REPORTED
-		" OR r.address_id IN (SELECT address_id FROM recipients WHERE transaction_rowid = ?3))"
+		" OR r.address_id IN (SELECT address_id FROM recipients WHERE transaction_rowid = ?3) OR ?4)"
 		" ORDER BY r.address_id IN " REPORTED " DESC, r.n LIMIT 1",
 	[ANSWERS] = "SELECT transaction_rowid, recipient_n FROM answer WHERE recipient_id = ?1",
 	[AUTHORS] = "SELECT transaction_rowid FROM author WHERE address_id = ?1",
@@ -366,9 +366,9 @@ static bool could_refuse(const struct correlate *c, const struct sighting *s, co
 	    && s->rowid != a->mail.rowid;
 }
 
-static bool read_root(struct correlate *c, struct victim *v, const struct sighting *s, struct answer *a)
+static bool read_root(struct correlate *c, struct victim *v, const struct sighting *s, bool any_rcpt, struct answer *a)
 {
-	sqlite3_stmt *q = QUERY(c, REFUSED_RCPT, s->rowid, a->mail.rowid, a->cause.rowid);
+	sqlite3_stmt *q = QUERY(c, REFUSED_RCPT, s->rowid, a->mail.rowid, a->cause.rowid, any_rcpt);
 	bool found = sqlite3_step(q) == SQLITE_ROW;
 
 	if (found)
@@ -377,7 +377,10 @@ static bool read_root(struct correlate *c, struct victim *v, const struct sighti
 	return found;
 }
 
-/* Relaying keeps MAIL FROM, so the hop that refused is among the victim's own mails; where SRS rewrote it, the Message-ID tells. */
+/*
+ * Relaying keeps MAIL FROM, so the hop that refused is among the victim's own mails. Where SRS rewrote that, or forwarding the recipient,
+ * the Message-ID tells.
+ */
 static void find_root(struct correlate *c, struct victim *v, struct answer *a)
 {
 	struct sightings list = { 0 };
@@ -387,13 +390,13 @@ static void find_root(struct correlate *c, struct victim *v, struct answer *a)
 		return;
 	for (size_t i = until; i-- > 0 && until - i <= NEAR_MAX && !a->root.rowid;)
 		if (could_refuse(c, &v->mail[i], a))
-			read_root(c, v, &v->mail[i], a);
+			read_root(c, v, &v->mail[i], false, a);
 	if (a->root.rowid || !a->cause.message_id_hash)
 		return;
 	sightings_collect(QUERY(c, BY_HASH, a->cause.message_id_hash), c->own, &v->arena, &list);
 	for (size_t i = list.count; i-- > 0 && !a->root.rowid;)
 		if (could_refuse(c, &list.item[i], a))
-			read_root(c, v, &list.item[i], a);
+			read_root(c, v, &list.item[i], true, a);
 	free(list.item);
 }
 
@@ -402,7 +405,7 @@ static void find_root(struct correlate *c, struct victim *v, struct answer *a)
 static bool is_open(const struct answer *a)
 {
 	return !a->mail.has_message && !a->mail.has_data
-	    && (a->kind == KIND_AUTOMATED_UNKNOWN || (a->kind == KIND_CALLOUT && !a->mail.rcpt_accepted
+	    && (a->kind == KIND_AUTOMATED_UNKNOWN || ((a->kind == KIND_CALLOUT || a->kind == KIND_CALL_AHEAD) && !a->mail.rcpt_accepted
 						       && !(a->mail.mail_from_class & CLASS_DOUBLE_BOUNCE)));
 }
 
@@ -435,6 +438,9 @@ static const struct answer *handed_on(const struct victim *v, const struct answe
 
 		if (x->mail.mail_us < a->mail.mail_us - SIGHTING_WINDOW_US)
 			break;
+		/* Asked ahead, when all that came before went through. */
+		if (a->kind == KIND_CALL_AHEAD && x->mail.has_message && ip_equal(&x->mail.src, &a->mail.src))
+			break;
 		if (x->mail.has_message && x->mail.outcome == MAIL_ACCEPTED && ip_equal(&x->mail.dest, &a->mail.src))
 			return x;
 	}
@@ -455,6 +461,8 @@ static void close_kind(struct correlate *c, struct victim *v, struct answer *a)
 		a->passed_on = before->route.arrives || before->passed_on;
 		return;
 	}
+	if (a->kind == KIND_CALL_AHEAD)
+		return;
 	look_back(v, a, &accepted, &under_way);
 	if (accepted && a->route.leaves) {
 		cause_by_envelope(c, v, a);

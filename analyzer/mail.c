@@ -7,7 +7,7 @@ const char mail_select[] =
 	"SELECT t.id, t.session_id, t.ordinal, t.src_ip, t.dest_ip, t.dest_port, t.started_us, t.ended_us, coalesce(t.mail_us, t.started_us),"
 	" t.reply_us, t.auth, t.helo, t.proxy, t.xclient, t.xforward, t.mail_from_id, f.class, t.null_sender, f.domain, t.mail_params,"
 	" t.mail_code, t.rcpt_count, t.rcpt_accepted, t.outcome, t.code, t.enhanced, t.reply, t.queue_id, t.steps, t.notes,"
-	" t.size_bytes IS NOT NULL, t.complete,"
+	" t.bytes_seen IS NOT NULL, t.complete,"
 	" m.transaction_rowid, m.message_id_hash, m.in_reply_to_hash, m.from_id, m.reply_to_id, h.class, m.subject, m.auto_submitted,"
 	" m.precedence, m.list_id, m.x_auto_response_suppress, m.x_failed_recipients, m.content_type, m.phrases,"
 	" m.in_reply_to IS NOT NULL, m.markers,"

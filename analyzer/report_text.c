@@ -26,8 +26,10 @@ static const char *const sql[STATEMENT_COUNT] = {
 	/* Worst first. */
 	[SERVERS] = "SELECT s.id, s.name, s.address, s.software, coalesce(r.address, s.public_address) AS public, max(CASE r.status WHEN 'listed' THEN 5 WHEN 'would-list' THEN 4"
 		" WHEN 'watch' THEN 3 WHEN 'listed-instead' THEN 2 WHEN 'not-covered' THEN 1 ELSE 0 END) AS worst, (SELECT count(*) FROM verdicts.finding f WHERE f.server_id = s.id"
-		" AND f.public_address = coalesce(r.address, s.public_address) AND f.exposure = 'can-backscatter'),"
-		" (SELECT count(*) FROM verdicts.finding f WHERE f.server_id = s.id AND f.misdirected IN ('yes', 'likely'))"
+		" AND f.public_address = coalesce(r.address, s.public_address) AND f.exposure = 'can-backscatter' AND f.kind <> 'callout'),"
+		" (SELECT count(*) FROM verdicts.finding f WHERE f.server_id = s.id AND f.misdirected IN ('yes', 'likely')),"
+		" (SELECT count(*) FROM verdicts.finding f WHERE f.server_id = s.id AND f.public_address = coalesce(r.address, s.public_address)"
+		" AND f.exposure = 'can-backscatter' AND f.kind = 'callout')"
 		" FROM verdicts.server s LEFT JOIN verdicts.risk r ON r.server_id = s.id GROUP BY s.id, public ORDER BY worst DESC, 8 DESC, 7 DESC, s.name, public",
 	[RISKS] = "SELECT list, status, mails, attempts, domains, first_us, last_us, expires_us, margin FROM verdicts.risk"
 		" WHERE server_id = ?1 AND address = ?2 ORDER BY list",
@@ -81,19 +83,23 @@ static sqlite3_stmt *query_id(struct report *r, enum statement which, int64_t id
 static void put_line(struct report *r, unsigned indent)
 {
 	const char *p = buf_cstr(&r->line);
-	size_t left = r->line.len, room = WIDTH;
+	size_t left = r->line.len, room = WIDTH, margin = indent;
 
 	while (left > room) {
 		size_t cut = room;
 
-		while (cut > indent && p[cut] != ' ')
+		while (cut > margin && p[cut] != ' ')
 			cut--;
-		if (cut <= indent)
+		if (cut <= margin)	/* a word that is longer than the line */
+			for (cut = room; cut < left && p[cut] != ' '; cut++)
+				;
+		if (cut == left)
 			break;
 		fprintf(r->out, "%.*s\n%*s", (int)cut, p, (int)indent, "");
 		p += cut + 1;
 		left -= cut + 1;
 		room = WIDTH - indent;
+		margin = 0;
 	}
 	fprintf(r->out, "%.*s\n", (int)left, p);
 	buf_clear(&r->line);
@@ -214,7 +220,7 @@ static void put_hop(struct report *r, const char *what, int64_t rowid, int n, in
 		}
 		put_line(r, 26);
 	} else
-		say(r, 24, "no deciding reply");
+		say(r, 24, text_equal(column_text(s, 7), TEXT("aborted")) ? "left without sending a message" : "no deciding reply");
 	sqlite3_reset(s);
 }
 
@@ -344,6 +350,11 @@ static void put_server(struct report *r, sqlite3_stmt *s)
 			   plural(sqlite3_column_int(s, 6)));
 		put_line(r, 4);
 	}
+	if (sqlite3_column_int(s, 8)) {
+		buf_printf(&r->line, "  asked other servers %d time%s about senders of outsiders' mail: a callout", sqlite3_column_int(s, 8),
+			   plural(sqlite3_column_int(s, 8)));
+		put_line(r, 4);
+	}
 	put_examples(r, id, address, sqlite3_column_int(s, 5) >= 4 ? EXAMPLES : EXAMPLES_WATCHED);
 }
 
@@ -363,7 +374,9 @@ static void put_servers(struct report *r)
 			escape_terminal(&clean, column_text(s, 1), 60);
 		}
 	}
-	if (!count)
+	if (!r->lists->count)
+		say(r, 0, "No description of a blocklist was found (lists.d), so nothing is said about servers.");
+	else if (!count)
 		say(r, 0, "None of our addresses served or sent mail in what was seen.");
 	if (clean.len) {
 		fputc('\n', r->out);

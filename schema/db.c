@@ -7,6 +7,7 @@
 #include "schema/db.h"
 
 #include <errno.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -90,27 +91,30 @@ long long db_int(sqlite3 *db, const char *sql, long long none)
 	return v;
 }
 
-static int read_versions(sqlite3 *db, const char *schema, long long *application_id, long long *version)
+static int read_versions(sqlite3 *db, const char *schema, long long *application_id, long long *version,
+			 long long *tables)
 {
 	char sql[64];
 
 	snprintf(sql, sizeof sql, "PRAGMA %s.application_id", schema);
-	*application_id = db_int(db, sql, -1);
+	*application_id = db_int(db, sql, LLONG_MIN);
 	snprintf(sql, sizeof sql, "PRAGMA %s.user_version", schema);
-	*version = db_int(db, sql, -1);
-	return *application_id < 0 || *version < 0 ? -1 : 0;
+	*version = db_int(db, sql, LLONG_MIN);
+	snprintf(sql, sizeof sql, "SELECT count(*) FROM %s.sqlite_master", schema);
+	*tables = db_int(db, sql, LLONG_MIN);
+	return *application_id == LLONG_MIN || *version == LLONG_MIN || *tables == LLONG_MIN ? -1 : 0;
 }
 
 /* 0: fine; 1: empty, tables are to be made; -1: not ours or too new. */
 static int check_version(sqlite3 *db, const char *path, const struct db_kind *k, const char *schema, char *error, size_t size)
 {
-	long long application_id, version;
+	long long application_id, version, tables;
 
-	if (read_versions(db, schema, &application_id, &version)) {
+	if (read_versions(db, schema, &application_id, &version, &tables)) {
 		snprintf(error, size, "%s: %s", path, sqlite3_errmsg(db));
 		return -1;
 	}
-	if (application_id == 0 && version == 0)
+	if (application_id == 0 && version == 0 && tables == 0)
 		return 1;
 	if (application_id != k->application_id) {
 		snprintf(error, size, "%s: not a %s of bouncetap; name another --store", path, k->name);

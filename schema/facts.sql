@@ -130,7 +130,7 @@ CREATE TABLE transactions (		-- one MAIL command that reached the wire, until it
   mail_us INTEGER,			-- MAIL
   data_end_us INTEGER,			-- last byte of the data
   reply_us INTEGER,			-- the reply to it
-  size_bytes INTEGER,			-- message on the wire, without the end of data; NULL: no message bytes
+  size_bytes INTEGER,			-- message on the wire, without the end of data; NULL: no message bytes, or their end was not captured
   bytes_seen INTEGER,			-- of them captured
   steps TEXT,				-- "c|s WORD OFFSET_US", one a line, since started_us
   complete INTEGER NOT NULL,		-- 1: everything about it was seen
@@ -268,9 +268,9 @@ FROM returned, json_each(returned.received) j;
 CREATE VIEW addresses AS		-- address as text: local@domain, HEX@domain or @domain
 SELECT a.id, CASE WHEN a.class & 1 THEN '<>'
             WHEN a.local IS NOT NULL THEN a.local || CASE WHEN a.domain = '' THEN '' ELSE '@' || a.domain END
-            WHEN m.privacy = 'hash' THEN lower(hex(substr(a.hash, 1, 8))) || '@' || a.domain
+            WHEN (SELECT privacy FROM meta) = 'hash' THEN lower(hex(substr(a.hash, 1, 8))) || '@' || a.domain
             ELSE '@' || a.domain END AS address, a.domain, a.class, a.inner_id
-FROM address a, meta m;
+FROM address a;	-- no join, so that a LEFT JOIN to it stays a look-up
 
 CREATE VIEW mails AS			-- one line a transaction
 SELECT t.id, strftime('%Y-%m-%d %H:%M:%f', t.started_us / 1e6, 'unixepoch') AS utc,

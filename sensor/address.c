@@ -153,6 +153,8 @@ void address_read(const struct siphash_key *key, struct text text, struct addres
 	size_t domain_bytes = address_domain(out, domain);
 	memcpy(canonical + n, domain, domain_bytes);
 	n += domain_bytes;
+	if (text.len == 0)
+		n = 0;		/* the null sender is not the same as "@" */
 	siphash24_128(key, canonical, n, out->hash);
 	memcpy(&id, out->hash, sizeof id);
 	out->id = (int64_t)(__builtin_bswap64(id) >> 1);
@@ -200,29 +202,61 @@ static bool is_local_char(char c)
 
 static bool is_domain_char(char c)
 {
-	return isalnum((unsigned char)c) || (unsigned char)c >= 0x80 || c == '.' || c == '-';
+	return isalnum((unsigned char)c) || (unsigned char)c >= 0x80 || (c && strchr(".-_", c));
 }
 
-/* The address around the '@' at i of t, not before `from`; false when there is none. A quoted local part is taken whole. */
-static bool address_around(struct text t, uint32_t from, uint32_t i, uint32_t *start, uint32_t *end)
+/* The end of the quoted string that begins at i; i when it is none. RFC 5321 4.1.2; a local part has at most 64 bytes, an escaped one twice that. */
+static uint32_t quoted_end(struct text t, uint32_t i)
 {
-	uint32_t a = i, b = i + 1;
+	enum { QUOTED_MAX = 256 };
+	uint32_t end = t.len - i < QUOTED_MAX ? t.len : i + QUOTED_MAX;
 
-	if (a > from && t.p[a - 1] == '"') {
+	for (uint32_t j = i + 1; j < end && t.p[j] != '\n'; j++) {
+		if (t.p[j] == '"')
+			return j + 1;
+		if (t.p[j] == '\\')
+			j++;
+	}
+	return i;
+}
+
+/* The end of a domain or an address literal ("[192.0.2.1]") that begins at b; b when there is none. */
+static uint32_t domain_end(struct text t, uint32_t b)
+{
+	uint32_t e = b;
+
+	if (e < t.len && t.p[e] == '[') {
+		while (e < t.len && t.p[e] != ']' && (e == b || isalnum((unsigned char)t.p[e]) || strchr(".:-", t.p[e])))
+			e++;
+		return e < t.len && t.p[e] == ']' ? e + 1 : b;
+	}
+	while (e < t.len && is_domain_char(t.p[e]))
+		e++;
+	while (e > b && (t.p[e - 1] == '.' || t.p[e - 1] == '-'))
+		e--;
+	return e;
+}
+
+/* The address that begins with the quote at i, or whose '@' is at i; not before `from`. False when there is none. */
+static bool address_at(struct text t, uint32_t from, uint32_t i, uint32_t *start, uint32_t *end)
+{
+	uint32_t a = i, at = i;
+
+	if (t.p[i] == '"') {
+		at = quoted_end(t, i);
+		if (at == i || at == t.len || t.p[at] != '@')
+			return false;
+		while (at + 1 < t.len && t.p[at + 1] == '@')
+			at++;
+	}
+	*end = domain_end(t, at + 1);
+	if (*end == at + 1)
+		return false;
+	/* a stray quote or "@@", too: rather too much than a name left over */
+	while (at == i && a > from && (is_local_char(t.p[a - 1]) || memchr("\"\\@", t.p[a - 1], 3)))
 		a--;
-		while (a > from && t.p[a - 1] != '"')
-			a--;
-		a -= a > from;
-	} else
-		while (a > from && is_local_char(t.p[a - 1]))
-			a--;
-	while (b < t.len && is_domain_char(t.p[b]))
-		b++;
-	while (b > i + 1 && (t.p[b - 1] == '.' || t.p[b - 1] == '-'))
-		b--;
 	*start = a;
-	*end = b;
-	return a < i && b > i + 1;
+	return a < at;
 }
 
 void address_redact(struct buf *out, struct text text, enum config_privacy privacy, const struct siphash_key *key)
@@ -232,7 +266,7 @@ void address_redact(struct buf *out, struct text text, enum config_privacy priva
 	for (uint32_t i = 0; privacy != PRIVACY_FULL && i < text.len; i++) {
 		uint32_t start, end;
 
-		if (text.p[i] != '@' || !address_around(text, done, i, &start, &end))
+		if ((text.p[i] != '@' && text.p[i] != '"') || !address_at(text, done, i, &start, &end))
 			continue;
 		struct address a;
 		address_read(key, (struct text){ text.p + start, end - start }, &a);

@@ -209,6 +209,11 @@ static void connection_end(struct connection *c, enum fact_end end, uint64_t now
 	free(c);
 }
 
+static enum fact_end closed_how(const struct connection *c)
+{
+	return c->fin_seen ? END_FIN : END_RST;
+}
+
 static void close_flow(struct connection_context *x, struct flow *f, enum fact_end end, uint64_t now_us)
 {
 	if (f->connection)
@@ -219,6 +224,8 @@ static void close_flow(struct connection_context *x, struct flow *f, enum fact_e
 
 void connection_drop(struct connection_context *x, struct flow *f, enum fact_end end, uint64_t now_us)
 {
+	if (f->connection && f->connection->closing_us)
+		end = closed_how(f->connection);
 	if (f->connection)
 		connection_end(f->connection, end, now_us);
 	flow_remove(x->flows, f);
@@ -249,7 +256,7 @@ bool connection_expire(struct connection_context *x, struct flow *f, uint64_t no
 	if (c && stream_is_done(c->stream)) {
 		close_flow(x, f, END_FIN, now_us);
 	} else if (c && c->closing_us && c->closing_us <= now_us) {
-		close_flow(x, f, c->fin_seen ? END_FIN : END_RST, now_us);
+		close_flow(x, f, closed_how(c), now_us);
 	} else if (connection_deadline(f) <= now_us) {
 		connection_drop(x, f, END_TIMEOUT, now_us);
 		return true;

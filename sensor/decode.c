@@ -2,13 +2,14 @@
  * decode.c - see decode.h
  *
  * A walk from layer to layer: each step reads one header, moves on behind it and finds the next step in a table, or ends the walk
- * with a result. No two steps in a row leave the frame as long as it was, so the walk ends.
+ * with a result. No two steps in a row leave the frame as long as it was, so the walk ends; layers are counted, so that it ends soon.
  */
 #include "sensor/decode.h"
 
-#include <stdbool.h>
 #include <stddef.h>
 #include <string.h>
+
+#include "sensor/limits.h"
 
 enum {
 	VLAN_TAGS = 2,
@@ -18,15 +19,19 @@ enum {
 struct walk {
 	const uint8_t *p;	/* where the next header begins */
 	uint32_t left;		/* captured bytes from there, without the padding of the link layer */
-	uint32_t wire;		/* bytes from there on the wire, as the IP header says */
-	uint16_t type;		/* what stands there: an Ethertype or an IP protocol */
-	uint8_t tags, extensions;
+	uint32_t wire;		/* bytes from there on the wire, as the IP header says; not less than left */
+	uint8_t tags, extensions, layers;
 	struct packet *out;
 	void (*next)(struct walk *w);	/* NULL: result is final */
 	enum decode_result result;
 };
 
 typedef void step_fn(struct walk *w);
+
+struct choice {
+	uint16_t number;
+	step_fn *step;
+};
 
 static inline uint16_t be16(const uint8_t *p)
 {
@@ -48,40 +53,60 @@ static inline void skip(struct walk *w, uint32_t n)
 {
 	w->p += n;
 	w->left -= n;
+	w->wire -= n;
 }
 
-/* Whether all of a header of n bytes is in the frame. */
+/* Whether all of a header of n bytes is in the frame. By its lengths the packet must have it; the frame may have been cut. */
 static inline bool has_header(struct walk *w, uint32_t n)
 {
 	if (w->left >= n)
 		return true;
-	end(w, DECODE_SHORT);
+	end(w, w->wire < n ? DECODE_BAD : DECODE_SHORT);
 	return false;
 }
 
-/* Behind IP: the packet must have these n bytes by its length, and the frame as well unless it was cut. */
-static inline bool has_packet_header(struct walk *w, uint32_t n)
+/* One more tag, label or tunnel around the packet. */
+static bool add_layer(struct walk *w)
 {
-	if (w->wire < n) {
-		end(w, DECODE_BAD);
-		return false;
-	}
-	return has_header(w, n);
+	if (++w->layers <= LIMIT_LAYERS)
+		return true;
+	end(w, DECODE_BAD);
+	return false;
 }
+
+static inline step_fn *find_step(const struct choice *table, size_t count, unsigned number)
+{
+	for (size_t i = 0; i < count; i++)
+		if (table[i].number == number)
+			return table[i].step;
+	return NULL;
+}
+
+/* What follows is the step of that number. */
+static inline void choose(struct walk *w, const struct choice *table, size_t count, unsigned number)
+{
+	w->next = find_step(table, count, number);
+	w->result = DECODE_OTHER;
+}
+#define CHOOSE(w, table, number) choose(w, table, sizeof (table) / sizeof *(table), number)
+
+static void choose_protocol(struct walk *w, unsigned number);
+static void choose_ethertype(struct walk *w, unsigned number);
+static step_fn step_ip, step_ip4, step_ip6, step_ethernet, step_vlan;
 
 static void step_tcp(struct walk *w)
 {
 	struct packet *out = w->out;
 	const uint8_t *p = w->p;
 
-	if (!has_packet_header(w, 20))
+	if (!has_header(w, 20))
 		return;
 	uint32_t header = (uint32_t)(p[12] >> 4) * 4;
 	if (header < 20) {
 		end(w, DECODE_BAD);
 		return;
 	}
-	if (!has_packet_header(w, header))
+	if (!has_header(w, header))
 		return;
 	out->sport = be16(p);
 	out->dport = be16(p + 2);
@@ -94,53 +119,171 @@ static void step_tcp(struct walk *w)
 	end(w, DECODE_TCP);
 }
 
-static void step_protocol(struct walk *w);
-
 /* A header of n bytes between IP and what it carries; its first byte says what comes next. */
-static void skip_extension(struct walk *w, uint32_t n)
+static bool skip_extension(struct walk *w, uint32_t n)
 {
-	if (!has_packet_header(w, n))
-		return;
+	if (!has_header(w, n))
+		return false;
 	if (++w->extensions > EXTENSIONS_MAX) {
 		end(w, DECODE_BAD);
-		return;
+		return false;
 	}
-	w->type = w->p[0];
-	w->wire -= n;
+	unsigned next = w->p[0];
 	skip(w, n);
-	w->next = step_protocol;
+	choose_protocol(w, next);
+	return true;
 }
 
 /* RFC 8200 4.3 to 4.6, RFC 6275, RFC 7401, RFC 5533: length in units of 8 bytes, the first not counted. */
 static void step_extension(struct walk *w)
 {
-	if (has_packet_header(w, 2))
+	if (has_header(w, 2))
 		skip_extension(w, (w->p[1] + 1u) * 8);
 }
 
 /* RFC 4302 2.2: length in units of 4 bytes, the first two not counted. */
 static void step_authentication(struct walk *w)
 {
-	if (has_packet_header(w, 2))
+	if (has_header(w, 2))
 		skip_extension(w, (w->p[1] + 2u) * 4);
+}
+
+/* What follows is part of a datagram. */
+static void end_fragment(struct walk *w, const struct fragment *f)
+{
+	w->out->fragment = *f;
+	w->out->payload = w->p;
+	w->out->payload_bytes = w->wire;
+	w->out->captured_bytes = w->left;
+	end(w, DECODE_FRAGMENT);
 }
 
 /* RFC 8200 4.5. An atomic fragment (RFC 6946: offset 0, no more) is a whole packet. */
 static void step_fragment(struct walk *w)
 {
-	if (!has_packet_header(w, 8))
+	if (!has_header(w, 8))
 		return;
-	if (be16(w->p + 2) & 0xfff9)
-		end(w, DECODE_FRAGMENT);
-	else
-		skip_extension(w, 8);
+	uint16_t field = be16(w->p + 2);
+	struct fragment f = { be32(w->p + 4), field & 0xfff8, field & 1, w->p[0], w->layers };
+	if (skip_extension(w, 8) && field & 0xfff9)
+		end_fragment(w, &f);
 }
 
-static const struct protocol {
-	uint8_t number;
-	step_fn *step;
-} protocols[] = {
+/* ---- tunnels ---- */
+
+/* RFC 2784, RFC 2890: version 0 with checksum, key, sequence number; RFC 1701 source routes and version 1 (PPTP) are none of ours. */
+static void step_gre(struct walk *w)
+{
+	enum { CHECKSUM = 0x8000, ROUTING = 0x4000, KEY = 0x2000, SEQUENCE = 0x1000, VERSION_BITS = 7, ERSPAN = 0x88be };
+
+	if (!has_header(w, 4) || !add_layer(w))
+		return;
+	unsigned flags = be16(w->p), type = be16(w->p + 2);
+	if (flags & (ROUTING | VERSION_BITS)) {
+		end(w, DECODE_OTHER);
+		return;
+	}
+	uint32_t header = 4u * (1 + !!(flags & CHECKSUM) + !!(flags & KEY) + !!(flags & SEQUENCE));
+	if (!has_header(w, header))
+		return;
+	skip(w, header);
+	if (type == ERSPAN && !(flags & SEQUENCE))
+		w->next = step_ethernet;	/* type I has no header of its own */
+	else
+		choose_ethertype(w, type);
+}
+
+/* draft-foschiano-erspan 4.2, 4.3: type II is version 1, type III version 2; what was mirrored may have been cut */
+static void step_erspan(struct walk *w)
+{
+	enum { FRAME_ETHERNET = 0, FRAME_IP = 2 };
+
+	if (!has_header(w, 8))
+		return;
+	uint32_t header = 8;
+	unsigned version = w->p[0] >> 4, frame = FRAME_ETHERNET;
+	if (version == 2) {
+		if (!has_header(w, 12))
+			return;
+		frame = w->p[10] >> 2 & 31;
+		header = w->p[11] & 1 ? 20 : 12;	/* a subheader of the platform */
+	}
+	if ((version != 1 && version != 2) || (frame != FRAME_ETHERNET && frame != FRAME_IP)) {
+		end(w, DECODE_OTHER);
+		return;
+	}
+	if (!has_header(w, header))
+		return;
+	skip(w, header);
+	w->next = frame == FRAME_IP ? step_ip : step_ethernet;
+}
+
+/* RFC 7348 5; without the I flag it is something else on this port */
+static void step_vxlan(struct walk *w)
+{
+	if (!has_header(w, 8))
+		return;
+	if (!(w->p[0] & 8)) {
+		end(w, DECODE_OTHER);
+		return;
+	}
+	skip(w, 8);
+	w->next = step_ethernet;
+}
+
+/* RFC 8926 3.4; control packets (O) hold nothing of hosts */
+static void step_geneve(struct walk *w)
+{
+	if (!has_header(w, 8) || !add_layer(w))
+		return;
+	uint32_t header = 8 + (w->p[0] & 63u) * 4;
+	unsigned version = w->p[0] >> 6, control = w->p[1] & 0x80, type = be16(w->p + 2);
+	if (version || control) {
+		end(w, DECODE_OTHER);
+		return;
+	}
+	if (!has_header(w, header))
+		return;
+	skip(w, header);
+	choose_ethertype(w, type);
+}
+
+/* By destination: the source port is a hash of what is inside. */
+static const struct choice tunnel_ports[] = {
+	{ 4789, step_vxlan },
+	{ 8472, step_vxlan },	/* Linux before it had a number */
+	{ 6081, step_geneve },
+};
+
+static void step_udp(struct walk *w)
+{
+	if (!has_header(w, 8))
+		return;
+	unsigned port = be16(w->p + 2);
+	skip(w, 8);
+	CHOOSE(w, tunnel_ports, port);
+}
+
+/* RFC 2003 */
+static void step_inner_ip4(struct walk *w)
+{
+	if (add_layer(w))
+		w->next = step_ip4;
+}
+
+/* RFC 4213 3.5, RFC 2473 */
+static void step_inner_ip6(struct walk *w)
+{
+	if (add_layer(w))
+		w->next = step_ip6;
+}
+
+static const struct choice protocols[] = {
 	{ 6, step_tcp },
+	{ 17, step_udp },
+	{ 47, step_gre },
+	{ 4, step_inner_ip4 },
+	{ 41, step_inner_ip6 },
 	{ 0, step_extension },		/* hop by hop */
 	{ 43, step_extension },		/* routing */
 	{ 60, step_extension },		/* destination options */
@@ -151,24 +294,21 @@ static const struct protocol {
 	{ 140, step_extension },	/* shim6 */
 };
 
-static void step_protocol(struct walk *w)
+static void choose_protocol(struct walk *w, unsigned number)
 {
-	for (size_t i = 0; i < sizeof protocols / sizeof *protocols; i++)
-		if (protocols[i].number == w->type) {
-			w->next = protocols[i].step;
-			return;
-		}
-	end(w, DECODE_OTHER);
+	CHOOSE(w, protocols, number);
 }
 
+/* ---- IP ---- */
+
 /* Behind an IP header of `header` bytes in a packet of `total`: without padding, and perhaps cut by the snap length. */
-static void enter_packet(struct walk *w, uint32_t header, uint32_t total)
+static inline void enter_packet(struct walk *w, uint32_t header, uint32_t total)
 {
 	if (w->left > total)
 		w->left = total;
-	w->wire = total - header;
+	w->wire = total;
+	w->extensions = 0;
 	skip(w, header);
-	w->next = step_protocol;
 }
 
 /* RFC 791 3.1 */
@@ -187,15 +327,14 @@ static void step_ip4(struct walk *w)
 		return;
 	if (total == 0)
 		total = w->left;	/* the network card was to cut it into segments (TSO) and fill in the lengths */
-	if (be16(p + 6) & 0x3fff) {
-		end(w, DECODE_FRAGMENT);
-		return;
-	}
-	w->out->src.version = w->out->dst.version = 4;
+	w->out->src = w->out->dst = (struct ip_addr){ .version = 4 };
 	memcpy(w->out->src.bytes, p + 12, 4);
 	memcpy(w->out->dst.bytes, p + 16, 4);
-	w->type = p[9];
 	enter_packet(w, header, total);
+	choose_protocol(w, p[9]);
+	unsigned field = be16(p + 6);
+	if (field & 0x3fff && w->next)
+		end_fragment(w, &(struct fragment){ be16(p + 4), (uint16_t)((field & 0x1fff) * 8), field & 0x2000, p[9], w->layers });
 }
 
 /* RFC 8200 3 */
@@ -215,8 +354,8 @@ static void step_ip6(struct walk *w)
 	w->out->src.version = w->out->dst.version = 6;
 	memcpy(w->out->src.bytes, p + 8, 16);
 	memcpy(w->out->dst.bytes, p + 24, 16);
-	w->type = p[6];
 	enter_packet(w, 40, total);
+	choose_protocol(w, p[6]);
 }
 
 static void step_ip(struct walk *w)
@@ -235,43 +374,138 @@ static void step_ip(struct walk *w)
 	}
 }
 
-static void step_ethertype(struct walk *w);
+/* ---- below IP ---- */
 
 /* IEEE 802.1Q 9.6: priority, drop eligible, 12 bits of number; then the Ethertype of what follows */
 static void step_vlan(struct walk *w)
 {
-	if (!has_header(w, 4))
+	if (!has_header(w, 4) || !add_layer(w))
 		return;
-	if (w->tags == VLAN_TAGS) {
+	if (w->tags == 0)
+		w->out->vlan[1] = 0;	/* an outer frame's */
+	if (w->tags < VLAN_TAGS)
+		w->out->vlan[w->tags++] = be16(w->p) & 0xfff;
+	unsigned type = be16(w->p + 2);
+	skip(w, 4);
+	choose_ethertype(w, type);
+}
+
+static step_fn step_mpls;
+
+static const struct choice ppp_protocols[] = {
+	{ 0x0021, step_ip4 },
+	{ 0x0057, step_ip6 },
+	{ 0x0281, step_mpls },
+	{ 0x0283, step_mpls },	/* multicast, or upstream labels (RFC 5332) */
+};
+
+/* RFC 2516 4: version and type 1, code 0 is a session's data; then PPP (RFC 1661 2) */
+static void step_pppoe(struct walk *w)
+{
+	if (!has_header(w, 8) || !add_layer(w))
+		return;
+	unsigned kind = be16(w->p), protocol = be16(w->p + 6);
+	if (kind != 0x1100) {
 		end(w, DECODE_OTHER);
 		return;
 	}
-	w->out->vlan[w->tags++] = be16(w->p) & 0xfff;
-	w->type = be16(w->p + 2);
-	skip(w, 4);
-	w->next = step_ethertype;
+	skip(w, 8);
+	CHOOSE(w, ppp_protocols, protocol);
 }
 
-static const struct ethertype {
-	uint16_t number;
-	step_fn *step;
-} ethertypes[] = {
+static const struct choice ethertypes[] = {
 	{ 0x0800, step_ip4 },
 	{ 0x86dd, step_ip6 },
-	{ 0x8100, step_vlan },	/* 802.1Q */
-	{ 0x88a8, step_vlan },	/* 802.1ad */
-	{ 0x9100, step_vlan },	/* QinQ before the standard */
+	{ 0x8100, step_vlan },		/* 802.1Q */
+	{ 0x88a8, step_vlan },		/* 802.1ad */
+	{ 0x9100, step_vlan },		/* QinQ before the standard */
+	{ 0x8847, step_mpls },
+	{ 0x8848, step_mpls },		/* as in PPP */
+	{ 0x8864, step_pppoe },
+	{ 0x6558, step_ethernet },	/* transparent bridging: in GRE and GENEVE */
+	{ 0x88be, step_erspan },	/* type II, in GRE */
+	{ 0x22eb, step_erspan },	/* type III */
 };
 
-static void step_ethertype(struct walk *w)
+static void choose_ethertype(struct walk *w, unsigned number)
 {
-	for (size_t i = 0; i < sizeof ethertypes / sizeof *ethertypes; i++)
-		if (ethertypes[i].number == w->type) {
-			w->next = ethertypes[i].step;
-			return;
-		}
-	end(w, DECODE_OTHER);
+	CHOOSE(w, ethertypes, number);
 }
+
+/* A frame within a tunnel. */
+static void step_ethernet(struct walk *w)
+{
+	if (!has_header(w, 14) || !add_layer(w))
+		return;
+	unsigned type = be16(w->p + 12);
+	w->tags = 0;
+	skip(w, 14);
+	choose_ethertype(w, type);
+}
+
+/* Whether n bytes may be a frame that holds something for us. What was cut before its type may. */
+static bool looks_like_ethernet(const uint8_t *p, uint32_t n)
+{
+	enum { TAGS = 4 };
+
+	for (uint32_t at = 12; at <= 12 + 4 * TAGS; at += 4) {
+		if (at + 2 > n)
+			return true;
+		step_fn *step = find_step(ethertypes, sizeof ethertypes / sizeof *ethertypes, be16(p + at));
+		if (step == step_vlan)
+			continue;
+		unsigned version = step == step_ip4 ? 4 : step == step_ip6 ? 6 : 0;
+		return step && (!version || at + 2 == n || p[at + 2] >> 4 == version);
+	}
+	return false;
+}
+
+/* Whether n bytes are as long as the IP header at their beginning says; behind them is no more than padding or a checksum of the frame. */
+static bool looks_like_ip(const uint8_t *p, uint32_t n)
+{
+	enum { SHORTEST_FRAME = 46, CHECKSUM = 8 };
+
+	if (n < 20)
+		return false;
+	uint32_t total = p[0] >> 4 == 4 ? be16(p + 2) : be16(p + 4) + 40u;
+	return total <= n && (n <= SHORTEST_FRAME || n - total <= CHECKSUM);
+}
+
+/*
+ * Behind the last label nothing says what follows (RFC 4928 3): IP, or the Ethernet frame of a pseudowire (RFC 4448), with a control word of
+ * 0 before it or without. The first four bits tell IP from a control word, but an address of a network card may begin with any.
+ * One that begins with an odd byte, such as the 45 of most IPv4, is a group: no TCP.
+ */
+static void step_mpls_payload(struct walk *w)
+{
+	enum { CONTROL_WORD = 4 };
+
+	if (!has_header(w, 1))
+		return;
+	const uint8_t *p = w->p;
+	unsigned version = p[0] >> 4;
+	if ((version == 4 || version == 6) && ((p[0] & 1) || looks_like_ip(p, w->left) || !looks_like_ethernet(p, w->left))) {
+		w->next = step_ip;
+	} else if (looks_like_ethernet(p, w->left)) {
+		w->next = step_ethernet;
+	} else if (version == 0 && looks_like_ethernet(p + CONTROL_WORD, w->left - CONTROL_WORD)) {
+		skip(w, CONTROL_WORD);
+		w->next = step_ethernet;
+	} else {
+		end(w, DECODE_OTHER);
+	}
+}
+
+/* RFC 3032 2.1: 20 bits of label, 3 of class, the bottom of the stack, time to live */
+static void step_mpls(struct walk *w)
+{
+	if (!has_header(w, 4) || !add_layer(w))
+		return;
+	w->next = w->p[2] & 1 ? step_mpls_payload : step_mpls;
+	skip(w, 4);
+}
+
+/* ---- the frame ---- */
 
 enum { NO_TYPE = 255 };	/* what follows is IP of the version in its first four bits */
 
@@ -304,21 +538,38 @@ int decode_knows_linktype(int linktype)
 	return find_link(linktype) != NULL;
 }
 
+static inline enum decode_result run(struct walk *w)
+{
+	while (w->next)
+		w->next(w);
+	return w->result;
+}
+
 enum decode_result decode_frame(int linktype, const uint8_t *frame, uint32_t captured, struct packet *out)
 {
 	const struct link *link = find_link(linktype);
-	struct walk w = { .p = frame, .left = captured, .out = out };
+	struct walk w = { .p = frame, .left = captured, .wire = UINT32_MAX, .out = out };
 
 	*out = (struct packet){ 0 };
 	if (!link)
 		return DECODE_OTHER;
 	if (captured < link->header_bytes)
 		return DECODE_SHORT;
-	if (link->type_at != NO_TYPE)
-		w.type = be16(frame + link->type_at);
-	w.next = link->type_at == NO_TYPE ? step_ip : step_ethertype;
 	skip(&w, link->header_bytes);
-	while (w.next)
-		w.next(&w);
-	return w.result;
+	if (link->type_at == NO_TYPE)
+		w.next = step_ip;
+	else
+		choose_ethertype(&w, be16(frame + link->type_at));
+	return run(&w);
+}
+
+enum decode_result decode_datagram(const struct packet *datagram, struct packet *out)
+{
+	struct walk w = { .p = datagram->payload, .left = datagram->captured_bytes, .wire = datagram->payload_bytes, .tags = VLAN_TAGS,
+			  .layers = datagram->fragment.layers, .out = out };
+
+	*out = (struct packet){ .src = datagram->src, .dst = datagram->dst, .vlan = { datagram->vlan[0], datagram->vlan[1] } };
+	if (add_layer(&w))	/* so that fragments of fragments end, too */
+		choose_protocol(&w, datagram->fragment.protocol);
+	return run(&w);
 }

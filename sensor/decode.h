@@ -1,12 +1,17 @@
 /*
  * decode.h - a captured frame -> its TCP segment. Pure, no state.
  *
- * Ethernet, 0-2 VLAN tags (802.1Q, 802.1ad), IPv4, IPv6 with extension headers. What cannot be decoded says why. Frames padded to
- * the Ethernet minimum and frames cut by the snap length are told apart by the IP length.
+ * Ethernet, VLAN tags (802.1Q, 802.1ad), IPv4, IPv6 with extension headers; MPLS with IP or Ethernet pseudowires, PPPoE sessions, GRE, ERSPAN
+ * I, II and III, VXLAN, GENEVE, IP in IP, each inside any other up to LIMIT_LAYERS. The innermost packet is what counts: addresses are its own.
+ * What cannot be decoded says why. Frames padded to the Ethernet minimum and frames cut by the snap length (or by the switch that mirrored
+ * them into a tunnel) are told apart by the innermost IP length. Checksums are not looked at: network cards fill them in after the tap.
+ *
+ * A fragment of IP is handed out as it is; what ipfrag put together goes on with decode_datagram.
  */
 #ifndef SENSOR_DECODE_H
 #define SENSOR_DECODE_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "common/ip.h"
@@ -14,27 +19,40 @@
 enum decode_result {
 	DECODE_TCP,		/* *out is filled in */
 	DECODE_OTHER,		/* IP but not TCP, or not IP: nothing for us */
-	DECODE_FRAGMENT,	/* an IP fragment that is not the first, or the first of several */
+	DECODE_FRAGMENT,	/* part of an IP datagram that may hold TCP: addresses, VLAN tags, payload and *fragment are filled in */
 	DECODE_SHORT,		/* the frame ends inside its headers */
-	DECODE_BAD,		/* lengths that contradict each other */
+	DECODE_BAD,		/* lengths that contradict each other, or too many layers */
 };
 #define DECODE_RESULTS 5
 
 enum { TCP_FIN = 1, TCP_SYN = 2, TCP_RST = 4, TCP_PSH = 8, TCP_ACK = 16, TCP_URG = 32 };
 
+/* Of an IP fragment, or of the datagram that fragments made (offset 0, not more). */
+struct fragment {
+	uint32_t id;
+	uint16_t offset;		/* of its first byte in the datagram */
+	bool more;			/* it is not the last */
+	uint8_t protocol;		/* of the datagram; only the first fragment's counts (RFC 8200 4.5) */
+	uint8_t layers;			/* tags, labels and tunnels that were around it */
+};
+
 struct packet {
 	struct ip_addr src, dst;
 	uint16_t sport, dport;
-	uint16_t vlan[2];		/* outer first, 0 none */
+	uint16_t vlan[2];		/* outer first, 0 none; of the innermost Ethernet frame that has any */
 	uint8_t flags;			/* TCP_* */
 	uint32_t seq, ack;
 	uint32_t payload_bytes;		/* on the wire, from the IP length */
 	uint32_t captured_bytes;	/* of them in the frame: less means a gap at the end (snap length) */
 	const uint8_t *payload;		/* borrowed from the frame */
+	struct fragment fragment;
 };
 
 /* frame: captured bytes of the link layer `linktype` (LINKTYPE_ numbers; 1 is Ethernet). Never reads beyond captured. */
 enum decode_result decode_frame(int linktype, const uint8_t *frame, uint32_t captured, struct packet *out);
+
+/* What a whole datagram holds, which may be another fragment; answers like decode_frame, out borrows datagram->payload. */
+enum decode_result decode_datagram(const struct packet *datagram, struct packet *out);
 
 /* Whether decode_frame knows this link type. */
 int decode_knows_linktype(int linktype);

@@ -244,6 +244,7 @@ struct fact_transaction {
 	uint64_t size_bytes;			/* message on the wire, end of data not counted, gaps included; 0 without DATA */
 	uint64_t bytes_seen;
 	bool has_data;				/* message bytes were sent */
+	bool size_unknown;			/* the end of the data is in a hole: size_bytes may hold what came after it */
 	struct fact_message *message;		/* NULL when no header byte was seen */
 	struct fact_steps steps;
 	uint32_t notes;

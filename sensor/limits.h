@@ -29,6 +29,12 @@
 #define LIMIT_PHRASE_BYTES 16384	/* of a text body searched for phrases; bounce texts say it at the top */
 #define LIMIT_REPORT_FIELD 2048		/* one field of a delivery-status part; Diagnostic-Code holds whole replies */
 
+/* decode, ipfrag */
+#define LIMIT_LAYERS 24			/* tags, labels, tunnels, frames around a packet; segment routing has 10 labels, a mirrored overlay adds 8 */
+#define LIMIT_FRAGMENT_SHARE 16		/* of the memory ceiling; 24 MiB by default, an eighth of a second of 1 Gbit/s that is nothing but holes */
+#define LIMIT_FRAGMENT_HOLE_US 30000000ull	/* packet time; what Linux waits (ipfrag_time), RFC 791 3.2 says 15 s, RFC 8200 4.5 60 s */
+#define LIMIT_FRAGMENT_LATE_US 250000ull	/* a second tap's copies of a datagram that is whole already; a longer wait meets reused numbers */
+
 /* stream */
 #define LIMIT_HELD_PER_FLOW (256 * 1024)	/* out-of-order bytes of one connection */
 #define LIMIT_ACKED_WAIT_US 1000000		/* a hole that the receiver has acknowledged can only be filled by a late tap */

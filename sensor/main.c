@@ -255,8 +255,10 @@ static void report_totals(const struct pipeline_totals *t)
 	uint64_t odd = t->decoded[DECODE_SHORT] + t->decoded[DECODE_BAD];
 	if (odd)
 		fprintf(stderr, "; %llu damaged packets", (unsigned long long)odd);
-	if (t->decoded[DECODE_FRAGMENT])
-		fprintf(stderr, "; %llu IP fragments not looked into", (unsigned long long)t->decoded[DECODE_FRAGMENT]);
+	uint64_t fragments = t->ip.lost + t->ip.odd;
+	if (fragments)
+		fprintf(stderr, "; %llu of %llu IP fragments could not be put together", (unsigned long long)fragments,
+			(unsigned long long)t->ip.fragments);
 	fputc('\n', stderr);
 }
 

@@ -6,6 +6,8 @@
 #include "common/xmalloc.h"
 #include "sensor/connection.h"
 #include "sensor/flow.h"
+#include "sensor/ipfrag.h"
+#include "sensor/limits.h"
 
 enum { EVICT_LOOKS = 64 };
 #define MINUTE_US 60000000ull
@@ -15,6 +17,7 @@ struct pipeline {
 	const struct fact_sink *sink;
 	struct fact_sink counting;	/* counts, then hands on */
 	struct connection_context context;
+	struct ipfrag *fragments;
 	uint8_t mail_port[65536 / 8];
 	uint64_t now_us;		/* monotone maximum of packet time */
 	struct fact_capture minute;	/* counters since minute.start_us */
@@ -48,6 +51,8 @@ struct pipeline *pipeline_new(const struct pipeline_options *o, const struct fac
 	struct flow_table_options flows = { o->hash_key, o->key_vlan };
 
 	p->o = *o;
+	p->o.memory_bytes -= o->memory_bytes / LIMIT_FRAGMENT_SHARE;
+	p->fragments = ipfrag_new(&o->hash_key, o->memory_bytes / LIMIT_FRAGMENT_SHARE);
 	p->sink = sink;
 	p->counting = (struct fact_sink){ on_transaction, on_session, NULL, p };
 	for (size_t i = 0; i < o->port_count; i++)
@@ -87,7 +92,7 @@ static void on_due(void *arg, struct flow *f)
 		flow_set_timer(p->context.flows, f, connection_deadline(f));
 }
 
-/* Half of the memory is for flow records, half for what hangs on them: a flood of one cannot take the room of the other. */
+/* Half of what fragments leave of the memory is for flow records, half for what hangs on them: a flood of one cannot take the room of the other. */
 static bool is_over(const struct pipeline *p)
 {
 	size_t half = p->o.memory_bytes / 2;
@@ -155,6 +160,18 @@ static void take_tcp(struct pipeline *p, const struct packet *k, uint64_t time_u
 		make_room(p);
 }
 
+/* A datagram that became whole may hold a fragment again, inside a tunnel; decode bounds that. */
+static void take_fragment(struct pipeline *p, struct packet *k, uint64_t time_us)
+{
+	enum decode_result r = DECODE_FRAGMENT;
+	struct packet whole;
+
+	while (r == DECODE_FRAGMENT && ipfrag_push(p->fragments, k, p->now_us, &whole))
+		r = decode_datagram(&whole, k);
+	if (r == DECODE_TCP)
+		take_tcp(p, k, time_us);
+}
+
 void pipeline_frame(struct pipeline *p, int linktype, const uint8_t *bytes, uint32_t captured, uint32_t length, uint64_t time_us)
 {
 	struct packet k;
@@ -168,12 +185,15 @@ void pipeline_frame(struct pipeline *p, int linktype, const uint8_t *bytes, uint
 	p->totals.decoded[r]++;
 	if (r == DECODE_TCP)
 		take_tcp(p, &k, time_us);
+	else if (r == DECODE_FRAGMENT)
+		take_fragment(p, &k, time_us);
 }
 
 void pipeline_totals(const struct pipeline *p, struct pipeline_totals *out)
 {
 	*out = p->totals;
 	out->unseen_bytes = p->context.unseen_bytes;
+	ipfrag_totals(p->fragments, &out->ip);
 }
 
 static void on_end(void *arg, struct flow *f)
@@ -187,7 +207,9 @@ void pipeline_finish(struct pipeline *p, struct pipeline_totals *out)
 {
 	flow_each(p->context.flows, on_end, p);
 	minute_close(p);
+	ipfrag_flush(p->fragments);
 	pipeline_totals(p, out);
+	ipfrag_free(p->fragments);
 	flow_table_free(p->context.flows);
 	free(p);
 }

@@ -1,5 +1,5 @@
 /*
- * pipeline.h - frames in, facts out: decode, flow table, timers, memory ceiling, counters per minute.
+ * pipeline.h - frames in, facts out: decode, fragments, flow table, timers, memory ceiling, counters per minute.
  *
  * One instance is one worker; it has no globals, reads no clock and opens nothing. Time is that of the frames.
  *
@@ -15,6 +15,7 @@
 #include "common/siphash.h"
 #include "sensor/decode.h"
 #include "sensor/fact.h"
+#include "sensor/ipfrag.h"
 
 struct pipeline;
 
@@ -22,7 +23,7 @@ struct pipeline_options {
 	const unsigned short *ports;	/* mail ports; copied */
 	size_t port_count;
 	bool key_vlan;
-	size_t memory_bytes;		/* ceiling for flows, streams and sessions */
+	size_t memory_bytes;		/* ceiling for fragments, flows, streams and sessions */
 	struct siphash_key hash_key;	/* random per start */
 	const char *interface;		/* name in the counters; must outlive it */
 };
@@ -35,6 +36,7 @@ void pipeline_frame(struct pipeline *p, int linktype, const uint8_t *bytes, uint
 struct pipeline_totals {
 	uint64_t frames, bytes, decoded[DECODE_RESULTS];
 	uint64_t sessions, transactions, evicted, unseen_bytes;
+	struct ipfrag_totals ip;	/* what became of DECODE_FRAGMENT */
 	uint64_t first_us, last_us;	/* packet time; 0 when there was no frame */
 };
 void pipeline_totals(const struct pipeline *p, struct pipeline_totals *out);

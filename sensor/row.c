@@ -119,6 +119,8 @@ static void put_clean(struct row *r, struct text t)
 {
 	if (t.len > LIMIT_COLUMN_TEXT) {
 		t.len = LIMIT_COLUMN_TEXT;
+		for (int i = 0; i < 3 && (t.p[t.len] & 0xc0) == 0x80; i++)
+			t.len--;	/* not within a character */
 		r->e->notes |= NOTE_TRUNCATED;
 	}
 	if (utf8_valid_prefix(t.p, t.len) == t.len) {
@@ -131,27 +133,36 @@ static void put_clean(struct row *r, struct text t)
 	put_bytes(r, VALUE_TEXT, r->e->clean.p, r->e->clean.len);
 }
 
-/* A text without addresses in it. */
-static void put_plain(struct row *r, struct text t)
+/* The text without the addresses that the privacy mode hides; in out, or t itself. Any text of a stranger may hold one. */
+static struct text redacted(const struct row_encoder *e, struct text t, struct buf *out)
+{
+	if (e->privacy == PRIVACY_FULL || !t.p || !memchr(t.p, '@', t.len))
+		return t;
+	buf_clear(out);
+	address_redact(out, t, e->privacy, &e->key);
+	return (struct text){ out->p, (uint32_t)out->len };
+}
+
+static void put_text(struct row *r, struct text t)
 {
 	if (!t.p)
 		put_null(r);
 	else
-		put_clean(r, t);
+		put_clean(r, redacted(r->e, t, &r->e->text));
 }
 
-/* A text that may hold addresses. */
-static void put_text(struct row *r, struct text t)
+/* An encoded word (RFC 2047) may hide an address from the redactor: such a subject is kept decoded. */
+static void put_subject(struct row *r, struct text t)
 {
-	struct row_encoder *e = r->e;
+	char decoded[LIMIT_HEADER_VALUE];
 
-	if (!t.p || e->privacy == PRIVACY_FULL) {
-		put_plain(r, t);
-		return;
+	if (t.p && r->e->privacy != PRIVACY_FULL && text_find_nocase(t, "=?") >= 0) {
+		struct text plain = header_decode_words(t, decoded, sizeof decoded);
+
+		if (memchr(plain.p, '@', plain.len))
+			t = plain;
 	}
-	buf_clear(&e->text);
-	address_redact(&e->text, t, e->privacy, &e->key);
-	put_clean(r, (struct text){ e->text.p ? e->text.p : "", (uint32_t)e->text.len });
+	put_text(r, t);
 }
 
 /* From, To and their like: in the privacy modes only the first address is left of them. */
@@ -162,7 +173,7 @@ static void put_address_header(struct row *r, struct text t)
 	struct address a;
 
 	if (!t.p || e->privacy == PRIVACY_FULL) {
-		put_plain(r, t);
+		put_text(r, t);
 		return;
 	}
 	if (!first.p) {
@@ -188,7 +199,7 @@ static void put_ip(struct row *r, const struct ip_addr *a)
 static void put_reply(struct row *r, const struct fact_reply *reply)
 {
 	put_int_or_null(r, reply->code, reply->code != 0);
-	put_plain(r, reply->enhanced);
+	put_text(r, reply->enhanced);
 	put_text(r, reply->text);
 }
 
@@ -354,11 +365,12 @@ static void put_tls(struct row *r, const struct fact_session *f)
 		return;
 	}
 	const char *version = tls_version_name(d->chosen_version ? d->chosen_version : d->hello_version);
-	put_plain(r, version ? (struct text){ version, (uint32_t)strlen(version) } : (struct text){ 0 });
-	put_plain(r, d->sni);
+	put_text(r, version ? (struct text){ version, (uint32_t)strlen(version) } : (struct text){ 0 });
+	put_text(r, d->sni);
+	struct text alpn = redacted(r->e, d->alpn, &r->e->clean);
 	buf_clear(b);
 	buf_printf(b, "offered=%04x chosen=%04x cipher=%04x ciphers=%u extensions=%u alpn=%.*s", d->hello_version, d->chosen_version,
-		   d->chosen_cipher, d->cipher_count, d->extension_count, (int)d->alpn.len, d->alpn.p ? d->alpn.p : "");
+		   d->chosen_cipher, d->cipher_count, d->extension_count, (int)alpn.len, alpn.p ? alpn.p : "");
 	put_clean(r, (struct text){ b->p, (uint32_t)b->len });
 	tls_records_text(b, d);
 	put_bytes(r, VALUE_TEXT, b->p, b->len);
@@ -391,15 +403,15 @@ void row_session(struct row_encoder *e, struct buf *out, const struct fact_sessi
 	put_str(&r, fact_session_outcome_name(f->outcome));
 	put_int_or_null(&r, f->banner.code, f->banner.code != 0);
 	put_text(&r, f->banner.text);
-	put_plain(&r, f->helo_verb);
-	put_plain(&r, f->helo);
-	put_plain(&r, f->ehlo_keywords);
+	put_text(&r, f->helo_verb);
+	put_text(&r, f->helo);
+	put_text(&r, f->ehlo_keywords);
 	put_reply(&r, &f->refusal);
 	put_int(&r, f->vrfy_count);
 	put_tristate(&r, f->auth);
-	put_plain(&r, f->auth_mechanism);
+	put_text(&r, f->auth_mechanism);
 	put_tls(&r, f);
-	put_plain(&r, f->proxy);
+	put_text(&r, f->proxy);
 	put_text(&r, f->xclient);
 	put_text(&r, f->xforward);
 	put_int(&r, f->client_isn);
@@ -428,7 +440,7 @@ static void encode_recipients(struct row_encoder *e, struct buf *out, const stru
 		put_int(&r, i);
 		put_int(&r, a.id);
 		put_reply(&r, &rcpt->reply);
-		put_plain(&r, rcpt->notify);
+		put_text(&r, rcpt->notify);
 		put_text(&r, rcpt->orcpt);
 		row_end(&r);
 	}
@@ -450,11 +462,11 @@ static void put_received(struct row *r, const struct fact_received *list, unsign
 	json_array(&j, NULL);
 	for (unsigned i = 0; i < count; i++) {
 		json_array(&j, NULL);
-		json_text(&j, NULL, list[i].from_host);
+		json_text(&j, NULL, redacted(r->e, list[i].from_host, &r->e->clean));
 		json_string(&j, NULL, list[i].from_ip.version ? ip_format(&list[i].from_ip, ip) : NULL);
-		json_text(&j, NULL, list[i].by_host);
-		json_text(&j, NULL, list[i].with);
-		json_text(&j, NULL, list[i].id);
+		json_text(&j, NULL, redacted(r->e, list[i].by_host, &r->e->clean));
+		json_text(&j, NULL, redacted(r->e, list[i].with, &r->e->clean));
+		json_text(&j, NULL, redacted(r->e, list[i].id, &r->e->clean));
 		json_array_end(&j);
 	}
 	json_array_end(&j);
@@ -469,15 +481,15 @@ static void encode_report(struct row_encoder *e, struct buf *out, const struct f
 	put_int(&r, rowid);
 	put_str(&r, fact_report_type_name(f->type));
 	put_int(&r, f->in_multipart_report);
-	put_plain(&r, f->reporting_mta);
-	put_plain(&r, f->received_from_mta);
-	put_plain(&r, f->arrival_date);
+	put_text(&r, f->reporting_mta);
+	put_text(&r, f->received_from_mta);
+	put_text(&r, f->arrival_date);
 	put_text(&r, f->envelope_id);
-	put_plain(&r, f->queue_id);
-	put_plain(&r, f->disposition);
+	put_text(&r, f->queue_id);
+	put_text(&r, f->disposition);
 	put_text(&r, f->original_message_id);
 	put_id_hash(&r, f->original_message_id);
-	put_plain(&r, f->feedback_type);
+	put_text(&r, f->feedback_type);
 	put_ref(&r, from);
 	put_int(&r, f->recipient_total);
 	row_end(&r);
@@ -491,11 +503,11 @@ static void encode_report(struct row_encoder *e, struct buf *out, const struct f
 		put_int(&r, i);
 		put_ref(&r, final);
 		put_ref(&r, original);
-		put_plain(&r, rcpt->action);
-		put_plain(&r, rcpt->status);
-		put_plain(&r, rcpt->diagnostic_type);
+		put_text(&r, rcpt->action);
+		put_text(&r, rcpt->status);
+		put_text(&r, rcpt->diagnostic_type);
 		put_text(&r, rcpt->diagnostic);
-		put_plain(&r, rcpt->remote_mta);
+		put_text(&r, rcpt->remote_mta);
 		row_end(&r);
 	}
 }
@@ -512,15 +524,15 @@ static void encode_returned(struct row_encoder *e, struct buf *out, const struct
 	put_ref(&r, from);
 	put_address_header(&r, f->to);
 	put_ref(&r, return_path);
-	put_text(&r, with_subject ? f->subject : (struct text){ 0 });
+	put_subject(&r, with_subject ? f->subject : (struct text){ 0 });
 	put_text(&r, f->received_spf);
-	put_plain(&r, f->authserv);
+	put_text(&r, f->authserv);
 	put_text(&r, f->authentication_results);
-	put_plain(&r, f->spf);
-	put_plain(&r, f->dkim);
-	put_plain(&r, f->dmarc);
-	put_plain(&r, f->dkim_domains);
-	put_plain(&r, f->spam);
+	put_text(&r, f->spf);
+	put_text(&r, f->dkim);
+	put_text(&r, f->dmarc);
+	put_text(&r, f->dkim_domains);
+	put_text(&r, f->spam);
 	put_received(&r, f->received, f->received_count);
 	row_end(&r);
 }
@@ -582,14 +594,14 @@ static void encode_message(struct row_encoder *e, struct buf *out, const struct 
 	put_ref(&r, reply_to);
 	put_address_header(&r, m->sender);
 	put_address_header(&r, m->to);
-	put_text(&r, with_subject ? m->subject : (struct text){ 0 });
-	put_plain(&r, m->auto_submitted);
-	put_plain(&r, m->precedence);
+	put_subject(&r, with_subject ? m->subject : (struct text){ 0 });
+	put_text(&r, m->auto_submitted);
+	put_text(&r, m->precedence);
 	put_text(&r, m->list_id);
-	put_plain(&r, m->x_auto_response_suppress);
+	put_text(&r, m->x_auto_response_suppress);
 	put_text(&r, m->x_failed_recipients);
-	put_plain(&r, m->x_mailer);
-	put_plain(&r, m->content_type);
+	put_text(&r, m->x_mailer);
+	put_text(&r, m->content_type);
 	put_int(&r, (int64_t)m->markers);
 	put_phrases(&r, m);
 	put_int(&r, phrase_version());
@@ -603,6 +615,24 @@ static void encode_message(struct row_encoder *e, struct buf *out, const struct 
 		encode_returned(e, out, m->returned, with_subject, rowid);
 }
 
+static bool is_clean(struct text t)
+{
+	return utf8_valid_prefix(t.p, t.len) == t.len;
+}
+
+/* What becomes U+FFFD in rows that come after that of the transaction. */
+static bool addresses_are_clean(const struct fact_transaction *f)
+{
+	bool clean = is_clean(f->mail_from);
+
+	for (uint32_t i = 0; i < f->rcpt_kept; i++) {
+		const struct fact_recipient *r = &f->rcpt[i];
+
+		clean = clean && is_clean(r->address) && is_clean(r->reply.text) && is_clean(r->notify) && is_clean(r->orcpt);
+	}
+	return clean;
+}
+
 void row_transaction(struct row_encoder *e, struct buf *out, const struct fact_transaction *f)
 {
 	const struct fact_session *s = f->session;
@@ -610,7 +640,7 @@ void row_transaction(struct row_encoder *e, struct buf *out, const struct fact_t
 	int64_t rowid = e->next_transaction++;
 	struct row r = row_begin(e, out, ROW_TRANSACTION);
 
-	e->notes = f->notes;
+	e->notes = f->notes | (addresses_are_clean(f) ? 0 : NOTE_INVALID_UTF8);
 	put_int(&r, rowid);
 	put(&r, VALUE_BATCH, NULL, 0);
 	put(&r, VALUE_RUN, NULL, 0);
@@ -619,27 +649,27 @@ void row_transaction(struct row_encoder *e, struct buf *out, const struct fact_t
 	put_endpoints(&r, s);
 	put_int(&r, (int64_t)f->started_us);
 	put_int(&r, (int64_t)f->ended_us);
-	put_plain(&r, f->helo);
+	put_text(&r, f->helo);
 	put_str(&r, fact_tls_name(f->tls));
 	put_tristate(&r, f->auth);
-	put_plain(&r, s->proxy);
+	put_text(&r, s->proxy);
 	put_text(&r, s->xclient);
 	put_text(&r, s->xforward);
 	put_ref(&r, from);
 	put_int_or_null(&r, f->mail_from.len == 0, f->mail_from.p != NULL);
 	put_text(&r, f->mail_params);
-	put_plain(&r, f->ret);
+	put_text(&r, f->ret);
 	put_text(&r, f->envid);
 	put_reply(&r, &f->mail_reply);
 	put_int(&r, f->rcpt_count);
 	put_int(&r, f->rcpt_accepted);
 	put_str(&r, fact_outcome_name(f->outcome));
 	put_reply(&r, &f->reply);
-	put_plain(&r, f->queue_id);
+	put_text(&r, f->queue_id);
 	put_time_or_null(&r, f->mail_us);
 	put_time_or_null(&r, f->data_end_us);
 	put_time_or_null(&r, f->reply_us);
-	put_int_or_null(&r, (int64_t)f->size_bytes, f->has_data);
+	put_int_or_null(&r, (int64_t)f->size_bytes, f->has_data && !f->size_unknown);
 	put_int_or_null(&r, (int64_t)f->bytes_seen, f->has_data);
 	put_steps(&r, &f->steps);
 	put_int(&r, f->complete);
@@ -656,7 +686,7 @@ void row_capture(struct row_encoder *e, struct buf *out, const struct fact_captu
 
 	put(&r, VALUE_RUN, NULL, 0);
 	put(&r, VALUE_SOURCE, NULL, 0);
-	put_plain(&r, f->interface);
+	put_text(&r, f->interface);
 	put_int(&r, (int64_t)f->start_us);
 	put_int(&r, (int64_t)f->end_us);
 	put_int(&r, (int64_t)f->packets);

@@ -106,14 +106,12 @@ static bool note_bare_lf(struct smtp *s, struct text line, bool crlf)
 	return crlf;
 }
 
-/* The line that a hole cut has ended: on the server's side it may have been the reply to a command that waits. */
-static void line_skipped(struct smtp *s, enum side from)
+/* The reply line that a hole cut has ended: it may have answered a command that waits. */
+static void reply_line_skipped(struct smtp *s)
 {
-	s->skip_line[from] = false;
-	if (from == SIDE_SERVER) {
-		queue_hole_front(s);
-		s->absorbed++;
-	}
+	s->skip_reply_line = false;
+	queue_hole_front(s);
+	s->absorbed++;
 }
 
 size_t smtp_next_line(struct smtp *s, enum side from, const char *p, size_t n, size_t cap, struct text *line, bool *whole)
@@ -123,9 +121,9 @@ size_t smtp_next_line(struct smtp *s, enum side from, const char *p, size_t n, s
 	struct buf *carry = &s->line[from];
 
 	*whole = false;
-	if (s->skip_line[from]) {
+	if (from == SIDE_SERVER && s->skip_reply_line) {
 		if (lf)
-			line_skipped(s, from);
+			reply_line_skipped(s);
 		return used;
 	}
 	if (carry->len || !lf) {
@@ -213,7 +211,6 @@ static void client_hole(struct smtp *s, uint64_t n)
 	s->mode = C_LOST;
 	smtp_line_done(s, SIDE_CLIENT);
 	buf_clear(&s->guess);
-	s->skip_line[SIDE_CLIENT] = true;
 	queue_push(s, VERB_HOLE, NULL);
 }
 
@@ -227,7 +224,7 @@ static void server_hole(struct smtp *s, uint64_t n)
 	s->await_banner = false;
 	s->reply_open = false;
 	smtp_line_done(s, SIDE_SERVER);
-	s->skip_line[SIDE_SERVER] = true;
+	s->skip_reply_line = true;
 	for (struct transaction *t = s->first; t; t = t->next)
 		t->f.notes |= NOTE_GAP;
 	if (s->mode == C_BODY) {

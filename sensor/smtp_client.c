@@ -335,7 +335,7 @@ static void caught_up(struct smtp *s, uint32_t answered)
 	queue_drop(s, answered);
 	if (s->absorbed && s->queue_count)
 		queue_hole_front(s);	/* a reply to what is left was perhaps among those absorbed */
-	s->skip_line[SIDE_SERVER] = false;	/* the hole ended with the reply that the client has seen */
+	s->skip_reply_line = false;	/* the hole ended with the reply that the client has seen */
 }
 
 /*
@@ -592,7 +592,7 @@ void client_tls_begin(struct smtp *s, enum fact_tls how)
 	s->mode = C_TLS;
 	s->server_tls = true;
 	smtp_line_done(s, SIDE_CLIENT);
-	s->skip_line[SIDE_CLIENT] = s->skip_line[SIDE_SERVER] = false;
+	s->skip_reply_line = false;
 }
 
 static size_t client_start(struct smtp *s, const char *p)

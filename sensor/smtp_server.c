@@ -30,6 +30,8 @@ static bool reply_ends_body(struct smtp *s)
 		t->f.bytes_seen -= extra < t->f.bytes_seen ? extra : t->f.bytes_seen;
 	}
 	uint64_t seen_us = at_candidate ? s->candidate_us : 0;
+	if (!at_candidate)
+		t->f.size_unknown = true;	/* how much of the hole was body? */
 	client_body_end(s);
 	t->f.data_end_us = seen_us;
 	if (at_candidate && !ahead_over)
@@ -88,8 +90,7 @@ static void hidden_data(struct smtp *s)
 	t->f.notes |= NOTE_GAP;
 	buf_clear(&s->guess);
 	smtp_line_done(s, SIDE_CLIENT);
-	client_body_begin(s, s->skip_line[SIDE_CLIENT] ? B_MID : B_START_LF);
-	s->skip_line[SIDE_CLIENT] = false;
+	client_body_begin(s, B_MID);
 	s->body_hole = true;
 }
 
@@ -122,7 +123,7 @@ static void reply_to_data(struct smtp *s, struct transaction *t, const struct fa
 		} else if (s->mode == C_LOST) {	/* the hole came behind DATA: it is in the body */
 			client_body_begin(s, B_MID);
 			s->body_hole = true;
-			s->suspended = s->skip_line[SIDE_CLIENT] = false;
+			s->suspended = false;
 			transaction_body_gap(t, 0);
 		}
 		return;
@@ -223,6 +224,12 @@ static void reply_to_front(struct smtp *s, const struct fact_reply *r)
 	queue_answered(s);
 }
 
+/* RFC 5321 4.3.2: 220, 554; 421; and what refuses in other words. */
+static bool is_greeting(unsigned code)
+{
+	return code == 220 || code >= 400;
+}
+
 static void on_banner(struct smtp *s, const struct fact_reply *r)
 {
 	s->await_banner = false;
@@ -289,6 +296,10 @@ static void on_reply(struct smtp *s, const struct fact_reply *r)
 	smtp_saw_clear(s, &s->saw_reply);
 	if (s->mode == C_LOST)
 		client_lost_commit(s);
+	if (s->await_banner && !is_greeting(r->code)) {	/* it was lost */
+		s->await_banner = false;
+		s->f.notes |= NOTE_GAP;
+	}
 	if (s->await_banner) {
 		on_banner(s, r);
 		if (r->code == 421)

@@ -38,7 +38,7 @@ struct smtp {
 	uint64_t now_us;
 
 	struct buf line[2];		/* carry of a split line */
-	bool skip_line[2];		/* the line at hand is cut by a hole or over its cap: dropped up to its LF */
+	bool skip_reply_line;		/* the server's line at hand is cut by a hole: dropped up to its LF */
 	bool over_cap[2];
 	uint64_t bytes[2];
 

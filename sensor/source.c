@@ -16,11 +16,14 @@ enum { EDGE_BYTES = 64 * 1024 };
 static int add_file(struct buf *b, const char *path)
 {
 	struct stat st;
-	FILE *f = fopen(path, "rb");
+	FILE *f = NULL;
 	uint8_t *edge = xmalloc(2 * EDGE_BYTES), digest[SHA256_DIGEST_LENGTH];
 	int result = -1;
 
-	if (!f || fstat(fileno(f), &st) || !S_ISREG(st.st_mode))
+	if (stat(path, &st) || !S_ISREG(st.st_mode))
+		goto out;	/* opening a pipe again would wait for a writer */
+	f = fopen(path, "rb");
+	if (!f)
 		goto out;
 	size_t n = fread(edge, 1, EDGE_BYTES, f);
 	off_t tail = st.st_size > EDGE_BYTES ? st.st_size - EDGE_BYTES : 0;

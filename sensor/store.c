@@ -23,7 +23,7 @@
 #include "sensor/phrase.h"
 #include "sensor/row.h"
 
-enum { CACHE_KIB = 64 * 1024, CHECKPOINT_PAGES = 20000, RETRY_MS = 200, RETRIES_AT_CLOSE = 25, KEY_BYTES = 16 };
+enum { CACHE_KIB = 64 * 1024, CHECKPOINT_PAGES = 20000, RETRY_MS = 200, GIVE_UP_US = 5000000, KEY_BYTES = 16 };
 
 struct batch {
 	struct batch *next;
@@ -32,17 +32,22 @@ struct batch {
 };
 
 /* Statements beside those of row.h. */
-enum { S_BATCH, S_BATCH_END, S_OLD_SESSION, S_OLD_TRANSACTION, S_DROP_SESSION, S_DROP_TRANSACTION, S_SIGHTING, S_COUNT };
+enum { S_BATCH, S_BATCH_END, S_OLD_SESSION, S_OLD_TRANSACTION, S_DROP_SESSION, S_DROP_TRANSACTION, S_SIGHTING, S_DROP_CAPTURE, S_COUNT };
 static const char *const sql[S_COUNT] = {
 	[S_BATCH] = "INSERT INTO batch (committed_us, session_rowid, transaction_rowid) VALUES (?1, 0, 0)",
 	[S_BATCH_END] = "UPDATE batch SET session_rowid = (SELECT coalesce(max(id), 0) FROM sessions), "
 			"transaction_rowid = (SELECT coalesce(max(id), 0) FROM transactions) WHERE seq = ?1",
-	[S_OLD_SESSION] = "SELECT id, end_reason, ended_us, source_id, run_id FROM sessions WHERE session_id = ?1",
-	[S_OLD_TRANSACTION] = "SELECT t.id, s.end_reason, t.ended_us, t.run_id FROM transactions t LEFT JOIN sessions s USING (session_id) "
-			      "WHERE t.session_id = ?1 AND t.ordinal = ?2",
+	[S_OLD_SESSION] = "SELECT id, source_id, run_id, end_reason = 'capture-end' AND (?2 > ended_us OR ?2 = ended_us AND (?3 <> end_reason OR "
+			  "?4 > packets)) FROM sessions WHERE session_id = ?1",
+	[S_OLD_TRANSACTION] = "SELECT t.id, s.end_reason = 'capture-end' AND t.run_id <> ?3 AND (?4 > t.ended_us OR ?4 = t.ended_us AND "
+			      "(?5, ?6, ?7, ?8, ?9, ?10) IS NOT (t.rcpt_count, t.outcome, t.size_bytes, t.bytes_seen, t.steps, t.notes)) "
+			      "FROM transactions t LEFT JOIN sessions s USING (session_id) WHERE t.session_id = ?1 AND t.ordinal = ?2",
 	[S_DROP_SESSION] = "DELETE FROM sessions WHERE id = ?1",
 	[S_DROP_TRANSACTION] = "DELETE FROM transactions WHERE id = ?1",
 	[S_SIGHTING] = "INSERT OR IGNORE INTO sighting (session_id, source_id, run_id) VALUES (?1, ?2, ?3)",
+	/* a source that is read again is counted once */
+	[S_DROP_CAPTURE] = "DELETE FROM capture WHERE run_id IN (SELECT id FROM sensor_run WHERE source_id = ?1 AND id <> ?2) AND interface = ?3 "
+			   "AND start_us = ?4",
 };
 /* What hangs on a transaction that is superseded. */
 static const char *const children[] = { "recipients", "messages", "reports", "report_recipients", "returned" };
@@ -63,6 +68,7 @@ struct store {
 	struct batch *first, **last;
 	size_t queued_bytes;
 	bool writing, closing;
+	bool gave_up;			/* a replay could not write: the source is to be read again, what follows is let go */
 	uint64_t facts_lost;
 	bool complained;
 	char problem[256];
@@ -75,6 +81,15 @@ static int fail(char *error, size_t size, int *exit_code, int code, const char *
 	snprintf(error, size, "%s: %s: %s", path, what, strerror(errno));
 	*exit_code = code;
 	return -1;
+}
+
+static bool has_facts(const char *dir)
+{
+	char path[4096];
+	struct stat st;
+
+	snprintf(path, sizeof path, "%s/%s", dir, db_name(DB_FACTS));
+	return stat(path, &st) == 0 && st.st_size > 0;
 }
 
 /* The key of this store: made once, readable by the sensor alone; its lock keeps a second writer away. */
@@ -92,12 +107,16 @@ static int open_key(struct store *s, const char *dir, char *error, size_t size, 
 		*exit_code = EX_TEMPFAIL;
 		return -1;
 	}
-	ssize_t n = pread(s->key_fd, key, sizeof key, 0);
-	if (n != (ssize_t)sizeof key) {
-		if (getrandom(key, sizeof key, 0) != (ssize_t)sizeof key || pwrite(s->key_fd, key, sizeof key, 0) != (ssize_t)sizeof key
-		    || fsync(s->key_fd))
-			return fail(error, size, exit_code, EX_IOERR, "cannot be written", path);
-	}
+	if (pread(s->key_fd, key, sizeof key, 0) == (ssize_t)sizeof key)
+		;
+	else if (has_facts(dir)) {
+		snprintf(error, size, "%s: missing or damaged; what is in this store can be told again only with its key: put it back, or name another --store",
+			 path);
+		*exit_code = EX_DATAERR;
+		return -1;
+	} else if (getrandom(key, sizeof key, 0) != (ssize_t)sizeof key || pwrite(s->key_fd, key, sizeof key, 0) != (ssize_t)sizeof key
+		   || fsync(s->key_fd))
+		return fail(error, size, exit_code, EX_IOERR, "cannot be written", path);
 	memcpy(s->encoder.key.k, key, sizeof key);
 	return 0;
 }
@@ -218,30 +237,42 @@ failed:
 
 /* ---- writer thread ---- */
 
-static void bind_row(struct store *s, sqlite3_stmt *stmt, struct row_reader *r, unsigned values, int64_t batch_seq, struct row_field *first,
-		     unsigned keep)
+/* Places of values in the statements of row.c. */
+enum { V_SESSION_ID = 4, V_SESSION_ENDED = 10, V_SESSION_END = 11, V_SESSION_PACKETS = 38 };
+enum { V_MAIL_SESSION_ID = 3, V_MAIL_ORDINAL = 4, V_MAIL_ENDED = 10, V_MAIL_RCPT_COUNT = 25, V_MAIL_OUTCOME = 27, V_MAIL_SIZE = 35,
+	V_MAIL_SEEN = 36, V_MAIL_STEPS = 37, V_MAIL_NOTES = 39 };
+enum { V_CAPTURE_INTERFACE = 2, V_CAPTURE_START = 3, KEPT_VALUES = 40 };
+
+static void bind_field(sqlite3_stmt *stmt, int n, const struct row_field *v)
+{
+	if (v->type == VALUE_INT)
+		sqlite3_bind_int64(stmt, n, v->integer);
+	else if (v->type == VALUE_TEXT)
+		sqlite3_bind_text(stmt, n, v->bytes, (int)v->length, SQLITE_STATIC);
+	else if (v->type == VALUE_BLOB)
+		sqlite3_bind_blob(stmt, n, v->bytes, (int)v->length, SQLITE_STATIC);
+	else
+		sqlite3_bind_null(stmt, n);
+}
+
+/* first: KEPT_VALUES of the row's beginning. */
+static void bind_row(struct store *s, sqlite3_stmt *stmt, struct row_reader *r, unsigned values, int64_t batch_seq, struct row_field *first)
 {
 	for (unsigned i = 0; i < values; i++) {
 		struct row_field v;
 		int n = (int)i + 1;
 
 		row_next_value(r, &v);
-		if (i < keep)
+		if (i < KEPT_VALUES)
 			first[i] = v;
-		if (v.type == VALUE_INT)
-			sqlite3_bind_int64(stmt, n, v.integer);
-		else if (v.type == VALUE_TEXT)
-			sqlite3_bind_text(stmt, n, v.bytes, (int)v.length, SQLITE_STATIC);
-		else if (v.type == VALUE_BLOB)
-			sqlite3_bind_blob(stmt, n, v.bytes, (int)v.length, SQLITE_STATIC);
-		else if (v.type == VALUE_BATCH)
+		if (v.type == VALUE_BATCH)
 			sqlite3_bind_int64(stmt, n, batch_seq);
 		else if (v.type == VALUE_RUN)
 			sqlite3_bind_int64(stmt, n, s->run_id);
 		else if (v.type == VALUE_SOURCE && s->source_id)
 			sqlite3_bind_int64(stmt, n, s->source_id);
 		else
-			sqlite3_bind_null(stmt, n);
+			bind_field(stmt, n, &v);
 	}
 }
 
@@ -253,18 +284,21 @@ static int step_once(sqlite3_stmt *stmt)
 	return rc == SQLITE_DONE || rc == SQLITE_ROW ? 0 : -1;
 }
 
-enum { KEPT_VALUES = 11 };	/* of a row's beginning: up to ended_us in sessions and transactions */
+static void bind_int_or_null(sqlite3_stmt *q, int n, int64_t v)
+{
+	if (v)
+		sqlite3_bind_int64(q, n, v);
+	else
+		sqlite3_bind_null(q, n);
+}
 
-static int put_sighting(struct store *s, const struct row_field *session_id)
+static int put_sighting(struct store *s, const struct row_field *session_id, int64_t source_id, int64_t run_id)
 {
 	sqlite3_stmt *q = s->stmt[S_SIGHTING];
 
-	sqlite3_bind_blob(q, 1, session_id->bytes, (int)session_id->length, SQLITE_STATIC);
-	if (s->source_id)
-		sqlite3_bind_int64(q, 2, s->source_id);
-	else
-		sqlite3_bind_null(q, 2);
-	sqlite3_bind_int64(q, 3, s->run_id);
+	bind_field(q, 1, session_id);
+	bind_int_or_null(q, 2, source_id);
+	sqlite3_bind_int64(q, 3, run_id);
 	return step_once(q);
 }
 
@@ -282,48 +316,68 @@ static int drop_transaction(struct store *s, int64_t rowid)
 
 /*
  * The id is there already. Rows stay as they are, but for a connection that an earlier capture cut off at its end: a longer
- * sighting of it takes its place. True: the old row was taken out, the new one is to be inserted.
+ * sighting of it takes its place. 1: the old row was taken out, the new one is to be inserted; 0: the old one stays; -1: error.
  */
-static bool supersede_session(struct store *s, const struct row_field *v)
+static int supersede_session(struct store *s, const struct row_field *v)
 {
 	sqlite3_stmt *q = s->stmt[S_OLD_SESSION];
-	bool drop = false, other_source = false;
-	int64_t id = 0;
+	int64_t id = 0, source_id = s->source_id, run_id = s->run_id;
+	bool drop = false;
 
-	sqlite3_bind_blob(q, 1, v[4].bytes, (int)v[4].length, SQLITE_STATIC);
+	bind_field(q, 1, &v[V_SESSION_ID]);
+	bind_field(q, 2, &v[V_SESSION_ENDED]);
+	bind_field(q, 3, &v[V_SESSION_END]);
+	bind_field(q, 4, &v[V_SESSION_PACKETS]);
 	if (sqlite3_step(q) == SQLITE_ROW) {
-		const char *end = (const char *)sqlite3_column_text(q, 1);
-
 		id = sqlite3_column_int64(q, 0);
-		drop = strcmp(end, "capture-end") == 0 && v[10].integer > sqlite3_column_int64(q, 2);
-		other_source = sqlite3_column_int64(q, 3) != s->source_id || (!s->source_id && sqlite3_column_int64(q, 4) != s->run_id);
+		source_id = sqlite3_column_int64(q, 1);
+		run_id = sqlite3_column_int64(q, 2);
+		drop = sqlite3_column_int(q, 3);
 	}
 	sqlite3_reset(q);
-	if (other_source)
-		put_sighting(s, &v[4]);
+	bool other_source = source_id != s->source_id || (!source_id && run_id != s->run_id);
+	/* the sighting names the source whose row is not there */
+	if (other_source && put_sighting(s, &v[V_SESSION_ID], drop ? source_id : s->source_id, drop ? run_id : s->run_id))
+		return -1;
 	if (!drop)
-		return false;
+		return 0;
 	sqlite3_bind_int64(s->stmt[S_DROP_SESSION], 1, id);
-	return step_once(s->stmt[S_DROP_SESSION]) == 0;
+	return step_once(s->stmt[S_DROP_SESSION]) ? -1 : 1;
 }
 
-static bool supersede_transaction(struct store *s, const struct row_field *v)
+static int supersede_transaction(struct store *s, const struct row_field *v)
 {
+	static const int compared[] = { V_MAIL_ENDED, V_MAIL_RCPT_COUNT, V_MAIL_OUTCOME, V_MAIL_SIZE, V_MAIL_SEEN, V_MAIL_STEPS, V_MAIL_NOTES };
 	sqlite3_stmt *q = s->stmt[S_OLD_TRANSACTION];
 	bool drop = false;
 	int64_t id = 0;
 
-	sqlite3_bind_blob(q, 1, v[3].bytes, (int)v[3].length, SQLITE_STATIC);
-	sqlite3_bind_int64(q, 2, v[4].integer);
+	bind_field(q, 1, &v[V_MAIL_SESSION_ID]);
+	bind_field(q, 2, &v[V_MAIL_ORDINAL]);
+	sqlite3_bind_int64(q, 3, s->run_id);
+	for (int i = 0; i < (int)(sizeof compared / sizeof *compared); i++)
+		bind_field(q, 4 + i, &v[compared[i]]);
 	if (sqlite3_step(q) == SQLITE_ROW) {
-		const char *end = (const char *)sqlite3_column_text(q, 1);
-
 		id = sqlite3_column_int64(q, 0);
-		drop = end && strcmp(end, "capture-end") == 0 && v[10].integer > sqlite3_column_int64(q, 2)
-		       && sqlite3_column_int64(q, 3) != s->run_id;
+		drop = sqlite3_column_int(q, 1);
 	}
 	sqlite3_reset(q);
-	return drop && drop_transaction(s, id) == 0;
+	if (!drop)
+		return 0;
+	return drop_transaction(s, id) ? -1 : 1;
+}
+
+static int drop_capture(struct store *s, const struct row_field *v)
+{
+	sqlite3_stmt *q = s->stmt[S_DROP_CAPTURE];
+
+	if (!s->source_id)
+		return 0;
+	sqlite3_bind_int64(q, 1, s->source_id);
+	sqlite3_bind_int64(q, 2, s->run_id);
+	bind_field(q, 3, &v[V_CAPTURE_INTERFACE]);
+	bind_field(q, 4, &v[V_CAPTURE_START]);
+	return step_once(q);
 }
 
 /* Writes all rows of a batch inside the open SQL transaction. */
@@ -335,20 +389,20 @@ static int write_rows(struct store *s, const struct batch *b, int64_t batch_seq)
 
 	while (row_next(&r, &h)) {
 		sqlite3_stmt *stmt = s->row[h.statement];
-		struct row_field v[KEPT_VALUES] = { 0 };
+		struct row_field v[KEPT_VALUES];
 		bool head = h.statement == ROW_SESSION || h.statement == ROW_TRANSACTION;
 
-		bind_row(s, stmt, &r, h.values, batch_seq, v, head ? KEPT_VALUES : 0);
+		bind_row(s, stmt, &r, h.values, batch_seq, v);
 		if (head)
 			skip = false;
 		else if (skip && h.statement != ROW_ADDRESS && h.statement != ROW_CAPTURE)
 			continue;
-		if (step_once(stmt))
+		if (step_once(stmt) || (h.statement == ROW_CAPTURE && drop_capture(s, v)))
 			return -1;
 		if (!head || sqlite3_changes(s->db))
 			continue;
-		bool again = h.statement == ROW_SESSION ? supersede_session(s, v) : supersede_transaction(s, v);
-		if (again && step_once(stmt))
+		int again = h.statement == ROW_SESSION ? supersede_session(s, v) : supersede_transaction(s, v);
+		if (again < 0 || (again && step_once(stmt)))
 			return -1;
 		skip = !again && h.statement == ROW_TRANSACTION;
 	}
@@ -382,22 +436,31 @@ static void pause_ms(long ms)
 	nanosleep(&t, NULL);
 }
 
-/* Tries until it is committed; while the program ends, only for some seconds. */
+/* After a failed write. True: try again. Live capture does so until the program ends, a replay only for some seconds. */
+static bool is_worth_another_try(struct store *s, const struct batch *b, int64_t since_us)
+{
+	pthread_mutex_lock(&s->lock);
+	if (!s->complained)
+		fprintf(stderr, "bouncetapd: the store cannot be written: %s; trying again\n", s->problem);
+	s->complained = true;
+	bool again = (s->live && !s->closing) || time_now_us() - since_us < GIVE_UP_US;
+	if (!again) {
+		s->facts_lost += b->facts;
+		s->gave_up = true;
+	}
+	pthread_mutex_unlock(&s->lock);
+	return again;
+}
+
 static void write_until_done(struct store *s, struct batch *b)
 {
-	for (int at_close = 0; write_batch(s, b);) {
-		pthread_mutex_lock(&s->lock);
-		bool closing = s->closing;
-		if (!s->complained)
-			fprintf(stderr, "bouncetapd: the store cannot be written: %s; trying again\n", s->problem);
-		s->complained = true;
-		pthread_mutex_unlock(&s->lock);
-		if (closing && ++at_close > RETRIES_AT_CLOSE) {
-			pthread_mutex_lock(&s->lock);
-			s->facts_lost += b->facts;
-			pthread_mutex_unlock(&s->lock);
+	int64_t since_us = 0;
+
+	while (write_batch(s, b)) {
+		if (!since_us)
+			since_us = time_now_us();
+		if (!is_worth_another_try(s, b, since_us))
 			return;
-		}
 		pause_ms(RETRY_MS);
 	}
 	pthread_mutex_lock(&s->lock);
@@ -435,9 +498,13 @@ static void *writer(void *arg)
 		if (!s->first)
 			break;
 		struct batch *b = queue_take(s);
+		bool lost = s->gave_up;
+		if (lost)
+			s->facts_lost += b->facts;
 		s->writing = true;
 		pthread_mutex_unlock(&s->lock);
-		write_until_done(s, b);
+		if (!lost)
+			write_until_done(s, b);
 		batch_free(b);
 		pthread_mutex_lock(&s->lock);
 		s->writing = false;
@@ -457,6 +524,8 @@ static void cut(struct store *s)
 	if (b->facts == 0)
 		return;
 	s->open = xcalloc(1, sizeof *s->open);
+	if (s->live)	/* the batch may be dropped, and its addresses with it */
+		memset(s->encoder.seen, 0, sizeof s->encoder.seen);
 	pthread_mutex_lock(&s->lock);
 	while (s->queued_bytes > LIMIT_QUEUE_BYTES && !s->live)
 		pthread_cond_wait(&s->changed, &s->lock);
@@ -464,7 +533,6 @@ static void cut(struct store *s)
 		struct batch *oldest = queue_take(s);
 
 		s->facts_lost += oldest->facts;
-		memset(s->encoder.seen, 0, sizeof s->encoder.seen);	/* addresses went with it */
 		batch_free(oldest);
 	}
 	*s->last = b;
@@ -537,7 +605,7 @@ bool store_begin_source(struct store *s, const char *fingerprint, const char *fi
 	query = sqlite3_mprintf("UPDATE sensor_run SET source_id = %lld WHERE id = %lld", s->source_id, s->run_id);
 	db_exec(s->db, query, NULL, 0);
 	sqlite3_free(query);
-	return strcmp(state, "reading") == 0;
+	return strcmp(state, "done") != 0 && strcmp(state, "damaged") != 0;
 }
 
 void store_end_source(struct store *s, bool damaged)
@@ -545,6 +613,8 @@ void store_end_source(struct store *s, bool damaged)
 	char *query;
 
 	settle(s);
+	if (s->facts_lost)
+		return;		/* it has to be read again */
 	query = sqlite3_mprintf("UPDATE source SET state = %Q WHERE id = %lld", damaged ? "damaged" : "done", s->source_id);
 	db_exec(s->db, query, NULL, 0);
 	sqlite3_free(query);

@@ -112,6 +112,8 @@ static void gap(struct stream *s, int dir, uint32_t n, uint64_t t_us)
 {
 	struct half *h = &s->half[dir];
 
+	if (h->fin_done)	/* its end is known: who acknowledges more is wrong */
+		return;
 	h->next += n;
 	s->unseen_bytes += n;
 	/* A side that is not captured at all has no holes: it is missing as a whole. */
@@ -153,9 +155,9 @@ static bool waits_for(const struct half *other, bool has_ack, uint32_t ack)
 {
 	if (!other->known)
 		return !other->absent;
-	if (!has_ack || other->absent)
+	if (!has_ack || other->absent || other->fin_done)
 		return false;
-	return ahead(ack, other->next + other->fin_done) > 0;	/* its FIN takes a number, too */
+	return ahead(ack, other->next) > 0;
 }
 
 static void note_overlap(struct stream *s, const struct held *old, uint32_t seq, const uint8_t *p, uint32_t n)
@@ -232,6 +234,10 @@ static void give_up_other(struct stream *s, int dir, const struct held *g)
 		other->absent = true;
 	if (!g->has_ack || ahead(g->ack, other->next) <= 0)
 		return;
+	if (g->fin && g->ack == other->next + 1 && !other->held) {
+		finish(s, !dir, other->next, g->time_us);	/* a lost FIN, since nobody sends one byte at the end */
+		return;
+	}
 	uint32_t upto = g->ack;
 	if (other->fin_seen && ahead(upto, other->fin_seq) > 0)
 		upto = other->fin_seq;
@@ -404,8 +410,11 @@ void stream_flush(struct stream *s, uint64_t now_us)
 		/* Bytes at the very end that only an acknowledgement tells of. */
 		if (h->known && h->absent && h->acked_known && ahead(h->acked, h->next) > 0)
 			s->unseen_bytes += h->acked - h->next;
-		if (h->known && h->seen && h->acked_known && !h->fin_done && ahead(h->acked, h->next) > 0
-		    && ahead(h->acked, h->next) < (1 << 30))
+		if (!h->known || !h->seen || !h->acked_known || h->fin_done)
+			continue;
+		if (h->acked == h->next + 1)
+			finish(s, d, h->next, now_us);	/* a lost FIN, as above */
+		else if (ahead(h->acked, h->next) > 0 && ahead(h->acked, h->next) < (1 << 30))
 			gap(s, d, h->acked - h->next, now_us);
 	}
 }

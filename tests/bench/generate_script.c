@@ -1,6 +1,7 @@
 /* generate_script.c - see generate_script.h. */
 #include "tests/bench/generate_script.h"
 
+#include <assert.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
@@ -64,6 +65,7 @@ void script_say(struct script *s, enum side from, unsigned flags, const char *fo
 	va_start(ap, format);
 	int n = vsnprintf(text, sizeof text, format, ap);
 	va_end(ap);
+	assert(n >= 0 && n < SAY_MAX_BYTES);
 	script_bytes(s, from, flags, text, (size_t)n);
 }
 
