@@ -51,7 +51,6 @@ struct config {
 	size_t tenant_count;
 	struct config_capture {
 		char *sensor;		/* "local" */
-		bool any_port;
 		bool key_vlan;		/* VLAN tags belong to the flow key */
 		unsigned short ports[32];	/* 25, 465, 587, 2525, 24 */
 		size_t port_count;

@@ -80,7 +80,6 @@ static void defaults_are_those_of_the_manual(void **state)
 	assert_int_equal(c->capture.port_count, 5);
 	assert_int_equal(c->capture.ports[0], 25);
 	assert_int_equal(c->capture.memory_bytes, 512u << 20);
-	assert_false(c->capture.any_port);
 	assert_string_equal(c->store.dir, "/var/lib/bouncetap");
 	assert_int_equal(c->privacy.addresses, PRIVACY_FULL);
 	assert_int_equal(c->privacy.subject, SUBJECT_MARKED);
@@ -109,7 +108,7 @@ static void every_key_reads(void **state)
 		"[tenant  Law School]\n"
 		"domains = law.example.org\n"
 		"[capture]\n"
-		"sensor = dc-1\nany-port = yes\nkey-vlan = on\nports = 25,26\nmemory = 1g\n"
+		"sensor = dc-1\nkey-vlan = on\nports = 25,26\nmemory = 1g\n"
 		"[store]\ndir = /srv/tap\n"
 		"[privacy]\naddresses = hash\nsubject = none\n");
 	struct config *c = r.config;
@@ -132,7 +131,7 @@ static void every_key_reads(void **state)
 	assert_string_equal(c->tenant[0].name, "Law School");
 	assert_string_equal(c->tenant[0].domains.item[0], "law.example.org");
 	assert_string_equal(c->capture.sensor, "dc-1");
-	assert_true(c->capture.any_port && c->capture.key_vlan);
+	assert_true(c->capture.key_vlan);
 	assert_int_equal(c->capture.port_count, 2);
 	assert_int_equal(c->capture.ports[1], 26);
 	assert_int_equal(c->capture.memory_bytes, 1u << 30);
@@ -224,14 +223,14 @@ static void bad_values_name_their_line(void **state)
 	expect_error("[own]\ndomains = example..org\n",
 		     "f:2: domains: 'example..org' is not a domain name (internationalized ones in their xn-- form)\n");
 	expect_error("[capture]\nports = 25 70000\n", "f:2: ports: '70000' is not a port between 1 and 65535\n");
-	expect_error("[capture]\nany-port = maybe\n", "f:2: any-port: 'maybe' is neither yes nor no\n");
+	expect_error("[capture]\nkey-vlan = maybe\n", "f:2: key-vlan: 'maybe' is neither yes nor no\n");
 	expect_error("[capture]\nmemory = 5T\n", "f:2: memory: '5T' is not a size such as 512M; suffixes are K, M and G\n");
 	expect_error("[capture]\nmemory = -5\n", "f:2: memory: '-5' is not a size such as 512M\n");
 	expect_error("[capture]\nmemory = 99999999999G\n", "f:2: memory: '99999999999G' is more than this machine can address\n");
 	expect_error("[capture]\nsensor = a b\n",
 		     "f:2: sensor: 'a b' is not a name of letters, digits, '.', '_' and '-', at most 64\n");
 	expect_error("[store]\ndir =\n", "f:2: dir: no value\n");
-	expect_error("[capture]\nports =\n", "f:2: no ports, and any-port is not set: nothing would be looked at\n");
+	expect_error("[capture]\nports =\n", "f:2: no ports: nothing would be looked at\n");
 }
 
 static void lines_that_are_neither_key_nor_heading_are_errors(void **state)
@@ -298,8 +297,8 @@ static void set_answers_with_a_message_without_place(void **state)
 	assert_int_equal(config_set(c, "own", NULL, "networks", "10.0.0.0/8", "command line", error, sizeof error), 0);
 	assert_int_equal(config_set(c, "own", NULL, "networks", "192.168.0.0/16", "command line", error, sizeof error), 0);
 	assert_int_equal(c->own.networks.count, 2);
-	assert_int_equal(config_set(c, "capture", NULL, "any-port", "x", "command line", error, sizeof error), -1);
-	assert_string_equal(error, "any-port: 'x' is neither yes nor no");
+	assert_int_equal(config_set(c, "capture", NULL, "key-vlan", "x", "command line", error, sizeof error), -1);
+	assert_string_equal(error, "key-vlan: 'x' is neither yes nor no");
 	assert_int_equal(config_set(c, "store", NULL, "dir", "/a #b", "command line", error, sizeof error), -1);
 	assert_int_equal(config_set(c, "server", "a]", "role", "mx", "command line", error, sizeof error), -1);
 	assert_int_equal(config_set(c, "server", "a", "role", "mx", "command line", error, sizeof error), 0);
@@ -346,7 +345,7 @@ static void a_dump_reads_back(void **state)
 	buf_add_str(&b, "[own]\nnetworks = 2001:db8::/48");
 	for (unsigned i = 0; i < 100; i++)
 		buf_printf(&b, " 10.%u.0.0/16", i);
-	buf_add_str(&b, "\ndomains = example.org .example.net\n[capture]\nmemory = 1537K\nports = 25 2525\nany-port = yes\n[privacy]\n"
+	buf_add_str(&b, "\ndomains = example.org .example.net\n[capture]\nmemory = 1537K\nports = 25 2525\nkey-vlan = yes\n[privacy]\n"
 		    "addresses = domain\nsubject = all\n[server mail 1]\naddresses = 10.0.0.1\npublic = 192.0.2.1\nrole = list\nowner = T\xC3\xBCr; 5\n"
 		    "[tenant x]\nnetworks = 10.9.0.0/16\n");
 	struct result first = read_bytes(b.p, b.len);
