@@ -24,7 +24,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		return 0;
 	if (n)
 		memcpy(frame, data + 1, n);
-	if (decode_frame(linktypes[data[0] % (sizeof linktypes / sizeof *linktypes)], frame, n, &p) == DECODE_TCP) {
+	enum decode_result r = decode_frame(linktypes[data[0] % (sizeof linktypes / sizeof *linktypes)], frame, n, &p);
+	if (r == DECODE_TCP || r == DECODE_FRAGMENT) {
 		assert(p.payload >= frame && p.payload + p.captured_bytes <= frame + n);
 		assert(p.captured_bytes <= p.payload_bytes);
 		assert(p.src.version == p.dst.version && (p.src.version == 4 || p.src.version == 6));
