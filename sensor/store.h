@@ -3,6 +3,7 @@
  *
  * Facts are copied into a batch (made valid UTF-8, redacted, addresses hashed) and written by a thread of its own; the queue between is
  * bounded. With -r a full queue waits; live it drops the oldest batch and counts it. A batch is one SQL transaction.
+ * Live capture tries again until the store can be written; a replay gives up after some seconds, and its source stays to be read again.
  */
 #ifndef SENSOR_STORE_H
 #define SENSOR_STORE_H
