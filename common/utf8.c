@@ -51,17 +51,18 @@ size_t utf8_valid_prefix(const char *p, size_t n)
 {
 	const unsigned char *s = (const unsigned char *)p;
 
-	for (size_t i = 0;;) {
+	for (size_t i = 0; i < n;) {
 		bool well_formed;
 
 		i += ascii_prefix(s + i, n - i);
 		if (i == n)
-			return n;
+			break;
 		size_t length = sequence(s + i, n - i, &well_formed);
 		if (!well_formed)
 			return i;
 		i += length;
 	}
+	return n;
 }
 
 bool utf8_append_clean(struct buf *out, struct text t)

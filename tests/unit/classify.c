@@ -42,7 +42,8 @@ static struct mail report(const char *action)
 static struct mail probe(const char *params, int rcpts, int accepted, const char *steps)
 {
 	return (struct mail){ .null_sender = true, .mail_from_class = CLASS_NULL, .rcpt_count = rcpts, .rcpt_accepted = accepted, .mail_params = t(params),
-		.outcome = accepted ? MAIL_ABORTED : MAIL_REJECTED, .code = accepted ? 0 : 550, .steps = t(steps) };
+		.outcome = accepted ? MAIL_ABORTED : MAIL_REJECTED, .code = accepted ? 0 : 550, .steps = t(steps),
+		.complete = true };
 }
 
 static void reports_are_what_their_action_says(void **state)
@@ -179,6 +180,9 @@ static void probes_leave_after_rcpt(void **state)
 	expect(&m, KIND_CALLOUT, "probe-refused");
 	assert_true(classify(&m, false).open);
 	m = probe(NULL, 4, 0, NULL);
+	expect(&m, KIND_AUTOMATED_UNKNOWN, "null-unseen");
+	m = probe(NULL, 1, 1, "c QUIT 1\n");
+	m.complete = false;	/* the message may be in the hole */
 	expect(&m, KIND_AUTOMATED_UNKNOWN, "null-unseen");
 	m = probe("SIZE=235", 1, 0, NULL);
 	m.null_sender = false;
