@@ -7,7 +7,9 @@
 A scenario (scenarios/NAME.py) is a module with
     OWN        {"networks": [...], "domains": [...]}
     SERVERS    {address: {"name", "lists": {list: flagged?}, "why"}}: what a correct verdict must say
-    LAYERS     {layer: [Debian packages]}: one layer for each mail server package, since they conflict
+    LAYERS     {layer: [Debian packages]}: one layer for each mail server package, since they conflict; its name is
+               the LAYER of the module in hosts/ that uses it
+    TRUTH      "logs" (the default) or "scripts": see truth.py
     play(lab)  makes hosts with lab.*, calls lab.capture(), sends mail, returns when all is quiet
     check(truth)  raises where the record is not what the scenario was written to show
 The truth is put together by truth.py from what senders, sinks and servers wrote down, never from the capture.
@@ -163,6 +165,7 @@ class Lab:
         self.records = out
         self.tools = overlay(WORK / "hosts" / "tools", [layers["tools"]])
         self.logs = {}        # own server's address -> Syslog
+        self.software = {}    # own server's address -> module of hosts/
         self.roots = {}       # host -> its root
         self.sessions = []    # what the scripted senders did
         self.sinks = []       # files the sinks write to
@@ -222,22 +225,26 @@ class Lab:
         self._spawn("ip", "netns", "exec", "ns1", "chroot", self.tools, "dnsmasq", "--keep-in-foreground",
                     "--conf-file=/etc/lab-dnsmasq.conf", "--user=root", "--pid-file", "--log-facility=/dev/null")
 
-    def postfix(self, name, domain, address, main, services=(), users=()):
-        """A real Postfix server, configured by the lines of hosts/postfix.py and those of the scenario."""
+    def server(self, software, name, domain, address, users=(), **config):
+        """A real mail server. software: a module of hosts/; config: what its configure() wants to know."""
         self.host(name, address)
-        root = overlay(WORK / "hosts" / name, [self.layers["postfix"]])
+        root = overlay(WORK / "hosts" / name, [self.layers[software.LAYER]])
         self.roots[name] = root
         replace_file(root / "etc/resolv.conf", f"nameserver {RESOLVER}\n")
         replace_file(root / "etc/hosts", f"127.0.0.1 localhost\n{address} {name}.{domain} {name}\n")
         for user in users:
             sh("chroot", root, "useradd", "--create-home", "--shell", "/usr/sbin/nologin", user)
-        postfix.configure(root, f"{name}.{domain}", main, services)
+        software.configure(root, f"{name}.{domain}", **config)
         log = self.logs[address] = Syslog(root, self.records / f"{name}.log")
+        self.software[address] = software
         # One process to kill for the whole server: the init of its own process namespace.
         self._spawn("ip", "netns", "exec", name, "unshare", "-m", "-u", "-i", "-p", "-f", "--kill-child", "-R", root,
-                    "/bin/sh", "-c", f"mount -t proc proc /proc; hostname {name}.{domain}; exec postfix start-fg",
+                    "/bin/sh", "-c", f"mount -t proc proc /proc; hostname {name}.{domain}; {software.START}",
                     stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-        wait_for(f"Postfix on {name}", lambda: log.has("daemon started"), 20)
+        wait_for(f"{software.LAYER} on {name}", lambda: log.has(software.STARTED), 20)
+
+    def postfix(self, name, domain, address, **config):
+        self.server(postfix, name, domain, address, **config)
 
     def sink(self, host, address, name, behaviour, *known):
         """A scripted mail server on a host that is already there; behaviours stand in hosts/sink.py."""
@@ -284,11 +291,20 @@ class Lab:
         """Mail that a user of the server hands in on the server itself."""
         in_netns(host, "chroot", self.roots[host], "sendmail", "-f", sender, recipient, text_in=text)
 
+    def file(self, host, path, text, owner="root"):
+        """A file on a real server."""
+        replace_file(self.roots[host] / path.lstrip("/"), text)
+        sh("chroot", self.roots[host], "chown", f"{owner}:", path)
+
+    def run_as(self, host, user, command):
+        sh("chroot", self.roots[host], "su", "-s", "/bin/sh", "-c", command, user)
+
     def settle(self, timeout=30, quiet=2.5):
         """Until every message has left the queues and the logs have been quiet for a while (late replies count)."""
         def still():
             newest = max(log.lines[-1][0] for log in self.logs.values())
-            return time.time() - newest > quiet and not any(postfix.queued(log.lines) for log in self.logs.values())
+            return time.time() - newest > quiet and not any(
+                self.software[address].queued(log.lines) for address, log in self.logs.items())
         wait_for("the queues to empty", still, timeout)
 
 
@@ -326,7 +342,7 @@ def record(name, out):
         shutil.copytree(results, place, dirs_exist_ok=True)   # the logs are wanted most when something failed
     received = [json.loads(line) for file in lab.sinks for line in file.read_text().splitlines()]
     (records / "senders.jsonl").write_text("".join(json.dumps(session) + "\n" for session in lab.sessions))
-    logs = {address: postfix.parse(log.lines) for address, log in lab.logs.items()}
+    logs = {address: lab.software[address].parse(log.lines) for address, log in lab.logs.items()}
     result = truth.build(name, scenario, lab.sessions, received, logs)
     shutil.copy(lab.pcap, results / f"{name}.pcap")
     (results / f"{name}.truth.json").write_text(truth.to_text(result))

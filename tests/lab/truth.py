@@ -2,6 +2,12 @@
 
 Sources: what the scripted senders did and why (the scenario's stories), what the sinks were sent, what the own
 servers logged. Not the capture, and no part of bouncetap. samples/README.md describes the result.
+
+With TRUTH = "logs" real servers may talk to each other, and their logs say what was whose answer (Postfix only).
+With TRUTH = "scripts" every connection has a scripted end, and the stories say more, so that any software will do:
+    "answers"  the kinds of mail that a server must make because of this one; none if it is not there
+    "fate"     what becomes of it once it was accepted
+    "passed_to"  the outside address that it is forwarded to
 """
 
 import datetime
@@ -84,6 +90,9 @@ class Builder:
                 words.add("bounced" if noticed else "dropped")
         return "+".join(sorted(words)) or None
 
+    def accepted_fate(self, raw):
+        return self.fate(raw["dest_ip"], raw["queue_id"])
+
     def from_senders(self):
         for session in self.sessions:
             for raw in session["transactions"]:
@@ -94,7 +103,7 @@ class Builder:
                     if key in self.inbound:
                         raise Mismatch(f"queue id {key} was used twice")
                     self.inbound[key] = (raw, result)
-                    result["fate"] = self.fate(*key)
+                    result["fate"] = self.accepted_fate(raw)
                 else:
                     result["fate"] = "refused"
                 yield result
@@ -197,14 +206,127 @@ class Builder:
                                "rcpt_to": delivery["to"], "answers": message["notice_of"]}
 
 
+class ScriptedBuilder(Builder):
+    """Every connection has a scripted end. An answer is matched to its cause by the Message-ID of the letter that it
+    quotes, or by its recipient: scenarios use each sender's address once for mail that gets an answer."""
+
+    def __init__(self, scenario, sessions, received, logs):
+        super().__init__(scenario, sessions, received, logs)
+        self.letters = [raw for session in sessions for raw in session["transactions"]]
+        self.rows = {}         # id(letter) -> its transaction in the truth
+
+    def accepted_fate(self, raw):
+        return raw["story"].get("fate", "delivered")
+
+    def from_senders(self):
+        for raw, row in zip(self.letters, super().from_senders(), strict=True):
+            self.rows[id(raw)] = row
+            yield row
+
+    def letter_of(self, raw):
+        """The letter that a server of ours passed on, or None. Refused before DATA it has no name, only an envelope."""
+        addresses = {rcpt["address"] for rcpt in raw["rcpt_to"]}
+        for letter in self.letters:
+            passed_to = letter["story"].get("passed_to") in addresses and letter["mail_from"] == raw["mail_from"]
+            if raw["message_id"]:
+                passed_to = letter["message_id"] == raw["message_id"]
+            if passed_to and letter["mail_time"] <= raw["mail_time"]:
+                return letter
+        return None
+
+    def answered(self, raw):
+        """The letter because of which a server made this mail or asked this question."""
+        quoted = [letter for letter in self.letters if letter["message_id"] in raw["quotes"]]
+        addresses = {rcpt["address"] for rcpt in raw["rcpt_to"]}
+        domains = {address.rpartition("@")[2] for address in addresses}
+        until = [letter for letter in self.letters if letter["story"].get("answers")
+                 and letter["dest_ip"] == raw["src_ip"] and letter["mail_time"] <= raw["mail_time"]]
+        waiting = [letter for letter in until if raw["mail_time"] <= letter["reply_time"]]
+        for fits in (quoted, [letter for letter in until if letter["mail_from"] in addresses],
+                     [letter for letter in waiting if letter["mail_from"].rpartition("@")[2] in domains]):
+            if len(fits) == 1:
+                return fits[0]
+            if fits:
+                raise Mismatch(f"{len(fits)} letters fit {raw}")
+        raise Mismatch(f"nothing scripted caused {raw}")
+
+    def kind_of_answer(self, raw, letter):
+        kinds = letter["story"].get("answers", [])
+        fits = [kind for kind in kinds if kind != "callout" or raw["data_end_time"] is None]
+        if len(fits) != 1:
+            raise Mismatch(f"answers {kinds} to {letter}, got {raw}")
+        return fits[0]
+
+    def root_causes(self, relay, letter):
+        """What the next hop said to the recipients, or after DATA to all of them."""
+        for raw in self.received:
+            if (raw["src_ip"], raw["mail_from"]) != (relay, letter["mail_from"]) or raw["mail_time"] < letter["mail_time"]:
+                continue
+            for rcpt in raw["rcpt_to"]:
+                reply = raw["final"] or "" if rcpt["reply"].startswith("2") else rcpt["reply"]
+                if reply[:1] in ("4", "5"):
+                    code, enhanced = code_of(reply)
+                    yield {**{key: raw[key] for key in ("src_ip", "src_port", "dest_ip", "dest_port", "n")},
+                           "rcpt_to": rcpt["address"], "code": code, "enhanced": enhanced, "reply": reply}
+
+    def answer(self, raw):
+        letter = self.answered(raw)
+        row, story, kind = self.rows[id(letter)], letter["story"], self.kind_of_answer(raw, letter)
+        outside = not any(rcpt["address"].rpartition("@")[2] in self.domains for rcpt in raw["rcpt_to"])
+        keys = ("src_ip", "src_port", "dest_ip", "dest_port", "n", "mail_from", "message_id", "queue_id")
+        rcpts = [rcpt["address"] for rcpt in row["rcpt_to"] if kind == "callout" or rcpt["code"] // 100 == 2]
+        return {"kind": kind, "provenance": "generated", "finding": outside, "why": story["why"],
+                "misdirected": "yes" if story["forged"] else "no",
+                "exposure": "can-backscatter" if row["direction"] == "inbound" else "no",
+                "cause": {**{key: row[key] for key in keys}, "rcpt_to": rcpts,
+                          "delay_ms": round((raw["mail_time"] - letter["reply_time"]) * 1000, 3)},
+                "root_cause": [] if kind == "callout" else list(self.root_causes(raw["src_ip"], letter))}
+
+    def inner_hop(self, raw):
+        """Between our servers: a letter handed on once it was taken, or a question about a recipient while one waits."""
+        addresses = {rcpt["address"] for rcpt in raw["rcpt_to"]}
+        for letter in self.letters:
+            same = letter["dest_ip"] == raw["src_ip"] and letter["mail_from"] == raw["mail_from"]
+            if (same and letter["queue_id"] and letter["data_time"] <= raw["mail_time"]
+                    and addresses <= {rcpt["address"] for rcpt in letter["rcpt_to"]}):
+                return {"kind": letter["story"].get("kind", "ordinary"), "why": "handed on by a server of ours"}
+        return {"kind": "call-ahead", "why": "asks our own next hop about a recipient"}
+
+    def from_sinks(self):
+        seen = set()
+        for raw in sorted(self.received, key=lambda raw: raw["mail_time"]):
+            letter = self.letter_of(raw)
+            if self.is_own(raw["dest_ip"]):
+                verdict = self.inner_hop(raw)
+            elif letter:
+                verdict = {"kind": letter["story"].get("kind", "ordinary"), "why": letter["story"]["why"],
+                           "provenance": "relayed-own" if self.is_own(letter["src_ip"]) else "forwarded"}
+            else:
+                verdict = self.answer(raw)
+            result = self.transaction(raw, **verdict)
+            if result["finding"]:   # attempts of one mail are one finding
+                mail = (raw["src_ip"], result["kind"], result["cause"]["message_id"] or result["cause"]["mail_from"],
+                        *sorted(rcpt["address"] for rcpt in raw["rcpt_to"]))
+                result["finding"] = mail not in seen
+                seen.add(mail)
+            yield result
+
+    def stayed_inside(self):
+        return []
+
+
 def build(name, scenario, sessions, received, logs):
-    builder = Builder(scenario, sessions, received, logs)
-    transactions = [*builder.from_senders(), *builder.from_logs(), *builder.from_sinks()]
+    scripted = getattr(scenario, "TRUTH", "logs") == "scripts"
+    no_mail = [raw for raw in received if not raw.pop("transaction", True)]
+    received = [raw for raw in received if raw not in no_mail]
+    builder = (ScriptedBuilder if scripted else Builder)(scenario, sessions, received, logs)
+    transactions = [*builder.from_senders(), *([] if scripted else builder.from_logs()), *builder.from_sinks()]
     transactions.sort(key=lambda row: row["mail_time"])
     servers = [{"address": address, "software": logs[address]["software"], **words}
                for address, words in scenario.SERVERS.items()]
     return {"capture": f"{name}.pcap", "shows": scenario.__doc__.splitlines()[0], "own": scenario.OWN,
-            "servers": servers, "transactions": transactions, "stayed_inside": list(builder.stayed_inside())}
+            "servers": servers, "transactions": transactions, "without_mail": no_mail,
+            "stayed_inside": list(builder.stayed_inside())}
 
 
 def to_text(truth):
@@ -243,7 +365,8 @@ def connections(pcap):
 
 def check(truth, pcap, scenario):
     """The three sources must agree, the servers get what the scenario says, and the scenario has its own wishes."""
-    told = {(row["src_ip"], row["src_port"], row["dest_ip"], row["dest_port"]) for row in truth["transactions"]}
+    told = {(row["src_ip"], row["src_port"], row["dest_ip"], row["dest_port"])
+            for row in truth["transactions"] + truth["without_mail"]}
     if told != (seen := connections(pcap)):
         raise Mismatch(f"only in the capture: {sorted(seen - told)}; only in the records: {sorted(told - seen)}")
     for server in truth["servers"]:

@@ -7,6 +7,9 @@ message is the non-delivery notification of which.
 import re
 from collections import defaultdict
 
+LAYER = "postfix"
+STARTED = "daemon started"
+START = "exec postfix start-fg"
 MAIN = """\
 compatibility_level = 3.6
 inet_protocols = ipv4
@@ -17,7 +20,7 @@ alias_maps =
 """
 
 
-def configure(root, hostname, main, services):
+def configure(root, hostname, main, services=()):
     """main: lines of main.cf; services: entries of master.cf."""
     etc = root / "etc/postfix"
     (etc / "main.cf").write_text(f"{MAIN}myhostname = {hostname}\n" + "".join(f"{line}\n" for line in main))

@@ -8,9 +8,13 @@ reply came, in seconds of the clock that also stamps the capture.
 
 import email
 import json
+import re
 import socket
 import sys
 import time
+
+# Postfix and sink.py; Exim; Sendmail and OpenSMTPD.
+QUEUE_ID = re.compile(r"^250 (?:.*queued as (\S+)|OK id=(\S+)|2\.0\.0 (\S+) Message accepted for delivery)")
 
 
 class Client:
@@ -33,7 +37,7 @@ class Client:
     def mail(self, mail):
         """One transaction, from MAIL to the reply that decides."""
         done = {"mail_from": mail["mail_from"] or "<>", "rcpt_to": [], "message_id": None, "queue_id": None,
-                "mail_time": time.time(), "data_end_time": None, "final": None}
+                "mail_time": time.time(), "data_time": None, "data_end_time": None, "final": None}
         done["mail_reply"] = self.command(f"MAIL FROM:<{mail['mail_from']}>")
         if done["mail_reply"].startswith("2"):
             done["rcpt_to"] = [{"address": address, "reply": self.command(f"RCPT TO:<{address}>")}
@@ -43,6 +47,7 @@ class Client:
             self.command("RSET")
             return done
         done["message_id"] = email.message_from_string(mail["text"])["Message-ID"]
+        done["data_time"] = time.time()
         if not self.command("DATA").startswith("354"):
             raise ConnectionError("DATA was refused")
         lines = ("." + line if line.startswith(".") else line for line in mail["text"].splitlines())
@@ -50,8 +55,8 @@ class Client:
         done["data_end_time"] = time.time()
         done["final"] = self.reply()
         done["reply_time"] = time.time()
-        if "queued as " in done["final"]:
-            done["queue_id"] = done["final"].rpartition("queued as ")[2]
+        if found := QUEUE_ID.search(done["final"]):
+            done["queue_id"] = found[found.lastindex]
         return done
 
 
