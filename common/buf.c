@@ -11,7 +11,7 @@ static void reserve(struct buf *b, size_t n)
 {
 	if (b->cap - b->len >= n)
 		return;
-	size_t cap = b->cap ? b->cap * 2 : 256;
+	size_t cap = b->cap ? b->cap * 2 : 64;
 	while (cap - b->len < n)
 		cap *= 2;
 	b->p = xreallocarray(b->p, cap, 1);

@@ -3,7 +3,6 @@
 
 #include <ctype.h>
 #include <string.h>
-#include <strings.h>
 
 static char lower(char c)
 {
@@ -237,43 +236,102 @@ static uint32_t domain_end(struct text t, uint32_t b)
 	return e;
 }
 
-/* The address that begins with the quote at i, or whose '@' is at i; not before `from`. False when there is none. */
-static bool address_at(struct text t, uint32_t from, uint32_t i, uint32_t *start, uint32_t *end)
+/* Bytes of the at-sign at i: itself, or as in an URL (SPF explanations) or xtext (ENVID, RFC 3461 4); 0 when it is none. */
+static uint32_t at_sign(struct text t, uint32_t i)
 {
-	uint32_t a = i, at = i;
+	if (t.p[i] == '@')
+		return 1;
+	return (t.p[i] == '%' || t.p[i] == '+') && t.len - i >= 3 && t.p[i + 1] == '4' && t.p[i + 2] == '0' ? 3 : 0;
+}
 
+bool address_has_at_sign(struct text t)
+{
+	static const struct text encoded[] = { { "%40", 3 }, { "+40", 3 } };
+
+	return t.len && (memchr(t.p, '@', t.len) || memmem(t.p, t.len, encoded[0].p, 3) || memmem(t.p, t.len, encoded[1].p, 3));
+}
+
+/* Where an address in a text begins, its at-sign, its domain, and where it ends. */
+struct place {
+	uint32_t start, at, domain, end;
+};
+
+/* The address that begins with the quote at i, or whose at-sign is at i; not before `from`. False when there is none. */
+static bool address_at(struct text t, uint32_t from, uint32_t i, struct place *p)
+{
+	p->start = p->at = i;
 	if (t.p[i] == '"') {
-		at = quoted_end(t, i);
-		if (at == i || at == t.len || t.p[at] != '@')
+		p->at = quoted_end(t, i);
+		if (p->at == i || p->at == t.len || !at_sign(t, p->at))
 			return false;
-		while (at + 1 < t.len && t.p[at + 1] == '@')
-			at++;
 	}
-	*end = domain_end(t, at + 1);
-	if (*end == at + 1)
+	p->domain = p->at + at_sign(t, p->at);
+	while (t.p[i] == '"' && p->domain < t.len && t.p[p->domain] == '@')
+		p->domain++;
+	p->end = domain_end(t, p->domain);
+	if (p->end == p->domain)
 		return false;
 	/* a stray quote or "@@", too: rather too much than a name left over */
-	while (at == i && a > from && (is_local_char(t.p[a - 1]) || memchr("\"\\@", t.p[a - 1], 3)))
-		a--;
-	*start = a;
-	return a < at;
+	while (p->at == i && p->start > from && (is_local_char(t.p[p->start - 1]) || memchr("\"\\@", t.p[p->start - 1], 3)))
+		p->start--;
+	return p->start < p->at;
+}
+
+static void show_place(struct buf *out, struct text t, const struct place *p, enum config_privacy privacy, const struct siphash_key *key)
+{
+	char plain[ADDRESS_MAX];
+	uint32_t n = p->at - p->start, room = (uint32_t)sizeof plain - 1, domain = p->end - p->domain;
+	struct address a;
+
+	if (domain > room)
+		domain = room;
+	if (n > room - domain)
+		n = room - domain;
+	memcpy(plain, t.p + p->start, n);
+	plain[n] = '@';
+	memcpy(plain + n + 1, t.p + p->domain, domain);
+	address_read(key, (struct text){ plain, n + 1 + domain }, &a);
+	address_show(out, &a, privacy);
+}
+
+/* Characters of a local part in a row, up to end; is_local: an at-sign and a domain come after them. */
+struct run {
+	uint32_t end;
+	bool is_local;
+};
+
+/* An encoded at-sign may be part of the local part of a plain one: "list+40x@example.org". */
+static bool is_within_local(struct text t, uint32_t i, struct run *r)
+{
+	if (at_sign(t, i) != 3)
+		return false;
+	if (i >= r->end) {
+		uint32_t e = i;
+
+		while (e < t.len && is_local_char(t.p[e]))
+			e++;
+		*r = (struct run){ .end = e };
+		while (e < t.len && t.p[e] == '@')
+			e++;
+		r->is_local = e > r->end && domain_end(t, e) > e;
+	}
+	return r->is_local;
 }
 
 void address_redact(struct buf *out, struct text text, enum config_privacy privacy, const struct siphash_key *key)
 {
 	uint32_t done = 0;
+	struct run run = { 0 };
 
 	for (uint32_t i = 0; privacy != PRIVACY_FULL && i < text.len; i++) {
-		uint32_t start, end;
+		struct place p;
 
-		if ((text.p[i] != '@' && text.p[i] != '"') || !address_at(text, done, i, &start, &end))
+		if ((text.p[i] != '"' && !at_sign(text, i)) || is_within_local(text, i, &run) || !address_at(text, done, i, &p))
 			continue;
-		struct address a;
-		address_read(key, (struct text){ text.p + start, end - start }, &a);
-		buf_add(out, text.p + done, start - done);
-		address_show(out, &a, privacy);
-		done = end;
-		i = end - 1;
+		buf_add(out, text.p + done, p.start - done);
+		show_place(out, text, &p, privacy, key);
+		done = p.end;
+		i = p.end - 1;
 	}
 	buf_add(out, text.p + done, text.len - done);
 }

@@ -37,6 +37,9 @@ size_t address_domain(const struct address *a, char *out);
 /* Appends what the privacy mode shows: local@domain, HEX@domain or @domain; <> for the null sender. */
 void address_show(struct buf *out, const struct address *a, enum config_privacy privacy);
 
+/* Whether a text may hold an address at all. "%40" and "+40" are at-signs, too: in URLs and in xtext (RFC 3461). */
+bool address_has_at_sign(struct text t);
+
 /* Appends text with that form in place of every address in it; unchanged in PRIVACY_FULL. Linear. */
 void address_redact(struct buf *out, struct text text, enum config_privacy privacy, const struct siphash_key *key);
 

@@ -13,6 +13,7 @@
 #include <fcntl.h>
 #include <inttypes.h>
 #include <pcap.h>
+#include <poll.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -29,6 +30,7 @@ enum {
 	RECORD_MAX = 262144,		/* libpcap's MAXIMUM_SNAPLEN: a record that claims more is damage */
 	BLOCK_BYTES = 512 * 1024,	/* holds the largest record; stays in the L2 cache */
 	FIRST_READ_BYTES = 64 * 1024,	/* has the first packet of nearly any file: a peek into a thousand files reads little */
+	WAIT_MS = 1000,
 	STDIO_BYTES = 1024 * 1024,	/* libpcap's own 4 KiB would cost a third more */
 };
 #define TIME_MAX_S 253402300799		/* end of the year 9999: what a date with four digits can show */
@@ -36,6 +38,7 @@ enum {
 struct source {
 	int fd;
 	int error;		/* errno of the read that failed */
+	bool pipe, stopped;	/* stopped: the caller wants no more */
 	uint8_t *block;
 	size_t pos, have;	/* block[pos..have) is not used yet */
 	uint64_t bytes_read;
@@ -86,14 +89,42 @@ static int fail(struct failure *x, int exit_code, const char *format, ...)
 	return -1;
 }
 
+static bool (*go_on)(void *arg);
+static void *go_on_arg;
+
+void capture_on_wait(bool (*f)(void *arg), void *arg)
+{
+	go_on = f;
+	go_on_arg = arg;
+}
+
+/* A pipe may be silent for hours: asks before it waits, then each second and after a signal, whether to go on. */
+static bool wait_for_bytes(int fd)
+{
+	struct pollfd p = { .fd = fd, .events = POLLIN };
+	int r = 0;
+
+	while (r == 0 || (r < 0 && errno == EINTR)) {
+		if (go_on && !go_on(go_on_arg))
+			return false;
+		r = poll(&p, 1, WAIT_MS);
+	}
+	return true;
+}
+
 /* Whatever read gives, so that a paced pipe is not held back. 0 also after an error. */
 static size_t source_read(struct source *s, void *p, size_t n)
 {
 	ssize_t k;
 
-	do
+	do {
+		if (s->pipe && !wait_for_bytes(s->fd)) {
+			s->stopped = true;
+			s->error = EINTR;
+			return 0;
+		}
 		k = read(s->fd, p, n);
-	while (k < 0 && errno == EINTR);
+	} while (k < 0 && errno == EINTR);
 	if (k < 0) {
 		s->error = errno;
 		return 0;
@@ -279,6 +310,7 @@ static int file_open(struct file *f, struct capture *c, struct failure *x)
 	if (isatty(f->source.fd))
 		return fail(x, EX_USAGE, "%s: is a terminal; pipe a capture into it", f->name);
 	f->start = S_ISREG(st.st_mode) ? lseek(f->source.fd, 0, SEEK_CUR) : -1;
+	f->source.pipe = f->start < 0;
 	if (f->start >= 0 && c->bytes_total != UINT64_MAX)
 		c->bytes_total += st.st_size > f->start ? (uint64_t)(st.st_size - f->start) : 0;
 	else
@@ -514,6 +546,8 @@ int capture_next(struct capture *c, struct capture_frame *out)
 	while (c->current || next_file(c)) {
 		int r = file_next(c->current, out, &why);
 
+		if (r != 1 && c->current->source.stopped)
+			return 0;
 		if (r != 1)
 			end_file(c, why, r < 0);
 		else if (passes(c->current, out))

@@ -23,6 +23,12 @@ struct capture_frame {
 };
 
 /*
+ * go_on is asked while a pipe is read: before each read, each second in which nothing comes, and after a signal. False: the capture
+ * ends there, as if asked by its reader, without a problem. For the whole program, to be set before a pipe is opened; NULL: none.
+ */
+void capture_on_wait(bool (*go_on)(void *arg), void *arg);
+
+/*
  * Opens all of them, peeks at the first packet of each, sorts. filter: BPF words or NULL. On failure (a file that does not exist,
  * cannot be read, or is no capture file at all; an unknown link type; a filter with an error) NULL and a message that names the
  * file and says what would help in error[], *exit_code by sysexits (EX_NOINPUT, EX_DATAERR, EX_USAGE).
@@ -31,7 +37,7 @@ struct capture_frame {
 struct capture *capture_open_files(const char *const *paths, size_t count, const char *filter,
 				   char *error, size_t error_size, int *exit_code);
 
-/* 1: a frame; 0: the end of all files. Damage ends a file, not the capture. */
+/* 1: a frame; 0: the end of all files, or go_on said so. Damage ends a file, not the capture. */
 int capture_next(struct capture *c, struct capture_frame *out);
 
 /* The file that capture_next is reading (index into the sorted order) and how far it is, for progress. */

@@ -12,6 +12,14 @@
 enum { F_SYN = 1, F_SEEN = 4, F_CLIENT_KNOWN = 16, F_CLIENT_IS_1 = 32, F_CLOSED = 64, F_BACKWARD = 128 };
 /* F_SYN << dir, F_SEEN << dir: per endpoint */
 
+/* A SYN with another number while the connection goes on: forged, until its peer answers it. */
+struct other_syn {
+	bool set, has_ack;
+	uint8_t dir;
+	uint32_t seq, ack;
+	uint64_t time_us;
+};
+
 struct connection {
 	struct connection_context *context;
 	struct flow *flow;
@@ -19,7 +27,11 @@ struct connection {
 	struct stream *stream;
 	struct smtp *smtp;	/* from the first byte that is handed on */
 	uint64_t bytes[2];
-	uint64_t closing_us;	/* a RST was seen: the end comes then, since taps may be behind with the other side */
+	uint64_t closing_us;	/* a RST was seen: the end comes then, since taps may be behind, and the RST forged */
+	struct other_syn other_syn;
+	uint32_t reset_seq;
+	bool reset_pending;	/* bytes of its sender came after it: it counts once they reach its number */
+	uint8_t reset_dir;
 	size_t memory;		/* counted in the context */
 	bool fin_seen, reset;
 	uint8_t closer;		/* endpoint that sent the first FIN or RST */
@@ -191,6 +203,8 @@ static void connection_end(struct connection *c, enum fact_end end, uint64_t now
 	struct flow *f = c->flow;
 
 	stream_flush(c->stream, now_us);
+	for (int dir = 0; dir < 2; dir++)
+		f->end_known[dir] = stream_end(c->stream, dir, &f->end[dir]);
 	x->unseen_bytes += stream_unseen_bytes(c->stream);
 	if (c->smtp) {
 		struct fact_session *s = smtp_session(c->smtp);
@@ -235,7 +249,7 @@ uint64_t connection_deadline(const struct flow *f)
 {
 	const struct connection *c = f->connection;
 
-	uint64_t active_us = f->active_s * UINT64_C(1000000);
+	uint64_t active_us = f->active_s * 1000000;
 
 	if (!c)
 		return active_us + (f->flags & F_CLOSED ? LIMIT_LINGER_US : LIMIT_HANDSHAKE_US);
@@ -247,12 +261,29 @@ uint64_t connection_deadline(const struct flow *f)
 	return at;
 }
 
+/* Bytes came behind a RST: have they reached its number, or gone beyond it? */
+static void settle_reset(struct connection *c, uint64_t now_us)
+{
+	uint32_t next;
+
+	if (!c->reset_pending || c->closing_us || !stream_next(c->stream, c->reset_dir, &next))
+		return;
+	if (next == c->reset_seq) {
+		c->reset = true;
+		c->closing_us = now_us + LIMIT_ACKED_WAIT_US;
+	} else if ((int32_t)(next - c->reset_seq) > 0) {
+		c->reset_pending = false;
+	}
+}
+
 bool connection_expire(struct connection_context *x, struct flow *f, uint64_t now_us)
 {
 	struct connection *c = f->connection;
 
 	while (c && stream_deadline(c->stream) && stream_deadline(c->stream) <= now_us)
 		stream_expire(c->stream, now_us);
+	if (c)
+		settle_reset(c, now_us);
 	if (c && stream_is_done(c->stream)) {
 		close_flow(x, f, END_FIN, now_us);
 	} else if (c && c->closing_us && c->closing_us <= now_us) {
@@ -270,6 +301,7 @@ static void forget(struct flow *f, uint64_t time_us)
 {
 	f->flags = 0;
 	f->isn[0] = f->isn[1] = 0;
+	f->end_known[0] = f->end_known[1] = false;
 	f->first_us = f->last_us = time_us;
 	f->packets = 0;
 }
@@ -285,23 +317,88 @@ static bool begins_anew(const struct flow *f, int dir, const struct packet *p)
 	return f->connection && !(f->flags & F_SYN << !dir);
 }
 
-static void take_syn(struct flow *f, int dir, const struct packet *p, uint64_t time_us, uint64_t now_us)
+static void note_syn(struct flow *f, int dir, uint32_t seq, bool has_ack)
 {
-	if (f->packets && begins_anew(f, dir, p)) {
-		if (f->connection)
-			connection_end(f->connection, END_PORT_REUSE, now_us);
-		forget(f, time_us);
-	}
-	if (f->flags & F_CLOSED)
-		return;
-	f->isn[dir] = p->seq;
+	f->isn[dir] = seq;
 	f->flags |= (uint8_t)(F_SYN << dir);
 	if (!(f->connection && f->connection->smtp)) {
 		f->flags |= F_CLIENT_KNOWN;
 		f->flags &= (uint8_t)~F_CLIENT_IS_1;
-		if ((p->flags & TCP_ACK) ? !dir : dir)
+		if (has_ack ? !dir : dir)
 			f->flags |= F_CLIENT_IS_1;
 	}
+}
+
+/* Does it go on, so that its endpoints would refuse a SYN? Of a side that is not captured no answer can be expected. */
+static bool is_open(const struct flow *f, int dir)
+{
+	if (f->flags & F_CLOSED || !(f->flags & F_SEEN << !dir))
+		return false;
+	return f->connection ? !f->connection->closing_us : f->flags & F_SYN && f->flags & F_SYN << 1;
+}
+
+/* Is it the other half of the handshake that the remembered SYN began? */
+static bool answers(const struct other_syn *o, int dir, const struct packet *p)
+{
+	if (!o->set || o->dir == dir)
+		return false;
+	return ((p->flags & TCP_ACK) && p->ack == o->seq + 1) || (o->has_ack && o->ack == p->seq + 1);
+}
+
+/* Who sent the remembered SYN goes on from there. */
+static bool goes_on(const struct connection *c, int dir, const struct packet *p)
+{
+	const struct other_syn *o = &c->other_syn;
+	uint32_t next;
+
+	if (!o->set || o->dir != dir || p->seq != o->seq + 1 || p->flags & (TCP_SYN | TCP_RST))
+		return false;
+	return !stream_next(c->stream, dir, &next) || p->seq != next;
+}
+
+/* The ports are used again; a remembered SYN is part of the new connection. */
+static void start_anew(struct flow *f, bool with_other, uint64_t time_us, uint64_t now_us)
+{
+	struct other_syn o = { 0 };
+
+	if (f->connection && with_other)
+		o = f->connection->other_syn;
+	if (f->connection)
+		connection_end(f->connection, END_PORT_REUSE, now_us);
+	forget(f, o.set ? o.time_us : time_us);
+	if (o.set) {
+		f->packets = 1;
+		f->flags |= (uint8_t)(F_SEEN << o.dir);
+		note_syn(f, o.dir, o.seq, o.has_ack);
+	}
+}
+
+/* False: it is put aside. */
+static bool take_syn(struct connection_context *x, struct flow *f, int dir, const struct packet *p, uint64_t time_us, uint64_t now_us)
+{
+	if (f->packets && begins_anew(f, dir, p)) {
+		bool answer = f->connection && answers(&f->connection->other_syn, dir, p);
+
+		if (!answer && is_open(f, dir)) {
+			struct connection *c = f->connection ? f->connection : connection_new(x, f, now_us);
+
+			c->other_syn = (struct other_syn){ true, p->flags & TCP_ACK, (uint8_t)dir, p->seq, p->ack, time_us };
+			count_memory(c);
+			return false;
+		}
+		start_anew(f, answer, time_us, now_us);
+	}
+	if (!(f->flags & F_CLOSED))
+		note_syn(f, dir, p->seq, p->flags & TCP_ACK);
+	return true;
+}
+
+/* Bytes on a closed flow that are not those it delivered: its ports are used again, and the SYN was not captured. */
+static bool is_new_life(const struct flow *f, int dir, const struct packet *p)
+{
+	int32_t last = (int32_t)(p->seq + p->payload_bytes - f->end[dir]);
+
+	return p->payload_bytes && f->end_known[dir] && (last > 0 || last < -LIMIT_WINDOW_BYTES);
 }
 
 static void take_segment(struct connection *c, int dir, const struct packet *p, uint64_t time_us, uint64_t now_us)
@@ -313,21 +410,36 @@ static void take_segment(struct connection *c, int dir, const struct packet *p, 
 	stream_push(c->stream, &g, now_us);
 }
 
+/* Whose RST was true sends nothing more: new bytes behind it come from a tap that is late, or the RST was forged. */
+static void doubt_reset(struct connection *c, int dir, const struct packet *p)
+{
+	uint32_t next;
+
+	if (!c->closing_us || dir != c->reset_dir || !p->payload_bytes || !stream_next(c->stream, dir, &next))
+		return;
+	int32_t from = (int32_t)(p->seq - next), to = (int32_t)(p->seq + p->payload_bytes - next);
+	if (to <= 0 || from > LIMIT_WINDOW_BYTES)
+		return;
+	c->closing_us = 0;
+	c->reset = false;
+	c->reset_pending = true;
+}
+
 static void take_reset(struct connection_context *x, struct flow *f, int dir, const struct packet *p, uint64_t now_us)
 {
-	struct connection *c = f->connection;
+	struct connection *c = f->connection ? f->connection : connection_new(x, f, now_us);
 
-	if (!c) {
-		if (!(f->flags & F_CLOSED))
-			flow_remove(x->flows, f);
-		return;
-	}
-	if (c->closing_us || !stream_accepts_reset(c->stream, dir, p->seq))
+	count_memory(c);
+	bool exact = stream_stands_at(c->stream, dir, p->seq);
+	uint64_t at = now_us + (exact ? LIMIT_ACKED_WAIT_US : LIMIT_HOLE_WAIT_US);
+	if ((c->closing_us && c->closing_us <= at) || !stream_accepts_reset(c->stream, dir, p->seq))
 		return;
 	if (!c->fin_seen)
 		c->closer = (uint8_t)dir;
 	c->reset = true;
-	c->closing_us = now_us + LIMIT_ACKED_WAIT_US;
+	c->reset_dir = (uint8_t)dir;
+	c->reset_seq = p->seq;
+	c->closing_us = at;
 	flow_set_timer(x->flows, f, connection_deadline(f));
 }
 
@@ -344,31 +456,35 @@ void connection_packet(struct connection_context *x, struct flow *f, int dir, co
 {
 	if (f->packets == 0)
 		f->first_us = f->last_us = time_us;
-	if (p->flags & TCP_SYN)
-		take_syn(f, dir, p, time_us, now_us);
+	if (p->flags & TCP_SYN && !take_syn(x, f, dir, p, time_us, now_us))
+		return;
+	if (f->connection && goes_on(f->connection, dir, p))
+		start_anew(f, true, time_us, now_us);
+	if (f->flags & F_CLOSED) {
+		if (!is_new_life(f, dir, p))
+			return;
+		forget(f, time_us);
+	}
 	f->packets++;
 	f->flags |= (uint8_t)(F_SEEN << dir);
-	f->active_s = (uint32_t)(now_us / 1000000 + 1);
+	f->active_s = now_us / 1000000 + 1;
 	if (time_us + 1000000 < f->last_us)
 		f->flags |= F_BACKWARD;
 	if (time_us > f->last_us)
 		f->last_us = time_us;
-	if (f->flags & F_CLOSED)
-		return;
 	if (p->flags & TCP_RST) {
 		take_reset(x, f, dir, p, now_us);
 		return;
 	}
-	if (!f->connection && p->payload_bytes)
+	if (!f->connection && (p->payload_bytes || p->flags & TCP_FIN))
 		connection_new(x, f, now_us);
 	if (!f->connection) {
-		if (p->flags & TCP_FIN)
-			flow_remove(x->flows, f);	/* a handshake and nothing else: counted, no fact */
-		else
-			arm(x, f);
+		arm(x, f);
 		return;
 	}
+	doubt_reset(f->connection, dir, p);
 	take_segment(f->connection, dir, p, time_us, now_us);
+	settle_reset(f->connection, now_us);
 	count_memory(f->connection);
 	if (stream_is_done(f->connection->stream))
 		close_flow(x, f, END_FIN, now_us);

@@ -111,7 +111,7 @@ struct fact_session {
 	enum fact_end end;
 	enum fact_session_outcome outcome;
 	struct fact_reply banner;
-	struct text helo_verb;			/* HELO, EHLO or LHLO: the last one that was sent */
+	struct text helo_verb;			/* HELO, EHLO or LHLO: the last one that was granted, else the last one sent */
 	struct text helo;			/* its argument */
 	struct text ehlo_keywords;		/* keywords of the last EHLO reply, separated by LF, parameters kept */
 	struct fact_reply refusal;		/* the reply that refused the banner, EHLO or MAIL-less session */
@@ -227,7 +227,8 @@ struct fact_transaction {
 	uint32_t ordinal;			/* from 1, over every MAIL command seen */
 	uint64_t started_us;			/* first byte of MAIL */
 	uint64_t ended_us;
-	struct text helo;			/* in force at MAIL */
+	struct text helo;			/* in force at MAIL; so are the next three */
+	struct text proxy, xclient, xforward;
 	enum fact_tls tls;
 	enum fact_tristate auth;
 	bool lmtp;

@@ -24,8 +24,10 @@ struct flow {
 	uint8_t flags;		/* the user's */
 	uint16_t timer_slot;
 	uint32_t isn[2];
-	uint32_t active_s;	/* monotone packet time of its last packet, rounded up: what its timers go by */
+	uint32_t end[2];	/* the user's: where the sides of a closed one ended */
+	bool end_known[2];
 	uint32_t packets;
+	uint64_t active_s;	/* monotone packet time of its last packet, rounded up: what its timers go by */
 	uint64_t first_us, last_us;	/* raw packet time: a clock that is set back is a fact, but must not end flows */
 	struct connection *connection;
 	uint32_t timer_next, timer_prev;

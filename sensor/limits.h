@@ -12,12 +12,14 @@
 #define LIMIT_REPLY_TEXT 4096		/* a multi-line reply that names a list has its URL within the first lines */
 #define LIMIT_EHLO_TEXT 4096
 #define LIMIT_RECIPIENTS 100		/* kept per transaction; DESIGN 6; all are counted */
-#define LIMIT_PENDING 512		/* commands that wait for replies; clients pipeline at most some hundred RCPT */
+#define LIMIT_PENDING 4096		/* commands that wait for replies; replies to more are not told apart, but counted */
+#define LIMIT_OPEN_TRANSACTIONS 32	/* of one session; clients that pipeline mails have two */
 #define LIMIT_STEPS 64			/* DESIGN 2 */
 #define LIMIT_LOOKAHEAD 16384		/* bytes kept behind a doubtful end of data until the server's reply judges it */
 #define LIMIT_TRANSACTION_ARENA (512 * 1024)	/* 100 recipients with replies, a report with 100 recipients, headers */
 #define LIMIT_SESSION_ARENA (64 * 1024)
 #define LIMIT_PROXY_V2 256		/* addresses are within the first 52 bytes, the rest are TLVs */
+#define LIMIT_HELO 255			/* RFC 5321 4.5.3.1.2 */
 #define LIMIT_XTEXT 1024		/* XCLIENT, XFORWARD attributes */
 
 /* message */
@@ -39,6 +41,10 @@
 #define LIMIT_HELD_PER_FLOW (256 * 1024)	/* out-of-order bytes of one connection */
 #define LIMIT_ACKED_WAIT_US 1000000		/* a hole that the receiver has acknowledged can only be filled by a late tap */
 #define LIMIT_HOLE_WAIT_US 30000000		/* a hole that it has not will be retransmitted */
+#define LIMIT_WINDOW_BYTES (16 * 1024 * 1024)	/* scaling allows 1 GiB, mail servers' windows stay below this; more missing at once is a new start */
+
+/* pipeline */
+#define LIMIT_CLOCK_JUMP_US 3600000000ull	/* a frame that much ahead of all others has a damaged time, unless the next one agrees */
 
 /* flow, packet time */
 #define LIMIT_HANDSHAKE_US 60000000ull		/* no data after SYN */

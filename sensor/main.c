@@ -6,7 +6,6 @@
 #include <getopt.h>
 #include <signal.h>
 #include <stdio.h>
-#include <string.h>
 #include <sys/random.h>
 #include <sysexits.h>
 #include <unistd.h>
@@ -222,6 +221,16 @@ static void show_progress(const struct capture *c, const struct pipeline_totals 
 		total ? (unsigned)(read * 100 / total) : 0, (unsigned long long)t->sessions, (unsigned long long)t->transactions);
 }
 
+/* While a pipe is waited for; arg: the store, NULL before it is open. */
+static bool keep_reading(void *arg)
+{
+	struct store *s = *(struct store **)arg;
+
+	if (s)
+		store_tick(s, (uint64_t)time_now_us());
+	return !stop_signal && !(s && store_gave_up(s));
+}
+
 static void run_frames(struct capture *c, struct pipeline *p, struct store *s, bool progress)
 {
 	struct capture_frame frame;
@@ -232,8 +241,9 @@ static void run_frames(struct capture *c, struct pipeline *p, struct store *s, b
 		pipeline_frame(p, frame.linktype, frame.bytes, frame.captured, frame.length, frame.time_us);
 		if (n % TICK_FRAMES)
 			continue;
+		if (!keep_reading(&s))
+			break;
 		uint64_t wall = (uint64_t)time_now_us();
-		store_tick(s, wall);
 		if (!progress || wall < shown_us + PROGRESS_US)
 			continue;
 		shown_us = wall;
@@ -262,61 +272,79 @@ static void report_totals(const struct pipeline_totals *t)
 	fputc('\n', stderr);
 }
 
+/* Frames -> facts, until the files end. An exit code; *end is for store_close. */
+static int read_frames(struct options *o, struct capture *c, struct store *s, const char **end)
+{
+	struct fact_sink sink = { put_transaction, put_session, put_capture, s };
+	struct pipeline *p = start_pipeline(o->config, &sink);
+	struct pipeline_totals totals;
+	int rc = 0;
+
+	run_frames(c, p, s, o->progress);
+	pipeline_totals(p, &totals);
+	pipeline_finish(p, &totals);
+	report_totals(&totals);
+	if (capture_problem(c)) {
+		fprintf(stderr, "%s\n", capture_problem(c));
+		*end = "damaged";
+		rc = EX_DATAERR;
+	}
+	if (stop_signal || store_gave_up(s))
+		*end = "stopped";
+	else if (store_end_source(s, capture_problem(c) != NULL))
+		rc = EX_IOERR;
+	return rc;
+}
+
 /* Everything between the open capture and the closed store. */
 static int read_into_store(struct options *o, struct capture *c, struct store *s)
 {
 	const char *const *paths = capture_paths(c);
 	char *fingerprint = o->filter ? NULL : source_fingerprint(paths, o->file_count), *names = source_names(paths, o->file_count);
-	struct fact_sink sink = { put_transaction, put_session, put_capture, s };
 	const char *end = "done";
-	int rc = 0;
+	int rc = 0, begun = store_begin_source(s, fingerprint, names);
 
-	if (!store_begin_source(s, fingerprint, names)) {
+	if (begun < 0)
+		rc = EX_IOERR;
+	else if (begun)
+		rc = read_frames(o, c, s, &end);
+	else
 		fprintf(stderr, "bouncetapd: already in the store, nothing to do: %s\n", names);
-	} else {
-		struct pipeline *p = start_pipeline(o->config, &sink);
-		struct pipeline_totals totals;
-
-		run_frames(c, p, s, o->progress);
-		pipeline_totals(p, &totals);
-		if (stop_signal)
-			end = "stopped";
-		pipeline_finish(p, &totals);
-		report_totals(&totals);
-		if (capture_problem(c)) {
-			fputs(capture_problem(c), stderr);
-			end = stop_signal ? end : "damaged";
-			rc = EX_DATAERR;
-		}
-		if (!stop_signal)
-			store_end_source(s, capture_problem(c) != NULL);
-	}
 	free(fingerprint);
 	free(names);
-	if (store_close(s, end)) {
-		fputs("bouncetapd: facts were lost: the store could not be written\n", stderr);
-		return EX_IOERR;
-	}
-	return rc;
+	return store_close(s, end) ? EX_IOERR : rc;
+}
+
+static bool reads_standard_input(const struct options *o)
+{
+	for (size_t i = 0; i < o->file_count; i++)
+		if (o->files[i][0] == '-' && !o->files[i][1])
+			return true;
+	return false;
 }
 
 static int run(struct options *o)
 {
 	char error[1024];
+	struct store *s = NULL;
 	int rc = EX_SOFTWARE;
 
 	if (o->file_count == 0) {
 		fputs("bouncetapd: nothing to read: name a capture file with -r\n", stderr);
 		return EX_USAGE;
 	}
+	capture_on_wait(keep_reading, &s);
 	struct capture *c = capture_open_files(o->files, o->file_count, o->filter, error, sizeof error, &rc);
+	if (!c && stop_signal)
+		return 0;
 	if (!c) {
 		fprintf(stderr, "bouncetapd: %s\n", error);
 		return rc;
 	}
 	struct store_options so = { .dir = o->config->store.dir, .privacy = o->config->privacy.addresses, .subject = o->config->privacy.subject,
-				    .sensor = o->config->capture.sensor, .live = false, .version = VERSION };
-	struct store *s = store_open(&so, error, sizeof error, &rc);
+				    .sensor = o->config->capture.sensor, .live = false, .once = reads_standard_input(o), .stop = &stop_signal,
+				    .version = VERSION };
+	s = store_open(&so, error, sizeof error, &rc);
 	if (s)
 		rc = read_into_store(o, c, s);
 	else

@@ -164,7 +164,10 @@ static const struct {
 static void keep_received(struct message *m, struct text value)
 {
 	struct fact_message *f = m->fact;
+	struct fact_received looked;
 
+	if (!received_parse(value, &looked))
+		return;		/* nothing to keep of it */
 	if (f->received_count == RECEIVED_KEPT)
 		f->notes |= NOTE_TRUNCATED;
 	else if (received_parse(header_keep(m->arena, value, LIMIT_HEADER_VALUE, &f->notes), &f->received[f->received_count]))

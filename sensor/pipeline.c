@@ -12,8 +12,17 @@
 enum { EVICT_LOOKS = 64 };
 #define MINUTE_US 60000000ull
 
+/* A frame whose time is far ahead: it waits for the next one, which tells whether the time is true. */
+struct doubtful {
+	uint8_t *bytes;		/* NULL: none */
+	int linktype;
+	uint32_t captured, length;
+	uint64_t time_us;
+};
+
 struct pipeline {
 	struct pipeline_options o;
+	struct doubtful doubtful;
 	const struct fact_sink *sink;
 	struct fact_sink counting;	/* counts, then hands on */
 	struct connection_context context;
@@ -119,6 +128,12 @@ static void make_room(struct pipeline *p)
 	}
 }
 
+static bool is_far_ahead(const struct pipeline *p, uint64_t time_us)
+{
+	return p->now_us && time_us > p->now_us && time_us - p->now_us > LIMIT_CLOCK_JUMP_US;
+}
+
+/* The clock goes by times that are not far ahead, and by those that were confirmed. */
 static void advance(struct pipeline *p, uint64_t time_us)
 {
 	if (p->totals.first_us == 0)
@@ -172,11 +187,10 @@ static void take_fragment(struct pipeline *p, struct packet *k, uint64_t time_us
 		take_tcp(p, k, time_us);
 }
 
-void pipeline_frame(struct pipeline *p, int linktype, const uint8_t *bytes, uint32_t captured, uint32_t length, uint64_t time_us)
+static void take_frame(struct pipeline *p, int linktype, const uint8_t *bytes, uint32_t captured, uint32_t length, uint64_t time_us)
 {
 	struct packet k;
 
-	advance(p, time_us);
 	p->totals.frames++;
 	p->totals.bytes += length;
 	p->minute.packets++;
@@ -187,6 +201,37 @@ void pipeline_frame(struct pipeline *p, int linktype, const uint8_t *bytes, uint
 		take_tcp(p, &k, time_us);
 	else if (r == DECODE_FRAGMENT)
 		take_fragment(p, &k, time_us);
+}
+
+static void doubt(struct pipeline *p, int linktype, const uint8_t *bytes, uint32_t captured, uint32_t length, uint64_t time_us)
+{
+	p->doubtful = (struct doubtful){ xmalloc(captured ? captured : 1), linktype, captured, length, time_us };
+	if (captured)
+		memcpy(p->doubtful.bytes, bytes, captured);
+}
+
+static void end_doubt(struct pipeline *p, bool confirmed)
+{
+	struct doubtful d = p->doubtful;
+
+	if (!d.bytes)
+		return;
+	p->doubtful.bytes = NULL;
+	if (confirmed)
+		advance(p, d.time_us);
+	take_frame(p, d.linktype, d.bytes, d.captured, d.length, d.time_us);
+	free(d.bytes);
+}
+
+void pipeline_frame(struct pipeline *p, int linktype, const uint8_t *bytes, uint32_t captured, uint32_t length, uint64_t time_us)
+{
+	end_doubt(p, time_us + LIMIT_CLOCK_JUMP_US >= p->doubtful.time_us);
+	if (is_far_ahead(p, time_us)) {
+		doubt(p, linktype, bytes, captured, length, time_us);
+		return;
+	}
+	advance(p, time_us);
+	take_frame(p, linktype, bytes, captured, length, time_us);
 }
 
 void pipeline_totals(const struct pipeline *p, struct pipeline_totals *out)
@@ -205,6 +250,7 @@ static void on_end(void *arg, struct flow *f)
 
 void pipeline_finish(struct pipeline *p, struct pipeline_totals *out)
 {
+	end_doubt(p, false);
 	flow_each(p->context.flows, on_end, p);
 	minute_close(p);
 	ipfrag_flush(p->fragments);

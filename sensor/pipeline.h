@@ -1,7 +1,8 @@
 /*
  * pipeline.h - frames in, facts out: decode, fragments, flow table, timers, memory ceiling, counters per minute.
  *
- * One instance is one worker; it has no globals, reads no clock and opens nothing. Time is that of the frames.
+ * One instance is one worker; it has no globals, reads no clock and opens nothing. Time is that of the frames; one that is an hour ahead of all
+ * others moves no timers until the next frame confirms it.
  *
  *   pipeline_new -> pipeline_frame* -> pipeline_finish (frees it)
  */

@@ -18,7 +18,7 @@ static void keep_dkim_domain(struct fact_returned *r, struct arena *a, struct te
 
 	for (uint32_t i = 0; i < had.len; i++)
 		count += had.p[i] == ' ';
-	if (count == DKIM_DOMAINS_KEPT || domain.len == 0 || had.len + 1 + domain.len > sizeof joined)
+	if (count >= DKIM_DOMAINS_KEPT || domain.len == 0 || had.len + 1 + domain.len > sizeof joined)
 		return;
 	if (had.len) {
 		memcpy(joined, had.p, had.len);
@@ -41,6 +41,10 @@ static void keep_authentication(struct fact_returned *r, struct arena *a, struct
 
 static void keep_received(struct fact_returned *r, struct arena *a, struct text value, uint32_t *notes)
 {
+	struct fact_received looked;
+
+	if (!received_parse(value, &looked))
+		return;		/* nothing to keep of it */
 	if (r->received_count == RECEIVED_KEPT)
 		*notes |= NOTE_TRUNCATED;
 	else if (received_parse(header_keep(a, value, LIMIT_HEADER_VALUE, notes), &r->received[r->received_count]))

@@ -1,6 +1,7 @@
 /* row.c - see row.h. The order of values is that of the statements at the top. */
 #include "sensor/row.h"
 
+#include <assert.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -12,20 +13,15 @@
 #include "sensor/marker.h"
 #include "sensor/phrase.h"
 
+#define NAME(column) ", " #column
+#define MARK(column) ",?"
 static const char *const sql[ROW_STATEMENTS] = {
-	[ROW_ADDRESS] = "INSERT OR IGNORE INTO address (id, hash, domain, local, class, inner_id) VALUES (?,?,?,?,?,?)",
-	[ROW_SESSION] =
-		"INSERT INTO sessions (id, batch_seq, run_id, source_id, session_id, src_ip, src_port, dest_ip, dest_port, started_us, ended_us, "
-		"end_reason, outcome, banner_code, banner, helo_verb, helo, ehlo_keywords, refusal_code, refusal_enhanced, refusal, vrfy_count, "
-		"auth, auth_mechanism, tls, tls_version, sni, tls_hello, tls_records, tls_histogram, proxy, xclient, xforward, client_isn, "
-		"server_isn, bytes_toserver, bytes_toclient, unseen_bytes, packets, transaction_count, steps, complete, notes) "
-		"VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?) ON CONFLICT DO NOTHING",
-	[ROW_TRANSACTION] =
-		"INSERT INTO transactions (id, batch_seq, run_id, session_id, ordinal, src_ip, src_port, dest_ip, dest_port, started_us, "
-		"ended_us, helo, tls, auth, proxy, xclient, xforward, mail_from_id, null_sender, mail_params, ret, envid, mail_code, "
-		"mail_enhanced, mail_reply, rcpt_count, rcpt_accepted, outcome, code, enhanced, reply, queue_id, mail_us, data_end_us, "
-		"reply_us, size_bytes, bytes_seen, steps, complete, notes) "
-		"VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?) ON CONFLICT DO NOTHING",
+	[ROW_ADDRESS] =
+		/* an address inside another one may come again on its own, with what is inside it */
+		"INSERT INTO address (id, hash, domain, local, class, inner_id) VALUES (?,?,?,?,?,?) "
+		"ON CONFLICT (id) DO UPDATE SET inner_id = excluded.inner_id WHERE inner_id IS NULL AND excluded.inner_id IS NOT NULL",
+	[ROW_SESSION] = "INSERT INTO sessions (id" ROW_SESSION_COLUMNS(NAME) ") VALUES (?" ROW_SESSION_COLUMNS(MARK) ") ON CONFLICT DO NOTHING",
+	[ROW_TRANSACTION] = "INSERT INTO transactions (id" ROW_TRANSACTION_COLUMNS(NAME) ") VALUES (?" ROW_TRANSACTION_COLUMNS(MARK) ") ON CONFLICT DO NOTHING",
 	[ROW_RECIPIENT] = "INSERT INTO recipients (transaction_rowid, n, address_id, code, enhanced, reply, notify, orcpt) VALUES (?,?,?,?,?,?,?,?)",
 	[ROW_MESSAGE] =
 		"INSERT INTO messages (transaction_rowid, message_id, message_id_hash, in_reply_to, in_reply_to_hash, reference_ids, from_header, "
@@ -42,9 +38,7 @@ static const char *const sql[ROW_STATEMENTS] = {
 	[ROW_RETURNED] =
 		"INSERT INTO returned (transaction_rowid, message_id, message_id_hash, from_header, from_id, to_header, return_path_id, subject, "
 		"received_spf, authserv, authentication_results, spf, dkim, dmarc, dkim_domains, spam, received) VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)",
-	[ROW_CAPTURE] =
-		"INSERT OR REPLACE INTO capture (run_id, source_id, interface, start_us, end_us, packets, bytes, kernel_drops, unseen_bytes, flows, "
-		"evicted, sessions, encrypted_sessions, one_sided_sessions) VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?)",
+	[ROW_CAPTURE] = "INSERT OR REPLACE INTO capture (run_id" ROW_CAPTURE_COLUMNS(NAME) ") VALUES (?" ROW_CAPTURE_COLUMNS(MARK) ")",
 };
 
 const char *row_sql(enum row_statement s)
@@ -53,6 +47,11 @@ const char *row_sql(enum row_statement s)
 }
 
 /* ---- values ---- */
+
+/* How many values a row has; 0: nobody asks for their places. */
+static const uint8_t value_count[ROW_STATEMENTS] = {
+	[ROW_SESSION] = SESSION_VALUES, [ROW_TRANSACTION] = TRANSACTION_VALUES, [ROW_CAPTURE] = CAPTURE_VALUES,
+};
 
 /* A row being written; its count of values is filled in at the end. */
 struct row {
@@ -73,6 +72,9 @@ static struct row row_begin(struct row_encoder *e, struct buf *out, enum row_sta
 
 static void row_end(struct row *r)
 {
+	uint8_t expected = value_count[(unsigned char)r->out->p[r->head]];
+
+	assert(!expected || r->values == expected);
 	r->out->p[r->head + 1] = (char)r->values;
 }
 
@@ -136,7 +138,7 @@ static void put_clean(struct row *r, struct text t)
 /* The text without the addresses that the privacy mode hides; in out, or t itself. Any text of a stranger may hold one. */
 static struct text redacted(const struct row_encoder *e, struct text t, struct buf *out)
 {
-	if (e->privacy == PRIVACY_FULL || !t.p || !memchr(t.p, '@', t.len))
+	if (e->privacy == PRIVACY_FULL || !t.p || !address_has_at_sign(t))
 		return t;
 	buf_clear(out);
 	address_redact(out, t, e->privacy, &e->key);
@@ -159,7 +161,7 @@ static void put_subject(struct row *r, struct text t)
 	if (t.p && r->e->privacy != PRIVACY_FULL && text_find_nocase(t, "=?") >= 0) {
 		struct text plain = header_decode_words(t, decoded, sizeof decoded);
 
-		if (memchr(plain.p, '@', plain.len))
+		if (address_has_at_sign(plain))
 			t = plain;
 	}
 	put_text(r, t);
@@ -273,19 +275,16 @@ static void put_steps(struct row *r, const struct fact_steps *steps)
 
 /* ---- addresses ---- */
 
-static void encode_address(struct row_encoder *e, struct buf *out, const struct address *a)
+/* inner_id: of the address inside it, which is taken apart no more; or 0 */
+static void encode_one_address(struct row_encoder *e, struct buf *out, const struct address *a, int64_t inner_id)
 {
 	int64_t *seen = &e->seen[(uint64_t)a->id % ADDRESSES_SEEN];
 	char domain[ADDRESS_MAX + 1];
-	struct address inner;
 
 	if (*seen == a->id)
 		return;
-	*seen = a->id;
-	if (a->has_inner) {
-		address_read(&e->key, (struct text){ a->inner, (uint32_t)strlen(a->inner) }, &inner);
-		encode_address(e, out, &inner);
-	}
+	if (!a->has_inner || inner_id)
+		*seen = a->id;
 	struct row r = row_begin(e, out, ROW_ADDRESS);
 	put_int(&r, a->id);
 	put_bytes(&r, VALUE_BLOB, a->hash, sizeof a->hash);
@@ -295,8 +294,21 @@ static void encode_address(struct row_encoder *e, struct buf *out, const struct 
 	else
 		put_null(&r);
 	put_int(&r, a->class);
-	put_int_or_null(&r, a->has_inner ? inner.id : 0, a->has_inner);
+	put_int_or_null(&r, inner_id, inner_id != 0);
 	row_end(&r);
+}
+
+static void encode_address(struct row_encoder *e, struct buf *out, const struct address *a)
+{
+	struct address inner = { 0 };
+
+	if (e->seen[(uint64_t)a->id % ADDRESSES_SEEN] == a->id)
+		return;
+	if (a->has_inner) {
+		address_read(&e->key, (struct text){ a->inner, (uint32_t)strlen(a->inner) }, &inner);
+		encode_one_address(e, out, &inner, 0);
+	}
+	encode_one_address(e, out, a, inner.id);
 }
 
 /* An optional address: its row, when it is new, goes out before the row at hand is begun. */
@@ -652,9 +664,9 @@ void row_transaction(struct row_encoder *e, struct buf *out, const struct fact_t
 	put_text(&r, f->helo);
 	put_str(&r, fact_tls_name(f->tls));
 	put_tristate(&r, f->auth);
-	put_text(&r, s->proxy);
-	put_text(&r, s->xclient);
-	put_text(&r, s->xforward);
+	put_text(&r, f->proxy);
+	put_text(&r, f->xclient);
+	put_text(&r, f->xforward);
 	put_ref(&r, from);
 	put_int_or_null(&r, f->mail_from.len == 0, f->mail_from.p != NULL);
 	put_text(&r, f->mail_params);

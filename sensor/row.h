@@ -18,6 +18,37 @@ enum row_statement {
 };
 #define ROW_STATEMENTS 9
 
+/*
+ * Columns of the rows that store.c looks into, all but the first, in the order of their values: statements and places are made of it. A new
+ * column stands where row.c puts its value.
+ */
+#define ROW_SESSION_COLUMNS(X) \
+	X(batch_seq) X(run_id) X(source_id) X(session_id) X(src_ip) X(src_port) X(dest_ip) X(dest_port) X(started_us) \
+	X(ended_us) X(end_reason) X(outcome) X(banner_code) X(banner) X(helo_verb) X(helo) X(ehlo_keywords) X(refusal_code) \
+	X(refusal_enhanced) X(refusal) X(vrfy_count) X(auth) X(auth_mechanism) X(tls) X(tls_version) X(sni) X(tls_hello) \
+	X(tls_records) X(tls_histogram) X(proxy) X(xclient) X(xforward) X(client_isn) X(server_isn) X(bytes_toserver) \
+	X(bytes_toclient) X(unseen_bytes) X(packets) X(transaction_count) X(steps) X(complete) X(notes)
+#define ROW_TRANSACTION_COLUMNS(X) \
+	X(batch_seq) X(run_id) X(session_id) X(ordinal) X(src_ip) X(src_port) X(dest_ip) X(dest_port) X(started_us) \
+	X(ended_us) X(helo) X(tls) X(auth) X(proxy) X(xclient) X(xforward) X(mail_from_id) X(null_sender) X(mail_params) \
+	X(ret) X(envid) X(mail_code) X(mail_enhanced) X(mail_reply) X(rcpt_count) X(rcpt_accepted) X(outcome) X(code) \
+	X(enhanced) X(reply) X(queue_id) X(mail_us) X(data_end_us) X(reply_us) X(size_bytes) X(bytes_seen) X(steps) \
+	X(complete) X(notes)
+#define ROW_CAPTURE_COLUMNS(X) \
+	X(source_id) X(interface) X(start_us) X(end_us) X(packets) X(bytes) X(kernel_drops) X(unseen_bytes) X(flows) \
+	X(evicted) X(sessions) X(encrypted_sessions) X(one_sided_sessions)
+#define X(name) SESSION_AT_##name,
+enum { SESSION_AT_id, ROW_SESSION_COLUMNS(X) SESSION_VALUES };
+#undef X
+#define X(name) TRANSACTION_AT_##name,
+enum { TRANSACTION_AT_id, ROW_TRANSACTION_COLUMNS(X) TRANSACTION_VALUES };
+#undef X
+#define X(name) CAPTURE_AT_##name,
+enum { CAPTURE_AT_run_id, ROW_CAPTURE_COLUMNS(X) CAPTURE_VALUES };
+#undef X
+#define ROW_VALUES_MAX 64	/* of any row */
+_Static_assert((int)SESSION_VALUES <= ROW_VALUES_MAX && (int)TRANSACTION_VALUES <= ROW_VALUES_MAX, "room for the values of a row");
+
 const char *row_sql(enum row_statement s);
 
 enum row_value { VALUE_NULL, VALUE_INT, VALUE_TEXT, VALUE_BLOB, VALUE_BATCH, VALUE_RUN, VALUE_SOURCE };

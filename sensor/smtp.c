@@ -46,7 +46,8 @@ struct fact_session *smtp_session(struct smtp *s)
 
 size_t smtp_memory_bytes(const struct smtp *s)
 {
-	size_t n = sizeof *s + s->arena.used_bytes + s->line[0].cap + s->line[1].cap + s->ahead.cap + s->guess.cap + s->reply_text.cap
+	size_t n = sizeof *s + s->arena.used_bytes + s->line[0].cap + s->line[1].cap + s->ahead.cap + s->guess.cap + s->reply_text.cap + s->helo.cap + s->helo_sent.cap
+		   + s->keywords.cap + s->xclient.cap + s->xforward.cap
 		   + s->queue_cap * sizeof *s->queue;
 
 	for (const struct transaction *t = s->first; t; t = t->next)
@@ -63,6 +64,17 @@ struct text smtp_keep(struct smtp *s, struct text t, size_t max)
 	if (cut)
 		s->f.notes |= NOTE_TRUNCATED;
 	return copy;
+}
+
+struct text smtp_keep_last(struct smtp *s, struct buf *b, struct text t, size_t max)
+{
+	if (t.len > max) {
+		t.len = (uint32_t)max;
+		s->f.notes |= NOTE_TRUNCATED;
+	}
+	buf_clear(b);
+	buf_add_text(b, t);
+	return (struct text){ buf_cstr(b), (uint32_t)b->len };
 }
 
 void smtp_step(struct smtp *s, struct transaction *t, enum side side, const char *word)
@@ -88,7 +100,7 @@ bool smtp_is_without_auth(const struct smtp *s)
 {
 	if (s->f.tls != TLS_NONE || (s->f.notes & (NOTE_MID_STREAM | NOTE_ORDINAL_UNCERTAIN)))
 		return false;
-	return !s->f.auth_mechanism.p || !(s->f.notes & NOTE_GAP);
+	return !s->f.auth_mechanism.p || s->auth_refused;
 }
 
 /* A command or reply in clear: it is SMTP, and not encrypted so far. */
@@ -119,6 +131,9 @@ size_t smtp_next_line(struct smtp *s, enum side from, const char *p, size_t n, s
 	const char *lf = memchr(p, '\n', n);
 	size_t used = lf ? (size_t)(lf + 1 - p) : n;
 	struct buf *carry = &s->line[from];
+
+	if (from == SIDE_CLIENT && carry->len == 0)
+		s->line_us = s->now_us;
 
 	*whole = false;
 	if (from == SIDE_SERVER && s->skip_reply_line) {
@@ -236,7 +251,10 @@ static void server_hole(struct smtp *s, uint64_t n)
 		}
 	}
 	s->absorbed = 1;
+	s->overflowed = 0;
 	queue_hole_front(s);
+	if (s->mode == C_DATA_WAIT)
+		client_carry_again(s);
 }
 
 void smtp_gap(struct smtp *s, enum side from, uint64_t n, uint64_t t_us)
@@ -287,7 +305,7 @@ static void session_finish(struct smtp *s, enum fact_end end, uint64_t t_us)
 	if (f->auth == TRI_UNKNOWN && s->bytes[SIDE_CLIENT] && smtp_is_without_auth(s))
 		f->auth = TRI_FALSE;
 	f->outcome = session_outcome(s);
-	f->complete = (end == END_FIN || end == END_RST) && !(f->notes & (NOTE_GAP | NOTE_MID_STREAM | NOTE_ONE_SIDED));
+	f->complete = (end == END_FIN || end == END_RST) && !(f->notes & (NOTE_GAP | NOTE_MID_STREAM | NOTE_ONE_SIDED | NOTE_ORDINAL_UNCERTAIN));
 }
 
 void smtp_end(struct smtp *s, enum fact_end end, enum side by, uint64_t t_us)
@@ -295,6 +313,8 @@ void smtp_end(struct smtp *s, enum fact_end end, enum side by, uint64_t t_us)
 	bool client_left = (end == END_FIN || end == END_RST) && by == SIDE_CLIENT && !s->closed_by_server;
 	if (t_us > s->now_us)
 		s->now_us = t_us;
+	if (s->mode == C_DATA_WAIT && s->line[SIDE_CLIENT].len)
+		client_data_guess(s);
 	if (s->current)
 		current_close(s, client_left ? TX_BY_CLIENT : TX_LOST);
 	/* Commands that are still in the queue were never answered; waiting stays as it is, for the verdict on it. */
@@ -312,6 +332,11 @@ void smtp_end(struct smtp *s, enum fact_end end, enum side by, uint64_t t_us)
 	tls_free(s->tls);
 	for (int i = 0; i < 2; i++)
 		buf_fini(&s->line[i]);
+	buf_fini(&s->helo);
+	buf_fini(&s->helo_sent);
+	buf_fini(&s->keywords);
+	buf_fini(&s->xclient);
+	buf_fini(&s->xforward);
 	buf_fini(&s->ahead);
 	buf_fini(&s->guess);
 	buf_fini(&s->reply_text);

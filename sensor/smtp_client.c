@@ -3,6 +3,7 @@
  */
 #include <stdio.h>
 #include <string.h>
+#include <strings.h>
 
 #include "common/xmalloc.h"
 #include "sensor/limits.h"
@@ -188,6 +189,8 @@ static void on_mail(struct smtp *s, struct text argument)
 		outer = NULL;
 	}
 	struct transaction *t = current_begin(s);
+	t->f.started_us = t->f.ended_us = s->line_us;
+	s->xforward_used = true;
 	t->inside = outer;
 	if (outer)
 		outer->waiting++;	/* until the reply tells whether it goes on */
@@ -242,45 +245,62 @@ static void on_bdat(struct smtp *s, struct text argument)
 		client_bdat(s, NULL, 0);
 }
 
+void client_take_helo(struct smtp *s, enum verb v)
+{
+	const char *name = command_verb_name(v);
+
+	s->f.helo_verb = (struct text){ name, (uint32_t)strlen(name) };
+	s->f.helo = smtp_keep_last(s, &s->helo, (struct text){ s->helo_sent.p ? s->helo_sent.p : "", (uint32_t)s->helo_sent.len }, LIMIT_HELO);
+}
+
 static void on_hello(struct smtp *s, enum verb v, struct text argument)
 {
-	current_close(s, TX_BY_CLIENT);
 	s->lmtp = v == VERB_LHLO;
-	const char *name = command_verb_name(v);
-	s->f.helo_verb = (struct text){ name, (uint32_t)strlen(name) };
-	s->f.helo = smtp_keep(s, argument, 255);
+	buf_clear(&s->helo_sent);
+	buf_add(&s->helo_sent, argument.p, argument.len < LIMIT_HELO ? argument.len : LIMIT_HELO);
+	if (!s->helo_accepted)
+		client_take_helo(s, v);
 	queue_push(s, v, NULL);
+}
+
+/* Only known names: what stands in place of one, or behind it, may be the secret (RFC 4954 4). */
+static const char *auth_mechanism(struct text argument)
+{
+	static const char *const known[] = { "PLAIN", "LOGIN", "CRAM-MD5", "DIGEST-MD5", "NTLM", "GSSAPI", "GSS-SPNEGO", "EXTERNAL", "ANONYMOUS",
+		"SCRAM-SHA-1", "SCRAM-SHA-1-PLUS", "SCRAM-SHA-256", "SCRAM-SHA-256-PLUS", "SCRAM-SHA-512", "XOAUTH", "XOAUTH2", "OAUTHBEARER",
+		"OTP", "KERBEROS_V4" };
+	uint32_t n = 0;
+
+	while (n < argument.len && argument.p[n] != ' ' && argument.p[n] != '\t')
+		n++;
+	for (size_t i = 0; i < sizeof known / sizeof *known; i++)
+		if (strlen(known[i]) == n && strncasecmp(known[i], argument.p, n) == 0)
+			return known[i];
+	return "?";
 }
 
 static void on_auth(struct smtp *s, struct text argument)
 {
-	uint32_t n = 0;
+	const char *name = auth_mechanism(argument);
 
-	while (n < argument.len && argument.p[n] != ' ')
-		n++;
-	/* Only the mechanism: what follows is the secret (RFC 4954 4). */
-	s->f.auth_mechanism = smtp_keep(s, (struct text){ argument.p, n }, 40);
+	s->f.auth_mechanism = (struct text){ name, (uint32_t)strlen(name) };
+	s->auth_refused = false;
 	queue_push(s, VERB_AUTH, NULL);
 }
 
-static void on_session_end(struct smtp *s, enum verb v)
-{
-	current_close(s, TX_BY_CLIENT);
-	queue_push(s, v, NULL);
-}
-
-/* Clients send their attributes in several commands (Postfix: two). */
+/* Clients send their attributes in several commands (Postfix: two), anew for each mail. */
 static void add_xforward(struct smtp *s, struct text argument)
 {
-	struct buf all = { 0 };
-
-	if (s->f.xforward.len) {
-		buf_add_text(&all, s->f.xforward);
-		buf_add_char(&all, ' ');
-	}
-	buf_add_text(&all, argument);
-	s->f.xforward = smtp_keep(s, (struct text){ all.p, (uint32_t)all.len }, LIMIT_XTEXT);
-	buf_fini(&all);
+	if (s->xforward_used)
+		buf_clear(&s->xforward);
+	s->xforward_used = false;
+	if (s->xforward.len && s->xforward.len < LIMIT_XTEXT)
+		buf_add_char(&s->xforward, ' ');
+	if (s->xforward.len + argument.len <= LIMIT_XTEXT)
+		buf_add_text(&s->xforward, argument);
+	else
+		s->f.notes |= NOTE_TRUNCATED;
+	s->f.xforward = (struct text){ buf_cstr(&s->xforward), (uint32_t)s->xforward.len };
 }
 
 static void on_command(struct smtp *s, struct command c)
@@ -307,7 +327,7 @@ static void on_command(struct smtp *s, struct command c)
 		on_auth(s, c.argument);
 		break;
 	case VERB_XCLIENT:
-		s->f.xclient = smtp_keep(s, c.argument, LIMIT_XTEXT);
+		s->f.xclient = smtp_keep_last(s, &s->xclient, c.argument, LIMIT_XTEXT);
 		queue_push(s, c.verb, NULL);
 		break;
 	case VERB_XFORWARD:
@@ -316,9 +336,12 @@ static void on_command(struct smtp *s, struct command c)
 		break;
 	case VERB_RSET:
 	case VERB_QUIT:
+		current_close(s, TX_BY_CLIENT);
+		queue_push(s, c.verb, NULL);
+		break;
 	case VERB_STARTTLS:
 	case VERB_XANONYMOUSTLS:
-		on_session_end(s, c.verb);
+		queue_push(s, c.verb, NULL);	/* the transaction ends when it is granted */
 		break;
 	case VERB_VRFY:
 	case VERB_EXPN:
@@ -419,6 +442,17 @@ void client_carry_again(struct smtp *s)
 	buf_fini(&copy);
 }
 
+void client_bytes_aside(struct smtp *s, struct buf *bytes)
+{
+	struct buf held = s->line[SIDE_CLIENT];
+
+	s->line[SIDE_CLIENT] = (struct buf){ 0 };
+	smtp_client_bytes(s, bytes->p, bytes->len);
+	buf_fini(bytes);
+	buf_add(&s->line[SIDE_CLIENT], held.p, held.len);
+	buf_fini(&held);
+}
+
 /* The body begins although no 354 was seen: it was lost, or the client did not wait. */
 static void body_begin_unanswered(struct smtp *s)
 {
@@ -428,28 +462,32 @@ static void body_begin_unanswered(struct smtp *s)
 	client_carry_again(s);
 }
 
-/* Bytes behind DATA before its reply: the first line tells whether they are body or the next command. */
+void client_data_guess(struct smtp *s)
+{
+	struct text held = { s->line[SIDE_CLIENT].p, (uint32_t)s->line[SIDE_CLIENT].len };
+	const char *lf = memchr(held.p, '\n', held.len);
+	struct text line = { held.p, lf ? (uint32_t)(lf - held.p) : held.len };
+
+	if (is_after_data(line)) {
+		s->mode = C_COMMAND;
+		client_carry_again(s);
+	} else
+		body_begin_unanswered(s);
+}
+
+/*
+ * Bytes behind DATA before its reply. They wait for it, since a client may send ahead; where it was lost, or that side of the connection is not
+ * captured, the first line tells whether they are body or the next command.
+ */
 static size_t client_data_wait(struct smtp *s, const char *p, size_t n)
 {
 	struct buf *carry = &s->line[SIDE_CLIENT];
-	const char *lf = memchr(p, '\n', n);
-	size_t used = lf ? (size_t)(lf + 1 - p) : n;
+	bool reply_to_come = !queue_has_hole(s) && s->bytes[SIDE_SERVER];
 
-	if (carry->len + used > LIMIT_COMMAND_LINE) {
-		body_begin_unanswered(s);
-		return 0;
-	}
-	buf_add(carry, p, used);
-	if (!lf)
-		return used;
-	struct text line = { carry->p, (uint32_t)carry->len };
-	if (!is_after_data(line)) {
-		body_begin_unanswered(s);
-		return used;
-	}
-	client_line(s, text_trim(line));
-	smtp_line_done(s, SIDE_CLIENT);
-	return used;
+	buf_add(carry, p, n);
+	if (reply_to_come ? carry->len > LIMIT_LOOKAHEAD : carry->len > LIMIT_COMMAND_LINE || memchr(p, '\n', n))
+		client_data_guess(s);
+	return n;
 }
 
 /* ---- after a hole ---- */
@@ -481,11 +519,10 @@ void client_lost_commit(struct smtp *s)
 	s->mode = C_COMMAND;
 	/* Of several lines, replies in between may have been lost: what comes next need not answer the first of them. */
 	s->committing = memchr(guess.p, '\n', guess.len) != guess.p + guess.len - 1;
-	smtp_client_bytes(s, guess.p, guess.len);
+	client_bytes_aside(s, &guess);
 	if (s->committing)
 		queue_hole_front(s);
 	s->committing = false;
-	buf_fini(&guess);
 }
 
 /* Joined inside an encrypted session: how it became that is not known. */
@@ -587,6 +624,7 @@ void client_tls_begin(struct smtp *s, enum fact_tls how)
 {
 	if (!s->tls)
 		s->tls = tls_new(&s->arena, s->f.started_us);
+	current_close(s, TX_BY_CLIENT);
 	s->f.tls = how;
 	s->f.tls_detail = tls_detail(s->tls);
 	s->mode = C_TLS;
@@ -623,6 +661,15 @@ static size_t client_tls(struct smtp *s, const char *p, size_t n)
 	return n;
 }
 
+/* STARTTLS was granted, but nobody saw it: TLS begins where a command would. */
+static bool is_unanswered_tls(struct smtp *s, const char *p)
+{
+	enum verb last = s->queue_count ? queue_at(s, s->queue_count - 1)->verb : VERB_UNKNOWN;
+
+	return tls_looks_like(p) && s->line[SIDE_CLIENT].len == 0 && (last == VERB_STARTTLS || last == VERB_XANONYMOUSTLS)
+	       && (queue_has_hole(s) || s->bytes[SIDE_SERVER] == 0);
+}
+
 void smtp_client_bytes(struct smtp *s, const char *p, size_t n)
 {
 	while (n) {
@@ -636,6 +683,12 @@ void smtp_client_bytes(struct smtp *s, const char *p, size_t n)
 			used = client_proxy_v2(s, p, n);
 			break;
 		case C_COMMAND:
+			if (is_unanswered_tls(s, p)) {
+				client_tls_begin(s, TLS_STARTTLS);
+				used = 0;
+				break;
+			}
+			/* fall through */
 		case C_AUTH:
 			used = client_command(s, p, n);
 			break;

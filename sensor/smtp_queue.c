@@ -26,19 +26,38 @@ void queue_answered(struct smtp *s)
 	}
 }
 
+/* Whether the MAIL inside another mail was taken will never be known. */
+static void nested_unanswered(struct smtp *s, struct transaction *t)
+{
+	struct transaction *outer = t->inside;
+
+	t->inside = NULL;
+	t->sender_doubt = true;
+	outer->waiting--;
+	outer->reply_lost = true;
+	transaction_close(outer, TX_LOST, s->now_us);
+	current_emit_if_done(s, outer);
+}
+
 void queue_drop(struct smtp *s, uint32_t n)
 {
 	while (n--) {
-		if (queue_at(s, 0)->tx)
-			queue_at(s, 0)->tx->reply_lost = true;
+		struct pending *p = queue_at(s, 0);
+
+		if (p->tx)
+			p->tx->reply_lost = true;
+		if (p->verb == VERB_MAIL && p->tx && p->tx->inside)
+			nested_unanswered(s, p->tx);
 		queue_answered(s);
 	}
 }
 
 struct pending *queue_push(struct smtp *s, enum verb v, struct transaction *t)
 {
-	if (s->queue_count == LIMIT_PENDING)
+	while (s->queue_count && (s->queue_count == LIMIT_PENDING || s->open_transactions > LIMIT_OPEN_TRANSACTIONS)) {
 		queue_drop(s, 1);
+		s->overflowed++;	/* its reply comes first */
+	}
 	if (s->queue_count == s->queue_cap) {
 		uint32_t cap = s->queue_cap ? s->queue_cap * 2 : 8;
 		struct pending *grown = xreallocarray(NULL, cap, sizeof *grown);
@@ -98,6 +117,7 @@ static void transaction_unlink(struct smtp *s, struct transaction *t)
 		*p = t->next;
 		if (s->last == &t->next)
 			s->last = p;
+		s->open_transactions--;
 		return;
 	}
 }
@@ -135,6 +155,7 @@ struct transaction *current_begin(struct smtp *s)
 
 	*s->last = t;
 	s->last = &t->next;
+	s->open_transactions++;
 	s->current = t;
 	t->f.notes |= s->f.notes & (NOTE_MID_STREAM | NOTE_ORDINAL_UNCERTAIN);
 	if (t->f.auth == TRI_UNKNOWN && smtp_is_without_auth(s))
@@ -182,7 +203,16 @@ void nested_undo(struct smtp *s, struct transaction *t)
 		transaction_step(outer, step->side, step->word, t->f.started_us + step->offset_us);
 	}
 	queue_retarget(s, t, outer);
+	outer->f.rcpt_count += t->f.rcpt_count - t->f.rcpt_kept;
 	outer->data_asked |= t->data_asked;
+	if (t->f.has_data) {	/* the client did not wait: what it sent was not looked at as the outer mail's */
+		outer->f.has_data = true;
+		outer->data_ended |= t->data_ended;
+		outer->f.data_end_us = t->f.data_end_us;
+		outer->f.size_bytes = t->f.size_bytes;
+		outer->f.bytes_seen = t->f.bytes_seen;
+		outer->f.notes |= NOTE_TRUNCATED;
+	}
 	if (s->current == t)
 		s->current = outer;
 	transaction_unlink(s, t);

@@ -35,7 +35,7 @@ static bool reply_ends_body(struct smtp *s)
 	client_body_end(s);
 	t->f.data_end_us = seen_us;
 	if (at_candidate && !ahead_over)
-		smtp_client_bytes(s, ahead.p, ahead.len);
+		client_bytes_aside(s, &ahead);
 	else
 		s->mode = C_LOST;
 	buf_fini(&ahead);
@@ -91,6 +91,7 @@ static void hidden_data(struct smtp *s)
 	buf_clear(&s->guess);
 	smtp_line_done(s, SIDE_CLIENT);
 	client_body_begin(s, B_MID);
+	transaction_body_gap(t, 0);
 	s->body_hole = true;
 }
 
@@ -145,13 +146,15 @@ static void reply_to_hello(struct smtp *s, enum verb v, const struct fact_reply 
 			s->f.refusal = fact_reply_copy(&s->arena, r, &s->f.notes);
 		return;
 	}
+	current_close(s, TX_BY_CLIENT);	/* RFC 5321 4.1.4: like RSET, once it is granted */
 	s->helo_accepted = true;
+	client_take_helo(s, v);
 	s->f.refusal = (struct fact_reply){ 0 };
 	if (v == VERB_HELO || !r->text.p)
 		return;
 	const char *lf = memchr(r->text.p, '\n', r->text.len);
 	struct text keywords = lf ? (struct text){ lf + 1, r->text.len - (uint32_t)(lf + 1 - r->text.p) } : TEXT("");
-	s->f.ehlo_keywords = smtp_keep(s, keywords, LIMIT_EHLO_TEXT);
+	s->f.ehlo_keywords = smtp_keep_last(s, &s->keywords, keywords, LIMIT_EHLO_TEXT);
 }
 
 static void reply_to_auth(struct smtp *s, const struct fact_reply *r)
@@ -160,6 +163,31 @@ static void reply_to_auth(struct smtp *s, const struct fact_reply *r)
 		s->mode = C_AUTH;
 	else if (r->code == 235)
 		s->f.auth = TRI_TRUE;
+	else if (r->code >= 400)
+		s->auth_refused = true;
+}
+
+/* A server without CHUNKING takes the bytes of a chunk for commands; which they were is not kept. */
+static void chunk_not_taken(struct smtp *s)
+{
+	s->f.notes |= NOTE_ORDINAL_UNCERTAIN | NOTE_UNEXPECTED_REPLY;
+	if (s->mode != C_BDAT)
+		return;
+	current_close(s, TX_LOST);
+	s->mode = C_LOST;
+}
+
+/* 354 to a DATA outside of any transaction: a body follows, and must not be taken for commands. */
+static void data_without_mail(struct smtp *s)
+{
+	struct transaction *t = current_begin(s);
+
+	t->doubt = true;
+	t->data_asked = true;
+	t->f.notes |= NOTE_UNEXPECTED_REPLY;
+	client_body_begin(s, B_START);
+	transaction_body(t, NULL, 0);
+	client_carry_again(s);
 }
 
 static void reply_to(struct smtp *s, struct pending p, const struct fact_reply *r)
@@ -177,10 +205,14 @@ static void reply_to(struct smtp *s, struct pending p, const struct fact_reply *
 	case VERB_DATA:
 		if (t)
 			reply_to_data(s, t, r);
+		else if (r->code == 354 && !s->current && s->mode == C_COMMAND)
+			data_without_mail(s);
 		break;
 	case VERB_BDAT:
 		if (t && r->code >= 400)
 			transaction_data_reply(t, r);
+		if (r->code == 500 || r->code == 502)
+			chunk_not_taken(s);
 		break;
 	case VERB_HELO:
 	case VERB_EHLO:
@@ -216,6 +248,8 @@ static void reply_to_front(struct smtp *s, const struct fact_reply *r)
 
 	smtp_step_reply(s, p.tx, r);
 	if (p.tx && (p.verb == VERB_DATA_END || (p.verb == VERB_BDAT && p.last))) {
+		if (p.verb == VERB_BDAT && (r->code == 500 || r->code == 502))
+			chunk_not_taken(s);
 		if (transaction_end_reply(p.tx, r, s->now_us))
 			queue_answered(s);
 		return;
@@ -248,7 +282,8 @@ static void on_421(struct smtp *s, const struct fact_reply *r, bool was_answer)
 	if (s->current) {
 		if (!was_answer)
 			smtp_step_reply(s, s->current, r);
-		transaction_data_reply(s->current, r);
+		if (!s->suspended && !s->current->reply_lost)
+			transaction_data_reply(s->current, r);
 	} else if (!was_answer)
 		smtp_step_reply(s, NULL, r);
 	if (s->mode == C_BODY || s->mode == C_BDAT || s->mode == C_DATA_WAIT || s->mode == C_COMMAND)
@@ -267,10 +302,9 @@ static void smuggled(struct smtp *s)
 		return;
 	s->ahead = (struct buf){ 0 };
 	queue_drop(s, s->queue_count);
-	smtp_client_bytes(s, ahead.p, ahead.len);
+	client_bytes_aside(s, &ahead);
 	if (quit_next)
 		queue_push(s, VERB_QUIT, NULL);
-	buf_fini(&ahead);
 }
 
 static void on_unasked(struct smtp *s, const struct fact_reply *r)
@@ -306,8 +340,12 @@ static void on_reply(struct smtp *s, const struct fact_reply *r)
 			on_421(s, r, true);
 		return;
 	}
+	if (s->overflowed && r->code != 421) {
+		s->overflowed--;
+		return;
+	}
 	reply_ends_body(s);
-	if (r->code != 221)
+	if (r->code != 221 && r->code != 421)
 		smuggled(s);
 	bool fitting = s->queue_count && fits(s, queue_at(s, 0)->verb, r->code);
 	if (fitting || skip_to_telling(s, r->code))

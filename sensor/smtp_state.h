@@ -59,6 +59,11 @@ struct smtp {
 	bool await_banner;
 	bool helo_accepted;
 	bool saw_command, saw_reply, odd_banner;
+	bool auth_refused;
+	bool xforward_used;		/* a transaction began: the next XFORWARD begins anew */
+	struct buf helo, keywords, xclient, xforward;	/* behind the texts of f */
+	struct buf helo_sent;		/* not granted yet */
+	uint64_t line_us;		/* when the first byte of the client's line at hand was sent */
 	bool lmtp;
 	bool closed_by_server;		/* 421 */
 	bool suspended;			/* a hole after which commands of the current transaction may be missing */
@@ -73,6 +78,8 @@ struct smtp {
 
 	struct pending *queue;
 	uint32_t queue_head, queue_count, queue_cap;
+	uint32_t overflowed;		/* replies that belong to commands which the queue had no room for */
+	uint32_t open_transactions;
 	struct transaction *current;	/* commands belong to it */
 	struct transaction *first, **last;	/* all that are not emitted yet */
 };
@@ -94,6 +101,9 @@ void smtp_saw_clear(struct smtp *s, bool *which);
  */
 size_t smtp_next_line(struct smtp *s, enum side from, const char *p, size_t n, size_t cap, struct text *line, bool *whole);
 void smtp_line_done(struct smtp *s, enum side from);
+
+/* What may come again and again, in a buffer that is overwritten: an arena would fill up. */
+struct text smtp_keep_last(struct smtp *s, struct buf *b, struct text t, size_t max);
 
 /* ---- smtp_queue.c ---- */
 
@@ -122,6 +132,12 @@ void nested_undo(struct smtp *s, struct transaction *t);
 void smtp_client_bytes(struct smtp *s, const char *p, size_t n);
 /* What was held of a line is looked at again in the mode of now. */
 void client_carry_again(struct smtp *s);
+/* Lines of an earlier time are taken as bytes, beside what is held of the line at hand. */
+void client_bytes_aside(struct smtp *s, struct buf *bytes);
+/* The name that was sent with this command is the client's from now on. */
+void client_take_helo(struct smtp *s, enum verb v);
+/* C_DATA_WAIT: the reply to DATA will not come; its first line tells whether what follows is a body. */
+void client_data_guess(struct smtp *s);
 void client_body_begin(struct smtp *s, enum body_state state);
 /* The end of the data: one more reply is due, and commands follow. */
 void client_body_end(struct smtp *s);

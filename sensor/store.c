@@ -23,7 +23,7 @@
 #include "sensor/phrase.h"
 #include "sensor/row.h"
 
-enum { CACHE_KIB = 64 * 1024, CHECKPOINT_PAGES = 20000, RETRY_MS = 200, GIVE_UP_US = 5000000, KEY_BYTES = 16 };
+enum { CACHE_KIB = 64 * 1024, CHECKPOINT_PAGES = 20000, RETRY_MS = 200, BUSY_MS = 200, GIVE_UP_MS = 5000, KEY_BYTES = 16 };
 
 struct batch {
 	struct batch *next;
@@ -39,8 +39,14 @@ static const char *const sql[S_COUNT] = {
 			"transaction_rowid = (SELECT coalesce(max(id), 0) FROM transactions) WHERE seq = ?1",
 	[S_OLD_SESSION] = "SELECT id, source_id, run_id, end_reason = 'capture-end' AND (?2 > ended_us OR ?2 = ended_us AND (?3 <> end_reason OR "
 			  "?4 > packets)) FROM sessions WHERE session_id = ?1",
-	[S_OLD_TRANSACTION] = "SELECT t.id, s.end_reason = 'capture-end' AND t.run_id <> ?3 AND (?4 > t.ended_us OR ?4 = t.ended_us AND "
+	/*
+	 * Where commands are missing, an ordinal may be that of another mail. Two of three are asked for: both began with the same packet, the
+	 * old one is not complete (a refused one is, but may go on), in the new one ordinals are sure.
+	 */
+	[S_OLD_TRANSACTION] = "SELECT t.id, s.end_reason = 'capture-end' AND t.run_id <> ?3 AND (?4 > t.ended_us OR "
+			      "?4 = t.ended_us AND "
 			      "(?5, ?6, ?7, ?8, ?9, ?10) IS NOT (t.rcpt_count, t.outcome, t.size_bytes, t.bytes_seen, t.steps, t.notes)) "
+			      "AND (?11 = t.started_us) + (NOT t.complete) + (NOT (instr(?10, 'ordinal-uncertain') OR instr(?10, 'mid-stream'))) >= 2 "
 			      "FROM transactions t LEFT JOIN sessions s USING (session_id) WHERE t.session_id = ?1 AND t.ordinal = ?2",
 	[S_DROP_SESSION] = "DELETE FROM sessions WHERE id = ?1",
 	[S_DROP_TRANSACTION] = "DELETE FROM transactions WHERE id = ?1",
@@ -56,7 +62,8 @@ struct store {
 	sqlite3 *db;
 	sqlite3_stmt *row[ROW_STATEMENTS], *stmt[S_COUNT], *drop_child[sizeof children / sizeof *children];
 	int key_fd;			/* holds the lock of the one writer */
-	bool live;
+	bool live, once;
+	const volatile sig_atomic_t *stop;
 	int64_t run_id, source_id;	/* source_id 0: none */
 	struct row_encoder encoder;
 	struct batch *open;
@@ -121,6 +128,19 @@ static int open_key(struct store *s, const char *dir, char *error, size_t size, 
 	return 0;
 }
 
+/* A statement outside batches; what went wrong names the store. */
+static int exec_named(struct store *s, const char *dir, const char *query, char *error, size_t size)
+{
+	char why[256];
+
+	if (db_exec(s->db, query, why, sizeof why) == 0)
+		return 0;
+	bool locked = (sqlite3_errcode(s->db) & 0xff) == SQLITE_BUSY;
+	snprintf(error, size, "%s: the store cannot be written: %s%s", dir, why,
+		 locked ? "; another program keeps it locked: end that program, or try again later" : "");
+	return -1;
+}
+
 static const char *const privacy_names[] = { "full", "hash", "domain" };
 
 static int check_meta(struct store *s, const struct store_options *o, char *error, size_t size, int *exit_code)
@@ -134,7 +154,7 @@ static int check_meta(struct store *s, const struct store_options *o, char *erro
 		snprintf(make, sizeof make, "INSERT INTO meta (store_id, privacy, created_us, phrases_version) VALUES ('%016llx%016llx', '%s', %lld, %d)",
 			 (unsigned long long)id[0], (unsigned long long)id[1], privacy_names[o->privacy], (long long)time_now_us(), phrase_version());
 		*exit_code = EX_IOERR;
-		return db_exec(s->db, make, error, size);
+		return exec_named(s, o->dir, make, error, size);
 	}
 	if (strcmp(privacy, privacy_names[o->privacy]) != 0) {
 		snprintf(error, size, "%s: made with [privacy] addresses = %s, the configuration says %s; a store keeps its mode: name another --store",
@@ -144,7 +164,7 @@ static int check_meta(struct store *s, const struct store_options *o, char *erro
 	}
 	snprintf(make, sizeof make, "UPDATE meta SET phrases_version = %d WHERE phrases_version <> %d", phrase_version(), phrase_version());
 	*exit_code = EX_IOERR;
-	return db_exec(s->db, make, error, size);
+	return exec_named(s, o->dir, make, error, size);
 }
 
 static void prepare(struct store *s)
@@ -165,7 +185,7 @@ static int begin_run(struct store *s, const struct store_options *o, char *error
 {
 	char *begin = sqlite3_mprintf("INSERT INTO sensor_run (sensor, version, started_us) VALUES (%Q, %Q, %lld)", o->sensor, o->version,
 				      (long long)time_now_us());
-	int result = db_exec(s->db, begin, error, size);
+	int result = exec_named(s, o->dir, begin, error, size);
 
 	sqlite3_free(begin);
 	s->run_id = sqlite3_last_insert_rowid(s->db);
@@ -202,6 +222,8 @@ struct store *store_open(const struct store_options *o, char *error, size_t erro
 
 	s->key_fd = -1;
 	s->live = o->live;
+	s->once = o->once;
+	s->stop = o->stop;
 	s->last = &s->first;
 	s->encoder.privacy = o->privacy;
 	s->encoder.subject = o->subject;
@@ -217,9 +239,10 @@ struct store *store_open(const struct store_options *o, char *error, size_t erro
 		goto failed;
 	snprintf(pragmas, sizeof pragmas, "PRAGMA synchronous = %s; PRAGMA cache_size = -%d; PRAGMA wal_autocheckpoint = %d", o->live ? "FULL" : "NORMAL",
 		 CACHE_KIB, CHECKPOINT_PAGES);
-	if (db_exec(s->db, pragmas, error, error_size) || check_meta(s, o, error, error_size, exit_code) || begin_run(s, o, error, error_size))
+	if (exec_named(s, o->dir, pragmas, error, error_size) || check_meta(s, o, error, error_size, exit_code) || begin_run(s, o, error, error_size))
 		goto failed;
 	prepare(s);
+	sqlite3_busy_timeout(s->db, BUSY_MS);	/* from here on tries are counted here */
 	s->open = xcalloc(1, sizeof *s->open);
 	pthread_mutex_init(&s->lock, NULL);
 	pthread_cond_init(&s->changed, NULL);
@@ -237,12 +260,6 @@ failed:
 
 /* ---- writer thread ---- */
 
-/* Places of values in the statements of row.c. */
-enum { V_SESSION_ID = 4, V_SESSION_ENDED = 10, V_SESSION_END = 11, V_SESSION_PACKETS = 38 };
-enum { V_MAIL_SESSION_ID = 3, V_MAIL_ORDINAL = 4, V_MAIL_ENDED = 10, V_MAIL_RCPT_COUNT = 25, V_MAIL_OUTCOME = 27, V_MAIL_SIZE = 35,
-	V_MAIL_SEEN = 36, V_MAIL_STEPS = 37, V_MAIL_NOTES = 39 };
-enum { V_CAPTURE_INTERFACE = 2, V_CAPTURE_START = 3, KEPT_VALUES = 40 };
-
 static void bind_field(sqlite3_stmt *stmt, int n, const struct row_field *v)
 {
 	if (v->type == VALUE_INT)
@@ -255,7 +272,7 @@ static void bind_field(sqlite3_stmt *stmt, int n, const struct row_field *v)
 		sqlite3_bind_null(stmt, n);
 }
 
-/* first: KEPT_VALUES of the row's beginning. */
+/* first: room for ROW_VALUES_MAX; the values are left there. */
 static void bind_row(struct store *s, sqlite3_stmt *stmt, struct row_reader *r, unsigned values, int64_t batch_seq, struct row_field *first)
 {
 	for (unsigned i = 0; i < values; i++) {
@@ -263,7 +280,7 @@ static void bind_row(struct store *s, sqlite3_stmt *stmt, struct row_reader *r, 
 		int n = (int)i + 1;
 
 		row_next_value(r, &v);
-		if (i < KEPT_VALUES)
+		if (i < ROW_VALUES_MAX)
 			first[i] = v;
 		if (v.type == VALUE_BATCH)
 			sqlite3_bind_int64(stmt, n, batch_seq);
@@ -324,10 +341,10 @@ static int supersede_session(struct store *s, const struct row_field *v)
 	int64_t id = 0, source_id = s->source_id, run_id = s->run_id;
 	bool drop = false;
 
-	bind_field(q, 1, &v[V_SESSION_ID]);
-	bind_field(q, 2, &v[V_SESSION_ENDED]);
-	bind_field(q, 3, &v[V_SESSION_END]);
-	bind_field(q, 4, &v[V_SESSION_PACKETS]);
+	bind_field(q, 1, &v[SESSION_AT_session_id]);
+	bind_field(q, 2, &v[SESSION_AT_ended_us]);
+	bind_field(q, 3, &v[SESSION_AT_end_reason]);
+	bind_field(q, 4, &v[SESSION_AT_packets]);
 	if (sqlite3_step(q) == SQLITE_ROW) {
 		id = sqlite3_column_int64(q, 0);
 		source_id = sqlite3_column_int64(q, 1);
@@ -337,7 +354,7 @@ static int supersede_session(struct store *s, const struct row_field *v)
 	sqlite3_reset(q);
 	bool other_source = source_id != s->source_id || (!source_id && run_id != s->run_id);
 	/* the sighting names the source whose row is not there */
-	if (other_source && put_sighting(s, &v[V_SESSION_ID], drop ? source_id : s->source_id, drop ? run_id : s->run_id))
+	if (other_source && put_sighting(s, &v[SESSION_AT_session_id], drop ? source_id : s->source_id, drop ? run_id : s->run_id))
 		return -1;
 	if (!drop)
 		return 0;
@@ -345,15 +362,19 @@ static int supersede_session(struct store *s, const struct row_field *v)
 	return step_once(s->stmt[S_DROP_SESSION]) ? -1 : 1;
 }
 
+/* As above for a mail; another one of the same ordinal takes nothing away. Its session tells of the sighting. */
 static int supersede_transaction(struct store *s, const struct row_field *v)
 {
-	static const int compared[] = { V_MAIL_ENDED, V_MAIL_RCPT_COUNT, V_MAIL_OUTCOME, V_MAIL_SIZE, V_MAIL_SEEN, V_MAIL_STEPS, V_MAIL_NOTES };
+	static const int compared[] = {
+		TRANSACTION_AT_ended_us, TRANSACTION_AT_rcpt_count, TRANSACTION_AT_outcome, TRANSACTION_AT_size_bytes,
+		TRANSACTION_AT_bytes_seen, TRANSACTION_AT_steps, TRANSACTION_AT_notes, TRANSACTION_AT_started_us,
+	};
 	sqlite3_stmt *q = s->stmt[S_OLD_TRANSACTION];
 	bool drop = false;
 	int64_t id = 0;
 
-	bind_field(q, 1, &v[V_MAIL_SESSION_ID]);
-	bind_field(q, 2, &v[V_MAIL_ORDINAL]);
+	bind_field(q, 1, &v[TRANSACTION_AT_session_id]);
+	bind_field(q, 2, &v[TRANSACTION_AT_ordinal]);
 	sqlite3_bind_int64(q, 3, s->run_id);
 	for (int i = 0; i < (int)(sizeof compared / sizeof *compared); i++)
 		bind_field(q, 4 + i, &v[compared[i]]);
@@ -375,8 +396,8 @@ static int drop_capture(struct store *s, const struct row_field *v)
 		return 0;
 	sqlite3_bind_int64(q, 1, s->source_id);
 	sqlite3_bind_int64(q, 2, s->run_id);
-	bind_field(q, 3, &v[V_CAPTURE_INTERFACE]);
-	bind_field(q, 4, &v[V_CAPTURE_START]);
+	bind_field(q, 3, &v[CAPTURE_AT_interface]);
+	bind_field(q, 4, &v[CAPTURE_AT_start_us]);
 	return step_once(q);
 }
 
@@ -389,7 +410,7 @@ static int write_rows(struct store *s, const struct batch *b, int64_t batch_seq)
 
 	while (row_next(&r, &h)) {
 		sqlite3_stmt *stmt = s->row[h.statement];
-		struct row_field v[KEPT_VALUES];
+		struct row_field v[ROW_VALUES_MAX];
 		bool head = h.statement == ROW_SESSION || h.statement == ROW_TRANSACTION;
 
 		bind_row(s, stmt, &r, h.values, batch_seq, v);
@@ -429,6 +450,11 @@ failed:
 	return -1;
 }
 
+static bool is_stopped(const struct store *s)
+{
+	return s->stop && *s->stop;
+}
+
 static void pause_ms(long ms)
 {
 	struct timespec t = { ms / 1000, ms % 1000 * 1000000 };
@@ -436,14 +462,14 @@ static void pause_ms(long ms)
 	nanosleep(&t, NULL);
 }
 
-/* After a failed write. True: try again. Live capture does so until the program ends, a replay only for some seconds. */
+/* After a failed write. True: try again. What cannot be read again waits until the program ends, a replay only some seconds. */
 static bool is_worth_another_try(struct store *s, const struct batch *b, int64_t since_us)
 {
 	pthread_mutex_lock(&s->lock);
 	if (!s->complained)
 		fprintf(stderr, "bouncetapd: the store cannot be written: %s; trying again\n", s->problem);
 	s->complained = true;
-	bool again = (s->live && !s->closing) || time_now_us() - since_us < GIVE_UP_US;
+	bool again = ((s->live || s->once) && !s->closing && !is_stopped(s)) || time_now_us() - since_us < GIVE_UP_MS * 1000;
 	if (!again) {
 		s->facts_lost += b->facts;
 		s->gave_up = true;
@@ -516,6 +542,18 @@ static void *writer(void *arg)
 
 /* ---- caller's side ---- */
 
+/* For changed, or a while: a signal wakes nobody. */
+static void wait_a_while(struct store *s)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_REALTIME, &t);
+	t.tv_nsec += RETRY_MS * 1000000L;
+	t.tv_sec += t.tv_nsec / 1000000000;
+	t.tv_nsec %= 1000000000;
+	pthread_cond_timedwait(&s->changed, &s->lock, &t);
+}
+
 /* The open batch goes to the writer. A full queue: a replay waits, live capture lets go of the oldest. */
 static void cut(struct store *s)
 {
@@ -527,8 +565,8 @@ static void cut(struct store *s)
 	if (s->live)	/* the batch may be dropped, and its addresses with it */
 		memset(s->encoder.seen, 0, sizeof s->encoder.seen);
 	pthread_mutex_lock(&s->lock);
-	while (s->queued_bytes > LIMIT_QUEUE_BYTES && !s->live)
-		pthread_cond_wait(&s->changed, &s->lock);
+	while (s->queued_bytes > LIMIT_QUEUE_BYTES && !s->live && !is_stopped(s))
+		wait_a_while(s);
 	while (s->queued_bytes > LIMIT_QUEUE_BYTES && s->first) {
 		struct batch *oldest = queue_take(s);
 
@@ -585,39 +623,56 @@ static void settle(struct store *s)
 	pthread_mutex_unlock(&s->lock);
 }
 
-bool store_begin_source(struct store *s, const char *fingerprint, const char *files_text)
+bool store_gave_up(struct store *s)
+{
+	pthread_mutex_lock(&s->lock);
+	bool gave_up = s->gave_up;
+	pthread_mutex_unlock(&s->lock);
+	return gave_up;
+}
+
+/* A statement of the caller's thread, while the writer has nothing to do; frees it. */
+static int exec_direct(struct store *s, char *query)
+{
+	int rc;
+
+	sqlite3_busy_timeout(s->db, GIVE_UP_MS);
+	rc = db_exec(s->db, query, s->problem, sizeof s->problem);
+	sqlite3_busy_timeout(s->db, BUSY_MS);
+	sqlite3_free(query);
+	if (rc && !s->complained)
+		fprintf(stderr, "bouncetapd: the store cannot be written: %s\n", s->problem);
+	return rc;
+}
+
+int store_begin_source(struct store *s, const char *fingerprint, const char *files_text)
 {
 	char state[16] = "", *query;
 
 	settle(s);
 	s->source_id = 0;
 	if (!fingerprint)
-		return true;
-	query = sqlite3_mprintf("INSERT OR IGNORE INTO source (fingerprint, files, state) VALUES (%Q, %Q, 'reading')", fingerprint, files_text);
-	db_exec(s->db, query, NULL, 0);
-	sqlite3_free(query);
+		return 1;
+	if (exec_direct(s, sqlite3_mprintf("INSERT OR IGNORE INTO source (fingerprint, files, state) VALUES (%Q, %Q, 'reading')", fingerprint,
+					   files_text)))
+		return -1;
 	query = sqlite3_mprintf("SELECT id FROM source WHERE fingerprint = %Q", fingerprint);
 	s->source_id = db_int(s->db, query, 0);
 	sqlite3_free(query);
 	query = sqlite3_mprintf("SELECT state FROM source WHERE id = %lld", s->source_id);
-	db_text(s->db, query, state, sizeof state);
+	int rc = db_text(s->db, query, state, sizeof state);
 	sqlite3_free(query);
-	query = sqlite3_mprintf("UPDATE sensor_run SET source_id = %lld WHERE id = %lld", s->source_id, s->run_id);
-	db_exec(s->db, query, NULL, 0);
-	sqlite3_free(query);
+	if (rc || exec_direct(s, sqlite3_mprintf("UPDATE sensor_run SET source_id = %lld WHERE id = %lld", s->source_id, s->run_id)))
+		return -1;
 	return strcmp(state, "done") != 0 && strcmp(state, "damaged") != 0;
 }
 
-void store_end_source(struct store *s, bool damaged)
+int store_end_source(struct store *s, bool damaged)
 {
-	char *query;
-
 	settle(s);
-	if (s->facts_lost)
-		return;		/* it has to be read again */
-	query = sqlite3_mprintf("UPDATE source SET state = %Q WHERE id = %lld", damaged ? "damaged" : "done", s->source_id);
-	db_exec(s->db, query, NULL, 0);
-	sqlite3_free(query);
+	if (s->facts_lost || !s->source_id)
+		return 0;		/* it has to be read again */
+	return exec_direct(s, sqlite3_mprintf("UPDATE source SET state = %Q WHERE id = %lld", damaged ? "damaged" : "done", s->source_id));
 }
 
 int store_close(struct store *s, const char *end_reason)
@@ -629,13 +684,14 @@ int store_close(struct store *s, const char *end_reason)
 	pthread_mutex_unlock(&s->lock);
 	pthread_join(s->thread, NULL);
 	uint64_t lost = s->facts_lost;
-	char *end = sqlite3_mprintf("UPDATE sensor_run SET ended_us = %lld, end_reason = %Q, facts_lost = %lld WHERE id = %lld",
-				    (long long)time_now_us(), end_reason, (long long)lost, (long long)s->run_id);
-	db_exec(s->db, end, NULL, 0);
-	sqlite3_free(end);
+	if (lost)
+		fprintf(stderr, "bouncetapd: %llu facts were lost: the store could not be written%s\n", (unsigned long long)lost,
+			s->source_id ? "; read the files again" : "");
+	int rc = exec_direct(s, sqlite3_mprintf("UPDATE sensor_run SET ended_us = %lld, end_reason = %Q, facts_lost = %lld WHERE id = %lld",
+						(long long)time_now_us(), end_reason, (long long)lost, (long long)s->run_id));
 	sqlite3_wal_checkpoint_v2(s->db, NULL, SQLITE_CHECKPOINT_TRUNCATE, NULL, NULL);
 	pthread_cond_destroy(&s->changed);
 	pthread_mutex_destroy(&s->lock);
 	store_free(s);
-	return lost ? -1 : 0;
+	return lost || rc ? -1 : 0;
 }

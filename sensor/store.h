@@ -8,6 +8,7 @@
 #ifndef SENSOR_STORE_H
 #define SENSOR_STORE_H
 
+#include <signal.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -23,6 +24,8 @@ struct store_options {
 	enum config_subject subject;
 	const char *sensor;
 	bool live;			/* commits once a second with synchronous=FULL; a replay: NORMAL */
+	bool once;			/* what is read cannot be read again (standard input): waits for the store like live, loses nothing */
+	const volatile sig_atomic_t *stop;	/* not 0: the user wants an end, waiting is over; or NULL */
 	const char *version;
 };
 
@@ -30,12 +33,12 @@ struct store_options {
 struct store *store_open(const struct store_options *o, char *error, size_t error_size, int *exit_code);
 
 /*
- * Begins a source (an ordered list of files, identified by sizes and hashes; NULL for stdin and live). False: that source is
- * done already, there is nothing to do. files_text is shown to people.
+ * Begins a source (an ordered list of files, identified by sizes and hashes; NULL for stdin and live). 1: read it; 0: that source
+ * is done already, there is nothing to do; -1: the store cannot be written, which was said. files_text is shown to people.
  */
-bool store_begin_source(struct store *s, const char *fingerprint, const char *files_text);
-/* The source was read to its end (or to where it is damaged): it will be skipped from now on. */
-void store_end_source(struct store *s, bool damaged);
+int store_begin_source(struct store *s, const char *fingerprint, const char *files_text);
+/* The source was read to its end (or to where it is damaged): it will be skipped from now on. -1: as above. */
+int store_end_source(struct store *s, bool damaged);
 
 void store_put_session(struct store *s, const struct fact_session *f);
 void store_put_transaction(struct store *s, const struct fact_transaction *f);
@@ -44,8 +47,11 @@ void store_put_capture(struct store *s, const struct fact_capture *f);
 /* Packet time goes on: live batches are cut once a second of wall time, paced replays too. */
 void store_tick(struct store *s, uint64_t wall_us);
 
+/* A replay whose store could not be written for some seconds: what is put now is let go, reading on is in vain. */
+bool store_gave_up(struct store *s);
+
 /* Commits what is queued, checkpoints, closes; the WAL stays readable for the store's group. end_reason: done, damaged, stopped. 0, or -1 when
- * facts were lost. */
+ * facts were lost, which was said. */
 int store_close(struct store *s, const char *end_reason);
 
 #endif

@@ -26,9 +26,17 @@ struct half {
 	bool absent;		/* none ever was: nobody waits for it */
 };
 
+/* Segments far from where both sides are: a new place, once they are all that comes. */
+struct stray {
+	uint64_t since_us;
+	uint32_t at[2];
+	bool known[2], seen[2], any;
+};
+
 struct stream {
 	const struct stream_sink *sink;
 	struct half half[2];
+	struct stray stray;
 	uint64_t deadline_us, unseen_bytes;
 	size_t held_memory;
 	bool overlap_differed;
@@ -108,6 +116,32 @@ bool stream_accepts_reset(const struct stream *s, int dir, uint32_t seq)
 	return !h->known || (ahead(seq, h->next) >= -1 && ahead(seq, h->next) < 1 << 20);
 }
 
+bool stream_stands_at(const struct stream *s, int dir, uint32_t seq)
+{
+	const struct half *h = &s->half[dir];
+
+	/* one behind: a keep-alive's number; one ahead: behind the FIN */
+	return !h->known || (ahead(seq, h->next) >= -1 && ahead(seq, h->next) <= 1);
+}
+
+/* Up to where a side is known to have sent. */
+static uint32_t top_of(const struct half *h)
+{
+	return h->acked_known && (h->absent || ahead(h->acked, h->next) > 0) ? h->acked : h->next;
+}
+
+bool stream_next(const struct stream *s, int dir, uint32_t *next)
+{
+	*next = s->half[dir].next;
+	return s->half[dir].known;
+}
+
+bool stream_end(const struct stream *s, int dir, uint32_t *end)
+{
+	*end = top_of(&s->half[dir]);
+	return s->half[dir].known;
+}
+
 static void gap(struct stream *s, int dir, uint32_t n, uint64_t t_us)
 {
 	struct half *h = &s->half[dir];
@@ -162,12 +196,13 @@ static bool waits_for(const struct half *other, bool has_ack, uint32_t ack)
 
 static void note_overlap(struct stream *s, const struct held *old, uint32_t seq, const uint8_t *p, uint32_t n)
 {
-	uint32_t from = ahead(seq, old->seq) > 0 ? seq : old->seq;
-	uint32_t old_end = old->seq + old->captured, end = seq + n;
+	bool behind = ahead(seq, old->seq) > 0;
+	uint32_t skip_old = behind ? seq - old->seq : 0, skip = behind ? 0 : old->seq - seq;
 
-	if (ahead(old_end, end) < 0)
-		end = old_end;
-	if (ahead(end, from) > 0 && memcmp(old->bytes + (from - old->seq), p + (from - seq), end - from) != 0)
+	if (skip_old >= old->captured || skip >= n)
+		return;
+	uint32_t common = old->captured - skip_old < n - skip ? old->captured - skip_old : n - skip;
+	if (memcmp(old->bytes + skip_old, p + skip, common) != 0)
 		s->overlap_differed = true;
 }
 
@@ -366,6 +401,72 @@ static void learn(struct stream *s, const struct stream_segment *g)
 	}
 }
 
+/* ---- numbers far away ---- */
+
+static bool is_near(uint32_t a, uint32_t b)
+{
+	return ahead(a, b) <= LIMIT_WINDOW_BYTES && ahead(a, b) >= -LIMIT_WINDOW_BYTES;
+}
+
+/* Could this side send this number? */
+static bool may_send(const struct half *h, uint32_t seq)
+{
+	if (h->known)
+		return ahead(seq, top_of(h)) <= LIMIT_WINDOW_BYTES && ahead(seq, h->next) >= -LIMIT_WINDOW_BYTES;
+	if (h->start_known)
+		return is_near(seq, h->start);
+	return !h->held || is_near(seq, h->held->seq);
+}
+
+/* Could the other side have received this? Old acknowledgements do no harm, and taps bring them late. */
+static bool may_ack(const struct half *h, uint32_t ack)
+{
+	if (h->known)
+		return ahead(ack, top_of(h)) <= LIMIT_WINDOW_BYTES;
+	if (h->start_known)
+		return is_near(ack, h->start);
+	return !h->held || is_near(ack, h->held->seq);
+}
+
+static bool is_plausible(const struct stream *s, const struct stream_segment *g)
+{
+	return may_send(&s->half[g->dir], g->seq + g->syn) && (!g->has_ack || may_ack(&s->half[!g->dir], g->ack));
+}
+
+static void jump(struct stream *s, int dir, uint32_t to, uint64_t t_us)
+{
+	struct half *h = &s->half[dir];
+
+	if (!h->known || h->fin_done || is_near(to, h->next))
+		return;
+	gap(s, dir, to - h->next, t_us);
+	h->acked = to;
+}
+
+/* A segment that is not plausible. True: by now it is, since both sides have moved; what is between was not captured. */
+static bool take_stray(struct stream *s, const struct stream_segment *g, uint64_t now_us)
+{
+	struct stray *y = &s->stray;
+	int dir = g->dir;
+
+	bool goes_on = (!y->known[dir] || is_near(g->seq, y->at[dir])) && (!g->has_ack || !y->known[!dir] || is_near(g->ack, y->at[!dir]));
+	if (!y->any || !goes_on)
+		*y = (struct stray){ .since_us = now_us, .any = true };
+	y->at[dir] = g->seq + g->length;
+	y->known[dir] = y->seen[dir] = true;
+	if (g->has_ack) {
+		y->at[!dir] = g->ack;
+		y->known[!dir] = true;
+	}
+	if (now_us - y->since_us < LIMIT_HOLE_WAIT_US || !(y->seen[!dir] || s->half[!dir].absent))
+		return false;
+	drain(s, now_us, true);
+	jump(s, dir, g->seq, g->time_us);
+	if (g->has_ack)
+		jump(s, !dir, g->ack, g->time_us);
+	return is_plausible(s, g);
+}
+
 void stream_push(struct stream *s, const struct stream_segment *g, uint64_t now_us)
 {
 	struct half *h = &s->half[g->dir], *other = &s->half[!g->dir];
@@ -373,6 +474,9 @@ void stream_push(struct stream *s, const struct stream_segment *g, uint64_t now_
 
 	if (s->deadline_us && now_us >= s->deadline_us)
 		stream_expire(s, now_us);
+	if (!is_plausible(s, g) && !take_stray(s, g, now_us))
+		return;
+	s->stray.any = false;
 	learn(s, g);
 	if (rest.syn)
 		rest.seq++;

@@ -3,7 +3,8 @@
  *
  * Bytes in order are handed on where they lie, without a copy. Others are held under caps: behind a hole, or because they
  * acknowledge bytes of the other side that have not arrived yet (taps deliver a reply before its command). A wait is bounded in bytes and in
- * packet time; then the hole is declared a gap. Wrong checksums, bytes that were there before, keep-alives: ignored.
+ * packet time; then the hole is declared a gap. Wrong checksums, bytes that were there before, keep-alives: ignored; so are numbers far from where
+ * both sides are, unless both go on from there and nowhere else.
  */
 #ifndef SENSOR_STREAM_H
 #define SENSOR_STREAM_H
@@ -43,8 +44,17 @@ void stream_expire(struct stream *s, uint64_t now_us);
 /* When stream_expire has something to do; 0: never. */
 uint64_t stream_deadline(const struct stream *s);
 
-/* Could a RST with this number be meant? (RFC 5961 3: others are forged or late.) */
+/*
+ * Could a RST with this number be meant? RFC 5961 3.2: a receiver obeys one that stands exactly at the next byte, and answers others in its
+ * window with a challenge ACK. Here bytes before it may be missing from the capture or late, so that any near and ahead could be meant; whether
+ * it was shows when that side sends more, or does not: stream_stands_at tells the exact ones.
+ */
 bool stream_accepts_reset(const struct stream *s, int dir, uint32_t seq);
+bool stream_stands_at(const struct stream *s, int dir, uint32_t seq);
+
+/* The first byte of a side that was not handed on; up to where it is known to have sent. False: unknown. */
+bool stream_next(const struct stream *s, int dir, uint32_t *next);
+bool stream_end(const struct stream *s, int dir, uint32_t *end);
 
 /* The connection is over: what is held is handed on, holes become gaps. */
 void stream_flush(struct stream *s, uint64_t now_us);

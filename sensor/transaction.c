@@ -17,23 +17,6 @@ static bool positive(const struct fact_reply *r)
 	return r->code >= 200 && r->code < 300;
 }
 
-struct transaction *transaction_new(const struct fact_session *session, uint32_t ordinal, bool lmtp, uint64_t t_us)
-{
-	struct transaction *t = xcalloc(1, sizeof *t);
-
-	arena_init(&t->arena, LIMIT_TRANSACTION_ARENA);
-	t->f.session = session;
-	t->f.ordinal = ordinal;
-	t->f.started_us = t->f.ended_us = t_us;
-	t->f.lmtp = lmtp;
-	t->f.tls = session->tls;
-	t->f.auth = session->auth;
-	t->f.helo = arena_copy(&t->arena, session->helo.p, session->helo.len, LIMIT_COMMAND_LINE, NULL);
-	if (!session->helo.p)
-		t->f.helo.p = NULL;
-	return t;
-}
-
 /* A kept text with a note when it was cut; NULL stays NULL. */
 static struct text keep(struct transaction *t, struct text x, size_t max)
 {
@@ -45,6 +28,24 @@ static struct text keep(struct transaction *t, struct text x, size_t max)
 	if (cut)
 		t->f.notes |= NOTE_TRUNCATED;
 	return copy;
+}
+
+struct transaction *transaction_new(const struct fact_session *session, uint32_t ordinal, bool lmtp, uint64_t t_us)
+{
+	struct transaction *t = xcalloc(1, sizeof *t);
+
+	arena_init(&t->arena, LIMIT_TRANSACTION_ARENA);
+	t->f.session = session;
+	t->f.ordinal = ordinal;
+	t->f.started_us = t->f.ended_us = t_us;
+	t->f.lmtp = lmtp;
+	t->f.tls = session->tls;
+	t->f.auth = session->auth;
+	t->f.helo = keep(t, session->helo, LIMIT_COMMAND_LINE);
+	t->f.proxy = keep(t, session->proxy, LIMIT_COMMAND_LINE);
+	t->f.xclient = keep(t, session->xclient, LIMIT_COMMAND_LINE);
+	t->f.xforward = keep(t, session->xforward, LIMIT_COMMAND_LINE);
+	return t;
 }
 
 void transaction_mail(struct transaction *t, const struct path *p)
@@ -121,10 +122,12 @@ void transaction_mail_reply(struct transaction *t, const struct fact_reply *r)
 
 void transaction_rcpt_reply(struct transaction *t, uint32_t index, const struct fact_reply *r)
 {
-	struct fact_reply copy = fact_reply_copy(&t->arena, r, &t->f.notes);
+	struct fact_reply copy = { .code = r->code };	/* no more of recipients that are not kept */
 
-	if (index < t->f.rcpt_kept)
+	if (index < t->f.rcpt_kept) {
+		copy = fact_reply_copy(&t->arena, r, &t->f.notes);
 		t->f.rcpt[index].reply = copy;
+	}
 	if (positive(r))
 		t->f.rcpt_accepted++;
 	else {
@@ -333,7 +336,7 @@ void transaction_emit(struct transaction *t, const struct fact_sink *sink)
 		f->notes |= f->message->notes & (NOTE_TRUNCATED | NOTE_MIME_LIMIT);
 	if (t->arena.full)
 		f->notes |= NOTE_TRUNCATED;
-	if (t->inside && !f->mail_reply.code)	/* nested or not: the sender is this one or that of the mail around it */
+	if (t->sender_doubt || (t->inside && !f->mail_reply.code))
 		f->mail_from = f->mail_params = f->ret = f->envid = (struct text){ 0 };
 	f->outcome = transaction_decide(t, &f->reply);
 	if (positive(&t->end_reply))

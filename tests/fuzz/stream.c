@@ -47,7 +47,7 @@ static void on_gap(void *arg, int dir, uint64_t n, uint64_t t_us)
 {
 	struct model *m = arg;
 
-	assert(n > 0 && n <= INT32_MAX && !m->ended[dir] && t_us <= m->now_us);
+	assert(n > 0 && n <= UINT32_MAX && !m->ended[dir] && t_us <= m->now_us);
 	m->at[dir] += n;
 	m->gaps += n;
 }

@@ -219,6 +219,11 @@ static void addresses_in_texts_are_replaced(void **state)
 		{ "\"Name\" <user@example.org> \"x\"", "\"Name\" <@example.org> \"x\"" },
 		{ "said \"no\nyes\"@example.org", "said \"no\n@example.org" },
 		{ "\"\"@example.org", "@example.org" },
+		{ "see http://www.openspf.net/Why?s=mfrom;id=john.doe%40x.example;ip=192.0.2.1", "see http://www.openspf.net/Why?s=mfrom;@x.example;ip=192.0.2.1" },
+		{ "rfc822;john.doe+40x.example", "rfc822;@x.example" }, { "\"john doe\"%40x.example", "@x.example" },
+		{ "list+40x@example.org", "@example.org" }, { "a%40b.example%40c@example.org", "@example.org" },
+		{ "a%40b.example@ c", "@b.example@ c" }, { "a%40b.example @c", "@b.example @c" }, { "100%40", "100%40" }, { "%40x", "%40x" },
+		{ "a%4", "a%4" }, { "+40 a", "+40 a" },
 	};
 
 	(void)state;
@@ -233,7 +238,8 @@ static void no_local_part_is_left(void **state)
 					      "sekret=sekret.example", "\"sekret>sekret\"" };
 	static const char *const domains[] = { "example.org", "[192.0.2.1]", "example.org.", "x" };
 	static const char *const around[] = { "%s@%s", "<%s@%s>", " %s@%s ", "\"%s@%s\"", "(%s@%s)", "'%s@%s'", "a@b.example,%s@%s", "x\n%s@%s\ny",
-					      "\\%s@%s", "550 <%s@%s>: said: \"no\"", "\"Name\" <%s@%s>", "=%s@%s=", "[%s@%s]", "to=<%s@%s>,", "%s@@%s" };
+					      "\\%s@%s", "550 <%s@%s>: said: \"no\"", "\"Name\" <%s@%s>", "=%s@%s=", "[%s@%s]", "to=<%s@%s>,", "%s@@%s",
+					      "id=%s%40%s&x", "%s+40%s", "%s%40@%s", "%s%40a.example@%s", "%s@a.example%40%s", "%s%40%s@" };
 	struct buf b = { 0 };
 
 	(void)state;
@@ -283,7 +289,7 @@ static double seconds_for(const char *piece, size_t bytes)
 
 static void redactor_is_linear(void **state)
 {
-	static const char *const pieces[] = { "@", "\"@", "a", "a@", "\"", "\\\"@", "\\", "\"\\\"@x", "a@b", "\"a\"@b ", "@[", "a@[1", "\\\\\"@b", "=", "x\"@" };
+	static const char *const pieces[] = { "@", "\"@", "a", "a@", "\"", "\\\"@", "\\", "\"\\\"@x", "a@b", "\"a\"@b ", "@[", "a@[1", "\\\\\"@b", "=", "x\"@", "%40", "a%40b", "+40+", "a%40b@", "%40\"" };
 
 	(void)state;
 	for (size_t i = 0; i < sizeof pieces / sizeof *pieces; i++) {

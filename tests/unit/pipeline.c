@@ -771,6 +771,175 @@ static void retransmitted_syn_is_not_a_new_connection(void **state)
 	assert_talk(k, 1, 1, "complete");
 }
 
+/* ---- lives that follow each other, numbers that nobody would obey ---- */
+
+static void packets_of_a_closed_flow_do_not_keep_it(void **state)
+{
+	struct talk *k = whole_talk(4);
+	struct run *r = run_new(64 << 20, false);
+
+	(void)state;
+	feed_all(r, k);
+	for (uint32_t s = 1; s < 40; s++)
+		feed(r, &k->frame[k->count - 1], k->now_us + s * SECOND);
+	assert_int_equal(flow_count(r->p->context.flows), 0);
+	run_free(r);
+	free(k);
+}
+
+static void new_life_without_a_syn_is_a_session(void **state)
+{
+	struct talk *k = whole_talk(4);
+
+	(void)state;
+	k->now_us += 5 * SECOND;
+	k->isn[0] += 1000000000;
+	k->isn[1] += 700000000;
+	k->sent[0] = k->sent[1] = 0;
+	hello(k);
+	mail(k);
+	quit(k);
+	struct run *r = play(k);
+	assert_int_equal(r->got.sessions, 2);
+	assert_int_equal(r->got.transactions, 2);
+	assert_true(r->got.session[1].notes & NOTE_MID_STREAM);
+	run_free(r);
+	free(k);
+}
+
+static void reset_with_bytes_behind_it_ends_nothing(void **state)
+{
+	(void)state;
+	for (uint32_t off = 0; off <= 1000; off += 1000) {
+		struct talk *k = talk_new(4);
+
+		handshake(k);
+		hello(k);
+		segment(k, 0, TCP_RST, k->isn[0] + 1 + k->sent[0] + off, 0, "");
+		k->now_us += off ? 20 * SECOND : SECOND / 2;
+		mail(k);
+		k->now_us += 40 * SECOND;
+		mail(k);
+		quit(k);
+		assert_talk(k, 1, 2, " fin mail ");
+	}
+}
+
+static void reset_whose_bytes_come_late_still_counts(void **state)
+{
+	struct talk *k = talk_new(4);
+
+	(void)state;
+	handshake(k);
+	hello(k);
+	say(k, 'c', "RSET\r\n");
+	rst(k, 'c');
+	struct frame late = k->frame[k->count - 2];
+	k->frame[k->count - 2] = k->frame[k->count - 1];
+	k->frame[k->count - 1] = late;
+	k->now_us += 5 * SECOND;
+	k->port[0]++;
+	segment(k, 0, TCP_SYN, 1, 0, "");
+	assert_talk(k, 1, 0, " rst no-mail ");
+}
+
+static void syn_that_nobody_answers_ends_nothing(void **state)
+{
+	(void)state;
+	for (int dir = 0; dir < 2; dir++) {
+		struct talk *k = talk_new(4);
+
+		handshake(k);
+		hello(k);
+		segment(k, dir, dir ? TCP_SYN | TCP_ACK : TCP_SYN, 0x12345678, 77, "");
+		mail(k);
+		quit(k);
+		assert_talk(k, 1, 1, " fin mail ");
+	}
+}
+
+static void syn_between_handshake_and_greeting_ends_nothing(void **state)
+{
+	struct talk *k = talk_new(4);
+
+	(void)state;
+	handshake(k);
+	segment(k, 0, TCP_SYN, 0x12345678, 0, "");
+	hello(k);
+	mail(k);
+	quit(k);
+	assert_talk(k, 1, 1, " mails=1 complete ");
+}
+
+static void syn_that_is_answered_is_another_session(void **state)
+{
+	(void)state;
+	for (int swap = 0; swap < 2; swap++) {	/* a tap may bring the answer first */
+		struct talk *k = talk_new(4);
+
+		handshake(k);
+		hello(k);
+		begin_again(k);
+		uint32_t first = k->count;
+		handshake(k);
+		if (swap) {
+			struct frame syn = k->frame[first];
+			k->frame[first] = k->frame[first + 1];
+			k->frame[first + 1] = syn;
+		}
+		hello(k);
+		mail(k);
+		quit(k);
+		struct run *r = play(k);
+		assert_int_equal(r->got.sessions, 2);
+		assert_int_equal(r->got.session[0].end, END_PORT_REUSE);
+		assert_true(r->got.session[1].complete);
+		assert_int_equal(r->got.session[1].client_isn, k->isn[0]);
+		assert_int_equal(r->got.session[1].server_isn, k->isn[1]);
+		assert_int_equal(r->got.session[0].packets + r->got.session[1].packets, k->count - 1);
+		run_free(r);
+		free(k);
+	}
+}
+
+static void late_bytes_behind_an_early_reset_keep_the_id(void **state)
+{
+	(void)state;
+	for (int with_fin = 0; with_fin < 2; with_fin++) {
+		struct talk *k = talk_new(4);
+
+		handshake(k);
+		say(k, 's', "220 mx.example.net ESMTP\r\n");
+		if (with_fin)
+			fin(k, 'c');
+		else
+			rst(k, 'c');
+		struct frame late = k->frame[k->count - 2];
+		k->frame[k->count - 2] = k->frame[k->count - 1];
+		k->frame[k->count - 1] = late;
+		struct run *r = play(k);
+		assert_id(&r->got, k, 0, k->isn[0], k->isn[1]);
+		assert_false(r->got.session[0].notes & NOTE_MID_STREAM);
+		run_free(r);
+		free(k);
+	}
+}
+
+static void far_numbers_lose_no_mail(void **state)
+{
+	struct talk *k = talk_new(4);
+
+	(void)state;
+	handshake(k);
+	hello(k);
+	segment(k, 0, TCP_ACK, k->isn[0] + 1000000000, k->isn[1], "x");
+	segment(k, 1, TCP_ACK, k->isn[1] + 1 + k->sent[1], k->isn[0] + 1000000000, "");
+	k->now_us += 40 * SECOND;
+	mail(k);
+	quit(k);
+	assert_talk(k, 1, 1, " mails=1 complete ");
+}
+
 /* ---- bad taps ---- */
 
 static void one_side_alone_is_noted(void **state)
@@ -953,6 +1122,69 @@ static void connections_that_begin_after_the_clock_was_set_back_are_whole(void *
 	assert_talk(k, 1, 1, "complete");
 }
 
+static void damaged_time_of_one_frame_moves_no_clock(void **state)
+{
+	static const uint64_t ahead_us[] = { 366 * 86400 * SECOND, UINT32_MAX * SECOND - START };
+
+	(void)state;
+	for (size_t i = 0; i < sizeof ahead_us / sizeof *ahead_us; i++) {
+		for (uint32_t at = 1; at < 10; at++) {
+			struct talk *k = whole_talk(4);
+
+			k->frame[at].t_us += ahead_us[i];
+			struct run *r = play(k);
+			assert_int_equal(r->got.sessions, 1);
+			assert_int_equal(r->got.transactions, 1);
+			assert_int_equal(r->got.session[0].end, END_FIN);
+			assert_int_equal(r->got.totals.frames, k->count);
+			assert_true(r->got.totals.last_us < START + SECOND);
+			assert_int_equal(r->got.captures, 1);
+			run_free(r);
+			free(k);
+		}
+	}
+}
+
+static void captures_of_several_days_are_whole(void **state)
+{
+	struct talk *k = talk_new(4);
+
+	(void)state;
+	for (int day = 0; day < 3; day++) {
+		k->now_us = START + (uint64_t)day * 86400 * SECOND;
+		begin_again(k);
+		k->port[0]++;
+		handshake(k);
+		hello(k);
+		mail(k);
+		if (day)
+			quit(k);
+	}
+	struct run *r = play(k);
+	assert_int_equal(r->got.sessions, 3);
+	assert_int_equal(r->got.session[0].end, END_TIMEOUT);
+	assert_true(r->got.session[1].complete && r->got.session[2].complete);
+	assert_true(r->got.session[2].client_isn == k->isn[0]);
+	assert_int_equal(r->got.captures, 3);
+	assert_int_equal(r->got.totals.frames, k->count);
+	run_free(r);
+	free(k);
+}
+
+static void seconds_beyond_32_bits_work(void **state)
+{
+	struct talk *k = talk_new(4);
+
+	(void)state;
+	k->now_us = UINT32_MAX * SECOND + SECOND / 2;
+	handshake(k);
+	hello(k);
+	mail(k);
+	k->now_us += 2 * SECOND;
+	quit(k);
+	assert_talk(k, 1, 1, " mails=1 complete ");
+}
+
 static void tag_on_one_direction_does_not_split_it(void **state)
 {
 	struct talk *k = talk_new(4);
@@ -1119,6 +1351,18 @@ int main(void)
 		cmocka_unit_test(syn_ack_of_the_next_one_may_come_before_its_syn),
 		cmocka_unit_test(ports_used_again_without_an_end_close_the_first),
 		cmocka_unit_test(retransmitted_syn_is_not_a_new_connection),
+		cmocka_unit_test(packets_of_a_closed_flow_do_not_keep_it),
+		cmocka_unit_test(new_life_without_a_syn_is_a_session),
+		cmocka_unit_test(reset_with_bytes_behind_it_ends_nothing),
+		cmocka_unit_test(reset_whose_bytes_come_late_still_counts),
+		cmocka_unit_test(syn_that_nobody_answers_ends_nothing),
+		cmocka_unit_test(syn_between_handshake_and_greeting_ends_nothing),
+		cmocka_unit_test(syn_that_is_answered_is_another_session),
+		cmocka_unit_test(late_bytes_behind_an_early_reset_keep_the_id),
+		cmocka_unit_test(far_numbers_lose_no_mail),
+		cmocka_unit_test(damaged_time_of_one_frame_moves_no_clock),
+		cmocka_unit_test(captures_of_several_days_are_whole),
+		cmocka_unit_test(seconds_beyond_32_bits_work),
 		cmocka_unit_test(one_side_alone_is_noted),
 		cmocka_unit_test(side_that_is_late_changes_no_fact),
 		cmocka_unit_test(frames_seen_twice_change_no_fact),

@@ -144,7 +144,8 @@ static void fill_mail(struct world *w)
 	};
 	w->mail = (struct fact_transaction){
 		.session = &w->session, .ordinal = 2, .started_us = START + 1, .ended_us = START + 8000000, .helo = text(w, "mail-helo"),
-		.tls = TLS_NONE, .auth = TRI_FALSE, .mail_from = mailbox(w, "mail_from"), .mail_params = text(w, "mail_params"),
+		.tls = TLS_NONE, .auth = TRI_FALSE, .proxy = text(w, "proxy"), .xclient = text(w, "xclient"), .xforward = text(w, "xforward"),
+		.mail_from = mailbox(w, "mail_from"), .mail_params = text(w, "mail_params"),
 		.ret = text(w, "ret"), .envid = text(w, "envid"), .mail_reply = reply(w, 250, "mail_reply"), .rcpt = w->rcpt, .rcpt_kept = 2,
 		.rcpt_count = 30, .rcpt_accepted = 29, .outcome = OUTCOME_ACCEPTED, .reply = reply(w, 251, "reply"), .queue_id = text(w, "queue_id"),
 		.mail_us = START + 2, .data_end_us = START + 3, .reply_us = START + 4, .size_bytes = 6000000000u, .bytes_seen = 6, .has_data = true,
@@ -775,6 +776,7 @@ static void last_mail_of_a_cut_session_is_replaced_with_its_children(void **stat
 	(void)state;
 	w->session.end = END_CAPTURE_END;
 	w->mail.outcome = OUTCOME_UNKNOWN;
+	w->mail.complete = false;
 	put_from(&o, w, "first");
 	w->session.end = END_FIN;	/* at the very same time: the clock is coarse */
 	w->mail.outcome = OUTCOME_REJECTED;
@@ -788,6 +790,63 @@ static void last_mail_of_a_cut_session_is_replaced_with_its_children(void **stat
 	assert_value(db, "SELECT (SELECT count(*) FROM messages) + (SELECT count(*) FROM reports) + (SELECT count(*) FROM report_recipients) + "
 			 "(SELECT count(*) FROM returned)", "0");
 	sqlite3_close(db);
+	world_free(w);
+}
+
+/* An ordinal that was counted after lost commands may belong to another mail. */
+static void other_mail_of_the_same_ordinal_takes_nothing_away(void **state)
+{
+	static const struct {
+		bool complete;
+		uint32_t notes;
+		uint64_t later_us;
+		const char *left;
+	} rows[] = {
+		{ true, 0, 1, "FIRST1" }, { true, NOTE_ORDINAL_UNCERTAIN, 1, "FIRST1" }, { false, NOTE_ORDINAL_UNCERTAIN, 1, "FIRST1" },
+		{ false, NOTE_GAP | NOTE_MID_STREAM, 1, "FIRST1" }, { false, NOTE_GAP, 1, "OTHER2" }, { false, NOTE_MID_STREAM, 0, "OTHER2" },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+		struct store_options o = options(new_dir());
+		struct world *w = world_new("%s", "%s@example.org");
+
+		w->session.end = END_CAPTURE_END;
+		w->mail.complete = rows[i].complete;
+		w->mail.queue_id = TEXT("FIRST1");
+		put_from(&o, w, "first");
+		w->session.end = END_FIN;
+		w->session.ended_us += 1000000;
+		w->mail.started_us += rows[i].later_us;
+		w->mail.ended_us += 500000;
+		w->mail.notes |= rows[i].notes;
+		w->mail.queue_id = TEXT("OTHER2");
+		put_from(&o, w, "second");
+		sqlite3 *db = db_of(o.dir);
+		assert_value(db, "SELECT group_concat(queue_id) FROM transactions", rows[i].left);
+		assert_value(db, "SELECT source_id || ' ' || (SELECT group_concat(source_id) FROM sighting) FROM sessions", "2 1");
+		sqlite3_close(db);
+		world_free(w);
+	}
+}
+
+/* A stranger may nest them as often as an address is long. */
+static void inner_address_has_none_itself(void **state)
+{
+	struct store_options o = options(new_dir());
+	struct world *w = world_new("%s", "%s@example.org");
+	struct buf nested = { 0 };
+
+	(void)state;
+	for (int i = 0; i < 140; i++)
+		buf_add_str(&nested, "prvs=1=");
+	buf_add_str(&nested, "u@nested.example");
+	w->mail.mail_from = (struct text){ nested.p, (uint32_t)nested.len };
+	put_world(&o, w);
+	sqlite3 *db = db_of(o.dir);
+	assert_value(db, "SELECT count(*) || ' ' || count(inner_id) || ' ' || min(class) FROM address WHERE domain = 'nested.example'", "2 1 16");
+	sqlite3_close(db);
+	buf_fini(&nested);
 	world_free(w);
 }
 
@@ -1104,6 +1163,8 @@ int main(void)
 		cmocka_unit_test(id_from_another_source_is_a_sighting),
 		cmocka_unit_test(longer_sighting_supersedes_what_the_capture_cut_off),
 		cmocka_unit_test(last_mail_of_a_cut_session_is_replaced_with_its_children),
+		cmocka_unit_test(other_mail_of_the_same_ordinal_takes_nothing_away),
+		cmocka_unit_test(inner_address_has_none_itself),
 		cmocka_unit_test(shorter_sighting_changes_nothing),
 		cmocka_unit_test(done_source_is_skipped_and_unfinished_one_is_read_again),
 		cmocka_unit_test(counters_of_a_source_are_kept_once),

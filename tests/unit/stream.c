@@ -525,6 +525,100 @@ static void bytes_at_the_end_that_only_an_acknowledgement_tells_of(void **state)
 	assert_end(t, "s:220 c-14");
 }
 
+/* ---- numbers far away ---- */
+
+enum { FAR = 1000000000 };
+
+static void numbers_far_away_are_ignored(void **state)
+{
+	struct tape *t = tape_open();
+
+	(void)state;
+	data(t, 'c', 0, 0, "abc");
+	data(t, 'c', FAR, 0, "X");
+	data(t, 'c', 3, FAR, "X");
+	fin(t, 'c', FAR, 0, "");
+	fin(t, 's', 0, FAR, "");
+	data(t, 'c', LIMIT_WINDOW_BYTES + 4, 0, "X");
+	wait_us(t, 2 * LIMIT_HOLE_WAIT_US);
+	data(t, 'c', 3, 0, "def");
+	data(t, 's', 0, 6, "250");
+	fin(t, 'c', 6, 3, "");
+	assert_int_equal(stream_unseen_bytes(t->s), 0);
+	assert_false(stream_overlap_differed(t->s));
+	assert_end(t, "c:abcdef s:250 c.");
+}
+
+static void number_far_away_once_in_a_while_moves_nothing(void **state)
+{
+	struct tape *t = tape_open();
+	uint32_t n = 0;
+
+	(void)state;
+	for (; n < 100; n++) {
+		data(t, 'c', n, n, "a");
+		data(t, 's', FAR + n, FAR + n, "X");
+		data(t, 's', n, n + 1, "b");
+		data(t, 'c', FAR + n, FAR + n, "X");
+		wait_us(t, SECOND);
+	}
+	assert_int_equal(stream_unseen_bytes(t->s), 0);
+	tape_free(t);
+}
+
+static void both_sides_that_go_on_far_away_are_followed(void **state)
+{
+	struct tape *t = tape_open();
+
+	(void)state;
+	data(t, 'c', 0, 0, "abc");
+	for (uint32_t i = 0; i < 31; i++) {	/* the tap was off for 1e9 bytes of the client */
+		data(t, 'c', FAR + i, i, "x");
+		data(t, 's', i, FAR + i + 1, "y");
+		wait_us(t, SECOND);
+	}
+	assert_int_equal(stream_unseen_bytes(t->s), FAR + 30 - 3 + 30);
+	data(t, 'c', FAR + 31, 31, "QUIT");
+	fin(t, 's', 31, FAR + 35, "");
+	fin(t, 'c', FAR + 35, 32, "");
+	assert_true(stream_is_done(t->s));
+	assert_end(t, "c:abc c-1000000027 s-30 c:x s:y c:QUIT s. c.");
+}
+
+static void numbers_that_cannot_be_ordered_are_compared_within_their_bytes(void **state)
+{
+	/* three thirds of the circle: each is ahead of the one before it */
+	struct tape *t = tape_new();
+
+	(void)state;
+	data(t, 'c', 0, 0, "abc");
+	for (uint32_t i = 0; i < 6; i++) {
+		push(t, (struct stream_segment){ .dir = 0, .seq = i * 0x55555555u, .ack = 5, .has_ack = true, .length = 4000, .captured = 2 }, "de");
+		fin(t, 's', i * 0x55555555u, i * 0x2aaaaaaau, "fg");
+	}
+	stream_flush(t->s, t->now_us);
+	tape_free(t);
+}
+
+static void overlaps_are_looked_for_within_both_segments(void **state)
+{
+	struct stream s = { 0 };
+	struct held *old = xmalloc(sizeof *old + 4);
+
+	(void)state;
+	*old = (struct held){ .seq = 0, .length = 4, .captured = 4 };
+	memcpy(old->bytes, "abcd", 4);
+	note_overlap(&s, old, 0x80000001, (const uint8_t *)"xy", 2);
+	note_overlap(&s, old, 0x7fffffff, (const uint8_t *)"xy", 2);
+	assert_false(s.overlap_differed);
+	note_overlap(&s, old, UINT32_MAX, (const uint8_t *)"xabcdx", 6);
+	note_overlap(&s, old, 3, (const uint8_t *)"dx", 2);
+	assert_false(s.overlap_differed);
+	note_overlap(&s, old, 3, (const uint8_t *)"xx", 2);
+	assert_true(s.overlap_differed);
+	free(old);
+}
+
 /* ---- both sides ---- */
 
 static void reply_waits_for_its_command(void **state)
@@ -1184,6 +1278,11 @@ int main(void)
 		cmocka_unit_test(next_packet_ends_a_wait_that_is_over),
 		cmocka_unit_test(frame_cut_by_the_snap_length_is_a_gap),
 		cmocka_unit_test(bytes_at_the_end_that_only_an_acknowledgement_tells_of),
+		cmocka_unit_test(numbers_far_away_are_ignored),
+		cmocka_unit_test(number_far_away_once_in_a_while_moves_nothing),
+		cmocka_unit_test(both_sides_that_go_on_far_away_are_followed),
+		cmocka_unit_test(numbers_that_cannot_be_ordered_are_compared_within_their_bytes),
+		cmocka_unit_test(overlaps_are_looked_for_within_both_segments),
 		cmocka_unit_test(reply_waits_for_its_command),
 		cmocka_unit_test(long_dialogue_whose_replies_come_first),
 		cmocka_unit_test(wait_for_a_command_that_was_lost_is_bounded),
