@@ -260,7 +260,7 @@ static void on_hello(struct smtp *s, enum verb v, struct text argument)
 	buf_add(&s->helo_sent, argument.p, argument.len < LIMIT_HELO ? argument.len : LIMIT_HELO);
 	if (!s->helo_accepted)
 		client_take_helo(s, v);
-	queue_push(s, v, NULL);
+	queue_push(s, v, s->current);
 }
 
 /* Only known names: what stands in place of one, or behind it, may be the secret (RFC 4954 4). */

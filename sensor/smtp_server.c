@@ -129,7 +129,8 @@ static void reply_to_data(struct smtp *s, struct transaction *t, const struct fa
 		}
 		return;
 	}
-	transaction_data_reply(t, r);
+	if (!(r->code == 503 && t->end == TX_BY_CLIENT))	/* it follows from the EHLO that ended the mail */
+		transaction_data_reply(t, r);
 	if (s->current != t)
 		return;
 	if (s->mode == C_DATA_WAIT) {
@@ -139,14 +140,28 @@ static void reply_to_data(struct smtp *s, struct transaction *t, const struct fa
 		s->mode = C_LOST;
 }
 
-static void reply_to_hello(struct smtp *s, enum verb v, const struct fact_reply *r)
+/* RFC 5321 4.1.4: like RSET, once it is granted. What the client has sent ahead then is no body. */
+static void reset_by_hello(struct smtp *s)
+{
+	bool ahead = s->mode == C_BODY || s->mode == C_BDAT || s->mode == C_DATA_WAIT;
+
+	current_close(s, TX_BY_CLIENT);
+	if (!ahead)
+		return;
+	s->mode = C_LOST;
+	client_carry_again(s);
+}
+
+/* t: the transaction that was open when the command was sent. */
+static void reply_to_hello(struct smtp *s, enum verb v, struct transaction *t, const struct fact_reply *r)
 {
 	if (r->code >= 400) {
 		if (!s->helo_accepted)
 			s->f.refusal = fact_reply_copy(&s->arena, r, &s->f.notes);
 		return;
 	}
-	current_close(s, TX_BY_CLIENT);	/* RFC 5321 4.1.4: like RSET, once it is granted */
+	if (t && t == s->current)
+		reset_by_hello(s);
 	s->helo_accepted = true;
 	client_take_helo(s, v);
 	s->f.refusal = (struct fact_reply){ 0 };
@@ -217,7 +232,7 @@ static void reply_to(struct smtp *s, struct pending p, const struct fact_reply *
 	case VERB_HELO:
 	case VERB_EHLO:
 	case VERB_LHLO:
-		reply_to_hello(s, p.verb, r);
+		reply_to_hello(s, p.verb, t, r);
 		break;
 	case VERB_AUTH:
 	case VERB_AUTH_LINE:

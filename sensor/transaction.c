@@ -286,6 +286,9 @@ static enum fact_outcome decide_data(struct transaction *t, struct fact_reply *r
 		return certain && refused(reply) ? OUTCOME_REJECTED : OUTCOME_UNKNOWN;
 	}
 	if (refused(&t->data_reply)) {
+		/* a 503 may follow from something that was not seen */
+		if (t->data_reply.code == 503 && (t->reply_lost || (t->f.notes & NOTE_GAP)))
+			return OUTCOME_UNKNOWN;
 		*reply = t->data_reply;
 		return certain ? OUTCOME_REJECTED : OUTCOME_UNKNOWN;
 	}
