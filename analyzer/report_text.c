@@ -192,7 +192,7 @@ static void put_hop(struct report *r, const char *what, int64_t rowid, int n, in
 		*zero_us = us;
 	} else
 		buf_printf(&r->line, "     %+8.3f  ", (double)(us - *zero_us) / 1e6);
-	buf_printf(&r->line, "%-8s %s > %s", what, sqlite3_column_text(s, 0), sqlite3_column_text(s, 1));
+	buf_printf(&r->line, "%-9s %s > %s", what, sqlite3_column_text(s, 0), sqlite3_column_text(s, 1));
 	put_line(r, 24);
 	rcpt = query_id(r, HOP_RCPT, rowid);
 	sqlite3_bind_int(rcpt, 2, n);

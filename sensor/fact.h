@@ -114,8 +114,7 @@ struct fact_session {
 	struct text helo_verb;			/* HELO, EHLO or LHLO: the last one that was granted, else the last one sent */
 	struct text helo;			/* its argument */
 	struct text ehlo_keywords;		/* keywords of the last EHLO reply, separated by LF, parameters kept */
-	struct fact_reply refusal;		/* the reply that refused the banner, EHLO or MAIL-less session */
-	uint16_t refusal_index;			/* 0 banner or EHLO, else the number of that reply */
+	struct fact_reply refusal;		/* the reply that refused the banner or EHLO */
 	uint32_t vrfy_count;			/* VRFY and EXPN commands */
 	enum fact_tristate auth;		/* TRUE: AUTH answered 235 */
 	struct text auth_mechanism;

@@ -284,10 +284,8 @@ static void on_banner(struct smtp *s, const struct fact_reply *r)
 	s->await_banner = false;
 	s->f.banner = fact_reply_copy(&s->arena, r, &s->f.notes);
 	smtp_step_reply(s, NULL, r);
-	if (r->code >= 400) {
+	if (r->code >= 400)
 		s->f.refusal = s->f.banner;
-		s->f.refusal_index = 0;
-	}
 }
 
 /* 421 at any time (RFC 5321 3.8): the server hangs up, and refuses what is under way. */

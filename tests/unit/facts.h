@@ -415,8 +415,6 @@ static void view_session(void *arg, const struct fact_session *s)
 	add_helo(r, s);
 	add_text(r, "ehlo_keywords", s->ehlo_keywords);
 	add_reply(r, "refusal", &s->refusal);
-	if (s->refusal_index)
-		add_format(r, "refusal_index", true, "%u", s->refusal_index);
 	if (s->vrfy_count)
 		add_format(r, "vrfy", true, "%" PRIu32, s->vrfy_count);
 	add_state(r, s->tls, s->auth);
