@@ -136,15 +136,13 @@ static void on_gap(void *arg, int dir, uint64_t n, uint64_t t_us)
 	smtp_gap(c->smtp, side_of(c, dir), n, t_us);
 }
 
-static void on_fin(void *arg, int dir, uint64_t t_us)
+static void on_fin(void *arg, int dir)
 {
 	struct connection *c = arg;
 
 	if (!c->fin_seen && !c->reset)
 		c->closer = (uint8_t)dir;
 	c->fin_seen = true;
-	if (c->smtp)
-		smtp_close(c->smtp, side_of(c, dir), t_us);
 }
 
 /* ---- life ---- */

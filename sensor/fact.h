@@ -145,8 +145,6 @@ struct fact_received {			/* one Received line, RFC 5321 4.4; each NULL when not 
 	struct text by_host;
 	struct text with;
 	struct text id;
-	struct text for_address;
-	struct text raw_date;		/* after the last ";" */
 };
 
 #define RECEIVED_KEPT 30
@@ -180,7 +178,7 @@ struct fact_returned {
 	struct text spf, dkim, dmarc;	/* result words of it; spf else from Received-SPF */
 	struct text dkim_domains;	/* d= of the DKIM-Signatures, separated by blanks, at most 5 */
 	struct text spam;		/* "yes", "no" or NULL: X-Spam-Flag, X-Spam-Status */
-	struct fact_received received[RECEIVED_KEPT];
+	struct fact_received *received;	/* the first RECEIVED_KEPT */
 	uint8_t received_count;
 };
 
@@ -207,11 +205,11 @@ struct fact_message {
 	struct text message_id;		/* with its <> removed when it has them */
 	struct text in_reply_to, references;
 	struct text auto_submitted, precedence, list_id, x_auto_response_suppress;
-	struct text sender, return_path, to, x_mailer, date;
+	struct text sender, return_path, to, x_mailer;
 	struct text content_type;	/* value up to the first ";" in lower case: "multipart/report" */
 	struct text x_failed_recipients;/* Exim */
 	uint64_t markers;		/* bits of marker.def */
-	struct fact_received received[RECEIVED_KEPT];
+	struct fact_received *received;	/* the first RECEIVED_KEPT */
 	uint8_t received_count;
 	uint16_t phrase[PHRASES_KEPT];	/* ids of data/phrases.def, in the order of first match */
 	uint8_t phrase_count;

@@ -87,16 +87,30 @@ struct message *message_new(struct arena *a, bool look_closer)
 	return m;
 }
 
+/* What only bytes to come would need. */
+static void release(struct message *m)
+{
+	if (m->closer)
+		lines_fini(&m->closer->decoded);
+	free(m->closer);
+	m->closer = NULL;
+	lines_fini(&m->lines);
+	header_field_fini(&m->field);
+}
+
 void message_free(struct message *m)
 {
 	if (!m)
 		return;
-	if (m->closer)
-		lines_fini(&m->closer->decoded);
-	free(m->closer);
-	lines_fini(&m->lines);
-	header_field_fini(&m->field);
+	release(m);
 	free(m);
+}
+
+size_t message_memory_bytes(const struct message *m)
+{
+	size_t n = sizeof *m + m->lines.cap + m->field.cap;
+
+	return m->closer ? n + sizeof *m->closer + m->closer->decoded.cap : n;
 }
 
 /* Asked some fifty times a field: the first letter is compared before the rest. */
@@ -117,7 +131,6 @@ static const struct {
 	FIELD("From", from, false),
 	FIELD("To", to, false),
 	FIELD("Subject", subject, false),
-	FIELD("Date", date, false),
 	FIELD("Message-ID", message_id, true),
 	FIELD("Reply-To", reply_to, false),
 	FIELD("In-Reply-To", in_reply_to, false),
@@ -160,19 +173,6 @@ static const struct {
 	{ "text/rfc822-header", KIND_RETURNED, REPORT_NONE },		/* seen in feedback reports */
 	{ "message/global-headers", KIND_RETURNED, REPORT_NONE },
 };
-
-static void keep_received(struct message *m, struct text value)
-{
-	struct fact_message *f = m->fact;
-	struct fact_received looked;
-
-	if (!received_parse(value, &looked))
-		return;		/* nothing to keep of it */
-	if (f->received_count == RECEIVED_KEPT)
-		f->notes |= NOTE_TRUNCATED;
-	else if (received_parse(header_keep(m->arena, value, LIMIT_HEADER_VALUE, &f->notes), &f->received[f->received_count]))
-		f->received_count++;
-}
 
 static void set_markers(struct message *m, struct text name, struct text value)
 {
@@ -247,7 +247,7 @@ static void outer_field(struct message *m, struct text name, struct text value)
 
 	set_markers(m, name, value);
 	if (is(name, "Received", 8)) {
-		keep_received(m, value);
+		received_keep(m->arena, value, &f->received, &f->received_count, &f->notes);
 		return;
 	}
 	for (size_t i = 0; i < sizeof outer_fields / sizeof outer_fields[0]; i++) {
@@ -679,12 +679,14 @@ void message_push(struct message *m, const char *p, size_t n)
 		return;
 	while (m->state != DONE && lines_next(&m->lines, &p, end, LIMIT_HEADER_LINE, &line))
 		line_push(m, line);
-	header_field_hold(&m->field);
+	if (m->state == DONE)
+		release(m);
+	else
+		header_field_hold(&m->field);
 }
 
-void message_gap(struct message *m, size_t n)
+void message_gap(struct message *m)
 {
-	(void)n;
 	if (m->state == DONE)
 		return;
 	if (!m->fact) {
@@ -698,17 +700,8 @@ void message_gap(struct message *m, size_t n)
 		outer_end(m, false);
 	else if (m->state != DONE)
 		skip(m);
-}
-
-bool message_wants_more(const struct message *m)
-{
-	return m->state != DONE;
-}
-
-void message_skip(struct message *m, size_t n)
-{
-	if (m->state != DONE)
-		message_gap(m, n);
+	if (m->state == DONE)
+		release(m);
 }
 
 struct fact_message *message_end(struct message *m, bool complete)

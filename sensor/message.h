@@ -5,7 +5,7 @@
  * message, phrases of data/phrases.def. Streaming, bounded by limits.h, linear in the bytes. Knows nothing of SMTP:
  * dots are already unstuffed, the end is told. Returned headers never overwrite the outer ones; a gap ends what it cut.
  *
- *   message_new -> (message_push | message_gap | message_skip)* -> message_end -> message_free
+ *   message_new -> (message_push | message_gap)* -> message_end -> message_free
  */
 #ifndef SENSOR_MESSAGE_H
 #define SENSOR_MESSAGE_H
@@ -28,12 +28,11 @@ void message_free(struct message *m);
 /* The next n bytes, borrowed. Lines end with CRLF or LF, and may be split anywhere. */
 void message_push(struct message *m, const char *p, size_t n);
 
-/* n bytes are missing here (n may be 0 when their number is not known). */
-void message_gap(struct message *m, size_t n);
+/* Bytes are missing here. */
+void message_gap(struct message *m);
 
-/* False once no later byte can add a fact: the caller may then use message_skip for the rest. */
-bool message_wants_more(const struct message *m);
-void message_skip(struct message *m, size_t n);
+/* What it holds in bytes, the arena apart. */
+size_t message_memory_bytes(const struct message *m);
 
 /* The end: complete is false when the data broke off. The answer lives in the arena; NULL when no header byte was seen. */
 struct fact_message *message_end(struct message *m, bool complete);

@@ -12,6 +12,9 @@
 
 #include <string.h>
 
+#include "sensor/header.h"
+#include "sensor/limits.h"
+
 static bool is_blank(char c)
 {
 	return c == ' ' || c == '\t' || c == '\r' || c == '\n';
@@ -116,7 +119,7 @@ static void comment_ip(struct text comment, struct ip_addr *bracketed, struct ip
 	}
 }
 
-/* The date begins behind the last ";" that is in no comment. */
+/* The date, which nobody asks for, begins behind the last ";" that is in no comment. */
 static uint32_t date_at(struct text value)
 {
 	uint32_t depth = 0;
@@ -134,10 +137,11 @@ static uint32_t date_at(struct text value)
 	return value.len;
 }
 
-static struct text *keyword_slot(struct text word, struct fact_received *r)
+/* Where the word behind this one goes; for_address: nobody asks for it, but it is no keyword. NULL: this is no keyword. */
+static struct text *keyword_slot(struct text word, struct fact_received *r, struct text *for_address)
 {
 	static const char *const word_of[] = { "from", "by", "with", "id", "for" };
-	struct text *slot[] = { &r->from_host, &r->by_host, &r->with, &r->id, &r->for_address };
+	struct text *slot[] = { &r->from_host, &r->by_host, &r->with, &r->id, for_address };
 
 	if (word.len < 2 || word.len > 4)
 		return NULL;
@@ -147,37 +151,24 @@ static struct text *keyword_slot(struct text word, struct fact_received *r)
 	return NULL;
 }
 
-static struct text strip_address(struct text t)
-{
-	while (t.len && strchr(";,>", t.p[t.len - 1] ? t.p[t.len - 1] : 'x'))
-		t.len--;
-	while (t.len && t.p[0] == '<') {
-		t.p++;
-		t.len--;
-	}
-	return t;
-}
-
 bool received_parse(struct text value, struct fact_received *out)
 {
 	struct ip_addr bracketed = { 0 }, bare = { 0 };
-	struct text clauses = value, token, *slot = NULL;
+	struct text clauses = value, token, for_address = { 0 }, *slot = NULL;
 	bool from_clause = false;
 	uint32_t i = 0;
 
 	*out = (struct fact_received){ 0 };
 	clauses.len = date_at(value);
-	if (clauses.len < value.len)
-		out->raw_date = text_trim((struct text){ value.p + clauses.len + 1, value.len - clauses.len - 1 });
 	while (next_token(clauses, &i, &token)) {
 		if (token.p[0] == '(') {
 			if (from_clause)
 				comment_ip(token, &bracketed, &bare);
 		} else if (slot) {
-			*slot = slot == &out->for_address ? strip_address(token) : token;
+			*slot = token;
 			slot = NULL;
 		} else {
-			slot = keyword_slot(token, out);
+			slot = keyword_slot(token, out, &for_address);
 			if (slot)
 				from_clause = slot == &out->from_host;
 			else if (from_clause && !bracketed.version)
@@ -190,4 +181,42 @@ bool received_parse(struct text value, struct fact_received *out)
 	if (!out->from_ip.version && out->from_host.p && !bracketed_ip(out->from_host, &out->from_ip))
 		parse_ip(out->from_host, &out->from_ip);
 	return out->from_host.p || out->from_ip.version || out->by_host.p || out->id.p;
+}
+
+/* Room for one more: most mails have a few, many have seven. NULL when the arena is full. */
+static struct fact_received *room(struct arena *a, struct fact_received *list, uint8_t count)
+{
+	enum { FIRST = 4, MORE = 12 };
+
+	if (count != 0 && count != FIRST && count != MORE)
+		return list;
+	unsigned cap = count == 0 ? FIRST : count == FIRST ? MORE : RECEIVED_KEPT;
+	struct fact_received *grown = arena_alloc(a, cap * sizeof *grown);
+	if (grown && count)
+		memcpy(grown, list, count * sizeof *grown);
+	return grown;
+}
+
+void received_keep(struct arena *a, struct text value, struct fact_received **list, uint8_t *count, uint32_t *notes)
+{
+	struct fact_received r;
+
+	if (value.len > LIMIT_HEADER_VALUE) {
+		value.len = LIMIT_HEADER_VALUE;
+		*notes |= NOTE_TRUNCATED;
+	}
+	if (!received_parse(value, &r))
+		return;
+	struct fact_received *grown = *count < RECEIVED_KEPT ? room(a, *list, *count) : NULL;
+	if (!grown) {
+		*notes |= NOTE_TRUNCATED;
+		return;
+	}
+	struct text *part[] = { &r.from_host, &r.by_host, &r.with, &r.id };
+	for (size_t i = 0; i < sizeof part / sizeof *part; i++)
+		if (part[i]->p)
+			*part[i] = header_keep(a, *part[i], LIMIT_HEADER_VALUE, notes);
+	grown[*count] = r;
+	*list = grown;
+	++*count;
 }

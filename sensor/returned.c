@@ -39,18 +39,6 @@ static void keep_authentication(struct fact_returned *r, struct arena *a, struct
 	r->dmarc = header_auth_result(r->authentication_results, "dmarc");
 }
 
-static void keep_received(struct fact_returned *r, struct arena *a, struct text value, uint32_t *notes)
-{
-	struct fact_received looked;
-
-	if (!received_parse(value, &looked))
-		return;		/* nothing to keep of it */
-	if (r->received_count == RECEIVED_KEPT)
-		*notes |= NOTE_TRUNCATED;
-	else if (received_parse(header_keep(a, value, LIMIT_HEADER_VALUE, notes), &r->received[r->received_count]))
-		r->received_count++;
-}
-
 static bool is(struct text name, const char *word)
 {
 	return name.len == strlen(word) && text_starts_nocase(name, word);
@@ -89,7 +77,7 @@ void returned_field(struct fact_returned *r, struct arena *a, struct text name, 
 		return;
 	}
 	if (is(name, "Received"))
-		keep_received(r, a, value, notes);
+		received_keep(a, value, &r->received, &r->received_count, notes);
 	else if (is(name, "Authentication-Results"))
 		keep_authentication(r, a, value, notes);
 	else if (is(name, "DKIM-Signature"))

@@ -50,8 +50,10 @@ size_t smtp_memory_bytes(const struct smtp *s)
 		   + s->keywords.cap + s->xclient.cap + s->xforward.cap
 		   + s->queue_cap * sizeof *s->queue;
 
+	if (s->tls)
+		n += tls_memory_bytes(s->tls);
 	for (const struct transaction *t = s->first; t; t = t->next)
-		n += sizeof *t + t->arena.used_bytes;
+		n += transaction_memory_bytes(t);
 	return n;
 }
 
@@ -266,13 +268,6 @@ void smtp_gap(struct smtp *s, enum side from, uint64_t n, uint64_t t_us)
 		client_hole(s, n);
 	else
 		server_hole(s, n);
-}
-
-void smtp_close(struct smtp *s, enum side from, uint64_t t_us)
-{
-	if (t_us > s->now_us)
-		s->now_us = t_us;
-	(void)from;
 }
 
 /* ---- the end ---- */

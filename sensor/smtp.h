@@ -5,7 +5,7 @@
  * sent (stream.h): bytes of one side come after the bytes that they acknowledge. A command is a wish; the reply makes it a
  * fact. Pipelining is a queue of commands that wait for replies (smtp.c draws the states).
  *
- *   smtp_new -> (smtp_push | smtp_gap | smtp_close)* -> smtp_end (frees it)
+ *   smtp_new -> (smtp_push | smtp_gap)* -> smtp_end (frees it)
  */
 #ifndef SENSOR_SMTP_H
 #define SENSOR_SMTP_H
@@ -28,9 +28,6 @@ void smtp_push(struct smtp *s, enum side from, const void *bytes, size_t n, uint
 
 /* n bytes of that side were never captured (n 0: an unknown number). */
 void smtp_gap(struct smtp *s, enum side from, uint64_t n, uint64_t t_us);
-
-/* FIN of that side was reached. */
-void smtp_close(struct smtp *s, enum side from, uint64_t t_us);
 
 /* The facts that the layers below count; to be filled in before smtp_end. */
 struct fact_session *smtp_session(struct smtp *s);

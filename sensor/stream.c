@@ -174,14 +174,14 @@ static void deliver(struct stream *s, int dir, const uint8_t *p, uint32_t seq, u
 }
 
 /* The FIN stands at upto, and everything before it was handed on. */
-static void finish(struct stream *s, int dir, uint32_t upto, uint64_t t_us)
+static void finish(struct stream *s, int dir, uint32_t upto)
 {
 	struct half *h = &s->half[dir];
 
 	if (h->fin_done || h->next != upto)
 		return;
 	h->fin_done = true;
-	s->sink->fin(s->sink->arg, dir, t_us);
+	s->sink->fin(s->sink->arg, dir);
 }
 
 /* Does a segment with this acknowledgement have to wait for bytes of the other side? */
@@ -270,7 +270,7 @@ static void give_up_other(struct stream *s, int dir, const struct held *g)
 	if (!g->has_ack || ahead(g->ack, other->next) <= 0)
 		return;
 	if (g->fin && g->ack == other->next + 1 && !other->held) {
-		finish(s, !dir, other->next, g->time_us);	/* a lost FIN, since nobody sends one byte at the end */
+		finish(s, !dir, other->next);	/* a lost FIN, since nobody sends one byte at the end */
 		return;
 	}
 	uint32_t upto = g->ack;
@@ -296,7 +296,7 @@ static void drain_first(struct stream *s, int dir)
 
 	deliver(s, dir, g->bytes, g->seq, g->length, g->captured, g->time_us);
 	if (g->fin)
-		finish(s, dir, g->seq + g->length, g->time_us);
+		finish(s, dir, g->seq + g->length);
 	held_drop_first(s, h);
 }
 
@@ -491,7 +491,7 @@ void stream_push(struct stream *s, const struct stream_segment *g, uint64_t now_
 	if (idle && rest.length && h->known && rest.seq == h->next && !waits_for(other, rest.has_ack, rest.ack)) {
 		deliver(s, g->dir, rest.payload, rest.seq, rest.length, rest.captured, rest.time_us);
 		if (rest.fin)
-			finish(s, g->dir, end, rest.time_us);
+			finish(s, g->dir, end);
 		return;
 	}
 	bool old = h->fin_done || (h->known && ahead(end, h->next) <= 0);
@@ -517,7 +517,7 @@ void stream_flush(struct stream *s, uint64_t now_us)
 		if (!h->known || !h->seen || !h->acked_known || h->fin_done)
 			continue;
 		if (h->acked == h->next + 1)
-			finish(s, d, h->next, now_us);	/* a lost FIN, as above */
+			finish(s, d, h->next);	/* a lost FIN, as above */
 		else if (ahead(h->acked, h->next) > 0 && ahead(h->acked, h->next) < (1 << 30))
 			gap(s, d, h->acked - h->next, now_us);
 	}

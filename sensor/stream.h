@@ -19,7 +19,7 @@ struct stream;
 struct stream_sink {
 	void (*push)(void *arg, int dir, const uint8_t *p, size_t n, uint64_t t_us);
 	void (*gap)(void *arg, int dir, uint64_t n, uint64_t t_us);	/* n bytes were acknowledged or passed over, but never seen */
-	void (*fin)(void *arg, int dir, uint64_t t_us);
+	void (*fin)(void *arg, int dir);
 	void *arg;
 };
 

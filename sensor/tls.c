@@ -79,6 +79,16 @@ void tls_free(struct tls *t)
 	free(t);
 }
 
+size_t tls_memory_bytes(const struct tls *t)
+{
+	size_t n = sizeof *t;
+
+	for (int side = 0; side < 2; side++)
+		if (t->side[side].hello)
+			n += t->side[side].hello_want;
+	return n;
+}
+
 struct fact_tls_detail *tls_detail(struct tls *t)
 {
 	return &t->detail;

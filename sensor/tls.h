@@ -20,6 +20,9 @@ void tls_push(struct tls *t, enum side from, const uint8_t *p, size_t n, uint64_
 /* After a gap the record borders of that side are lost: only bytes are counted. */
 void tls_gap(struct tls *t, enum side from, uint64_t n);
 
+/* What it holds in bytes, the arena apart. */
+size_t tls_memory_bytes(const struct tls *t);
+
 /* Owned by t. */
 struct fact_tls_detail *tls_detail(struct tls *t);
 

@@ -195,12 +195,7 @@ static void begin_body(struct transaction *t)
 void transaction_body(struct transaction *t, const char *p, size_t n)
 {
 	begin_body(t);
-	if (n == 0)
-		return;
-	if (message_wants_more(t->message))
-		message_push(t->message, p, n);
-	else
-		message_skip(t->message, n);
+	message_push(t->message, p, n);
 }
 
 void transaction_body_wire(struct transaction *t, uint64_t seen)
@@ -212,7 +207,7 @@ void transaction_body_wire(struct transaction *t, uint64_t seen)
 void transaction_body_gap(struct transaction *t, uint64_t n)
 {
 	begin_body(t);
-	message_gap(t->message, (size_t)n);
+	message_gap(t->message);
 	t->f.size_bytes += n;
 	t->f.notes |= NOTE_GAP;
 }
@@ -347,6 +342,11 @@ void transaction_emit(struct transaction *t, const struct fact_sink *sink)
 	f->complete = is_complete(t);
 	sink->transaction(sink->arg, f);
 	transaction_free(t);
+}
+
+size_t transaction_memory_bytes(const struct transaction *t)
+{
+	return sizeof *t + t->arena.used_bytes + (t->message ? message_memory_bytes(t->message) : 0);
 }
 
 void transaction_free(struct transaction *t)

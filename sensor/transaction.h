@@ -57,6 +57,9 @@ void transaction_step(struct transaction *t, enum side side, const char *word, u
 /* No command belongs to it any more. The first end counts. */
 void transaction_close(struct transaction *t, enum transaction_end end, uint64_t t_us);
 
+/* What it holds in bytes. */
+size_t transaction_memory_bytes(const struct transaction *t);
+
 /* Decides (DESIGN 6), gives it to the sink, frees it. */
 void transaction_emit(struct transaction *t, const struct fact_sink *sink);
 void transaction_free(struct transaction *t);

@@ -24,7 +24,7 @@ static struct fact_message *parse(struct arena *a, const uint8_t *data, size_t n
 		assert(piece);
 		memcpy(piece, data + at, k);
 		if (hole_every && count % hole_every == hole_every - 1)
-			message_gap(m, k);
+			message_gap(m);
 		else
 			message_push(m, piece, k);
 		free(piece);

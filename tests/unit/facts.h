@@ -212,7 +212,6 @@ static void add_received(struct record *r, const char *key, const struct fact_re
 {
 	const struct { const char *word; struct text t; } part[] = {
 		{ "from", received->from_host }, { "by", received->by_host }, { "with", received->with }, { "id", received->id },
-		{ "for", received->for_address }, { ";", received->raw_date },
 	};
 	char ip[IP_TEXT_MAX];
 	struct buf b = { 0 };
@@ -288,7 +287,6 @@ static void add_message(struct record *r, const struct fact_message *m)
 	add_text(r, "message_id", m->message_id);
 	add_text(r, "in_reply_to", m->in_reply_to);
 	add_text(r, "references", m->references);
-	add_text(r, "date", m->date);
 	add_text(r, "auto_submitted", m->auto_submitted);
 	add_text(r, "precedence", m->precedence);
 	add_text(r, "list_id", m->list_id);

@@ -350,8 +350,6 @@ static void play(const struct script *s, const struct manner *m, const struct fa
 			play_bytes(smtp, p, i == m->part ? m->at : 0, m->bytewise, t_us);
 		else if (p->kind == PART_GAP)
 			smtp_gap(smtp, p->side, p->lost, t_us);
-		else
-			smtp_close(smtp, p->side, t_us);
 	}
 	smtp_session(smtp)->notes |= s->end_notes;
 	smtp_end(smtp, s->end, s->end_by, START_US + s->count * 1000);

@@ -29,6 +29,7 @@ struct world {
 	struct fact_report report;
 	struct fact_report_recipient reported[2];
 	struct fact_returned returned;
+	struct fact_received received;
 	struct fact_step step[2];
 };
 
@@ -98,10 +99,10 @@ static void fill_session(struct world *w)
 	w->step[1] = (struct fact_step){ SIDE_CLIENT, "EHLO", 6 };
 }
 
-static struct fact_received received(struct world *w)
+static void fill_received(struct world *w)
 {
-	return (struct fact_received){ .from_host = text(w, "from_host"), .from_ip = ip("198.51.100.9"), .by_host = text(w, "by_host"),
-				       .with = text(w, "with"), .id = text(w, "id"), .for_address = mailbox(w, "for"), .raw_date = text(w, "date") };
+	w->received = (struct fact_received){ .from_host = text(w, "from_host"), .from_ip = ip("198.51.100.9"), .by_host = text(w, "by_host"),
+					     .with = text(w, "with"), .id = text(w, "id") };
 }
 
 static void fill_report(struct world *w)
@@ -124,7 +125,7 @@ static void fill_report(struct world *w)
 		.subject = text(w, "returned-subject"), .return_path = mailbox(w, "return-path"), .received_spf = text(w, "received_spf"),
 		.authserv = text(w, "authserv"), .authentication_results = text(w, "authentication_results"), .spf = text(w, "spf"),
 		.dkim = text(w, "dkim"), .dmarc = text(w, "dmarc"), .dkim_domains = text(w, "dkim_domains"), .spam = text(w, "spam"),
-		.received = { received(w) }, .received_count = 1,
+		.received = &w->received, .received_count = 1,
 	};
 }
 
@@ -137,9 +138,9 @@ static void fill_mail(struct world *w)
 		.in_reply_to = text(w, "in_reply_to@"), .references = text(w, "references"), .auto_submitted = text(w, "auto_submitted"),
 		.precedence = text(w, "precedence"), .list_id = text(w, "list_id"),
 		.x_auto_response_suppress = text(w, "x_auto_response_suppress"), .sender = mailbox(w, "sender"),
-		.return_path = mailbox(w, "return_path"), .to = mailbox(w, "to"), .x_mailer = text(w, "x_mailer"), .date = text(w, "date"),
+		.return_path = mailbox(w, "return_path"), .to = mailbox(w, "to"), .x_mailer = text(w, "x_mailer"),
 		.content_type = text(w, "content_type"), .x_failed_recipients = text(w, "x_failed_recipients"),
-		.markers = UINT64_C(1) << 62 | 5, .received = { received(w) }, .received_count = 1, .phrase = { 7, 1001 }, .phrase_count = 2,
+		.markers = UINT64_C(1) << 62 | 5, .received = &w->received, .received_count = 1, .phrase = { 7, 1001 }, .phrase_count = 2,
 		.report = &w->report, .returned = &w->returned, .notes = NOTE_MIME_LIMIT, .headers_complete = true,
 	};
 	w->mail = (struct fact_transaction){
@@ -161,6 +162,7 @@ static struct world *world_new(const char *plain, const char *mailbox_format)
 	w->mailbox = mailbox_format;
 	arena_init(&w->arena, 16 << 20);
 	fill_session(w);
+	fill_received(w);
 	fill_report(w);
 	fill_mail(w);
 	return w;
