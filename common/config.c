@@ -45,6 +45,7 @@ static const struct config_key keys[] = {
 	{ "own", "next-hops", &config_type_prefixes, IN_CONFIG(own.next_hops), NULL, "" },
 	{ "capture", "sensor", &config_type_sensor, IN_CONFIG(capture.sensor), NULL, "local" },
 	{ "capture", "key-vlan", &config_type_boolean, IN_CONFIG(capture.key_vlan), NULL, "no" },
+	{ "capture", "tunnels", &config_type_tunnels, IN_CONFIG(capture.tunnels), NULL, "all" },
 	{ "capture", "ports", &config_type_ports, IN_CONFIG(capture), NULL, "25 465 587 2525 24" },
 	{ "capture", "memory", &config_type_size, IN_CONFIG(capture.memory_bytes), NULL, "512M" },
 	{ "store", "dir", &config_type_string, IN_CONFIG(store.dir), NULL, "/var/lib/bouncetap" },

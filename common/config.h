@@ -26,6 +26,11 @@ struct config_prefixes {
 	size_t count;
 };
 
+struct config_tunnels {
+	bool any;		/* "all"; else those between these networks, and "none" if there are none */
+	struct config_prefixes networks;
+};
+
 struct config_server {		/* [server NAME] */
 	char *name;
 	struct config_prefixes addresses;	/* addresses = ... */
@@ -52,6 +57,7 @@ struct config {
 	struct config_capture {
 		char *sensor;		/* "local" */
 		bool key_vlan;		/* VLAN tags belong to the flow key */
+		struct config_tunnels tunnels;	/* which are looked into */
 		unsigned short ports[32];	/* 25, 465, 587, 2525, 24 */
 		size_t port_count;
 		size_t memory_bytes;	/* 512M */

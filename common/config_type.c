@@ -88,6 +88,45 @@ static void clear_prefixes(void *field)
 
 const struct config_type config_type_prefixes = { set_prefixes, print_prefixes, clear_prefixes, true };
 
+/* "all", "none" or networks. */
+static int set_tunnels(const struct config_key *k, void *field, const char *text, struct config_message *m)
+{
+	struct config_tunnels *t = field;
+	bool all = strcasecmp(text, "all") == 0;
+
+	if (all || strcasecmp(text, "none") == 0) {
+		if (t->any || t->networks.count)
+			return config_fail(m, "%s: '%s' stands alone", k->name, text);
+		t->any = all;
+		return 0;
+	}
+	if (t->any)
+		return config_fail(m, "%s: 'all' stands alone", k->name);
+	if (set_prefixes(k, &t->networks, text, m))
+		return config_fail(m, "%s: 'all', 'none', or addresses and networks such as 192.0.2.0/24 are wanted, not '%s'", k->name, text);
+	return 0;
+}
+
+static void print_tunnels(const struct config_key *k, const void *field, FILE *out)
+{
+	const struct config_tunnels *t = field;
+
+	if (t->networks.count)
+		print_prefixes(k, &t->networks, out);
+	else
+		fputs(t->any ? " all" : " none", out);
+}
+
+static void clear_tunnels(void *field)
+{
+	struct config_tunnels *t = field;
+
+	clear_prefixes(&t->networks);
+	t->any = false;
+}
+
+const struct config_type config_type_tunnels = { set_tunnels, print_tunnels, clear_tunnels, true };
+
 static void put_string(void *field, const char *text)
 {
 	char **s = field;

@@ -86,7 +86,7 @@ CREATE TABLE sessions (			-- one TCP connection that carried bytes on a mail por
   transaction_count INTEGER NOT NULL,	-- ordinals given out
   steps TEXT,				-- outside transactions: "c|s WORD OFFSET_US", one a line
   complete INTEGER NOT NULL,		-- 1: from SYN to FIN or RST, both directions, without a gap
-  notes TEXT NOT NULL			-- words separated by blanks: gap truncated one-sided mid-stream ...
+  notes TEXT NOT NULL			-- words separated by blanks: gap truncated one-sided mid-stream tunnelled ... (sensor/fact.h)
 );
 
 CREATE TABLE sighting (			-- an id that came again from another source; its rows are not stored twice

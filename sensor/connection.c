@@ -73,15 +73,21 @@ static size_t put_uint(uint8_t *out, uint64_t v, size_t bytes)
 	return bytes;
 }
 
-/* DESIGN 2, "Ids". */
+static bool is_tunnelled(const struct flow *f)
+{
+	return f->path & TUNNEL_BIT;
+}
+
+/* DESIGN 2, "Ids". What came through a tunnel that nobody named has an id of its own: nobody can take the place of the session that it forges. */
 static void make_session_id(const struct flow *f, uint8_t out[SESSION_ID_BYTES])
 {
-	enum { ID_VERSION = 1 };
-	uint8_t data[1 + 32 + 4 + 8 + 8], digest[SHA256_DIGEST_LENGTH];
+	enum { ID_VERSION = 1, ID_TUNNEL_VERSION = 2 };
+	uint8_t data[1 + 32 + 4 + 8 + 8 + 4], digest[SHA256_DIGEST_LENGTH];
+	bool apart = is_tunnelled(f) && f->path & TUNNEL_UNNAMED_BIT;
 	int client = client_of(f), server = !client;
 	size_t n = 0, address = f->version == 4 ? 4 : 16;
 
-	data[n++] = ID_VERSION;
+	data[n++] = apart ? ID_TUNNEL_VERSION : ID_VERSION;
 	memcpy(data + n, f->addr[client], address);
 	n += address;
 	memcpy(data + n, f->addr[server], address);
@@ -92,6 +98,8 @@ static void make_session_id(const struct flow *f, uint8_t out[SESSION_ID_BYTES])
 	n += put_uint(data + n, f->isn[server], 4);
 	if (f->isn[0] == 0 || f->isn[1] == 0)
 		n += put_uint(data + n, f->first_us, 8);
+	if (apart)
+		n += put_uint(data + n, f->path, 4);
 	SHA256(data, n, digest);
 	memcpy(out, digest, SESSION_ID_BYTES);
 }
@@ -114,6 +122,8 @@ static void smtp_begin(struct connection *c)
 	start.server_isn = f->isn[!client];
 	if (!(f->flags & (F_SYN | F_SYN << 1)))
 		start.notes |= NOTE_MID_STREAM;
+	if (is_tunnelled(f))
+		start.notes |= NOTE_TUNNELLED;
 	c->smtp = smtp_new(c->context->sink, &start);
 }
 

@@ -9,6 +9,7 @@
 #include <stddef.h>
 #include <string.h>
 
+#include "common/siphash.h"
 #include "sensor/limits.h"
 
 enum {
@@ -22,6 +23,7 @@ struct walk {
 	uint32_t wire;		/* bytes from there on the wire, as the IP header says; not less than left */
 	uint8_t tags, extensions, layers;
 	struct packet *out;
+	const struct decode_tunnels *tunnels;
 	void (*next)(struct walk *w);	/* NULL: result is final */
 	enum decode_result result;
 };
@@ -171,12 +173,51 @@ static void step_fragment(struct walk *w)
 
 /* ---- tunnels ---- */
 
+static bool is_named(const struct decode_tunnels *t, const struct ip_addr *a)
+{
+	for (size_t i = 0; i < t->count; i++)
+		if (ip_in_prefix(a, &t->named[i]))
+			return true;
+	return false;
+}
+
+/* The same for both directions. No secret: who would rather be another can as well write his address. */
+static uint32_t tunnel_hash(uint32_t around, const struct ip_addr *a, const struct ip_addr *b)
+{
+	static const struct siphash_key key;
+	bool swap = ip_compare(a, b) > 0;
+	struct ip_addr ends[2] = { swap ? *b : *a, swap ? *a : *b };
+	uint8_t data[sizeof around + sizeof ends];
+
+	memcpy(data, &around, sizeof around);
+	memcpy(data + sizeof around, ends, sizeof ends);
+	return (uint32_t)siphash13(&key, data, sizeof data) | TUNNEL_BIT | TUNNEL_UNNAMED_BIT;
+}
+
+/* A tunnel between the endpoints of the IP header that was read last. False: it is not to be looked into. */
+static bool enter_tunnel(struct walk *w)
+{
+	struct packet *out = w->out;
+
+	if (!add_layer(w))
+		return false;
+	if (!w->tunnels->only_named) {
+		out->tunnel = tunnel_hash(out->tunnel, &out->src, &out->dst);
+	} else if (is_named(w->tunnels, &out->src) && is_named(w->tunnels, &out->dst)) {
+		out->tunnel = TUNNEL_NAMED;
+	} else {
+		end(w, DECODE_TUNNEL);
+		return false;
+	}
+	return true;
+}
+
 /* RFC 2784, RFC 2890: version 0 with checksum, key, sequence number; RFC 1701 source routes and version 1 (PPTP) are none of ours. */
 static void step_gre(struct walk *w)
 {
 	enum { CHECKSUM = 0x8000, ROUTING = 0x4000, KEY = 0x2000, SEQUENCE = 0x1000, VERSION_BITS = 7, ERSPAN = 0x88be };
 
-	if (!has_header(w, 4) || !add_layer(w))
+	if (!has_header(w, 4))
 		return;
 	unsigned flags = be16(w->p), type = be16(w->p + 2);
 	if (flags & (ROUTING | VERSION_BITS)) {
@@ -184,7 +225,7 @@ static void step_gre(struct walk *w)
 		return;
 	}
 	uint32_t header = 4u * (1 + !!(flags & CHECKSUM) + !!(flags & KEY) + !!(flags & SEQUENCE));
-	if (!has_header(w, header))
+	if (!has_header(w, header) || !enter_tunnel(w))
 		return;
 	skip(w, header);
 	if (type == ERSPAN && !(flags & SEQUENCE))
@@ -227,6 +268,8 @@ static void step_vxlan(struct walk *w)
 		end(w, DECODE_OTHER);
 		return;
 	}
+	if (!enter_tunnel(w))
+		return;
 	skip(w, 8);
 	w->next = step_ethernet;
 }
@@ -234,7 +277,7 @@ static void step_vxlan(struct walk *w)
 /* RFC 8926 3.4; control packets (O) hold nothing of hosts */
 static void step_geneve(struct walk *w)
 {
-	if (!has_header(w, 8) || !add_layer(w))
+	if (!has_header(w, 8))
 		return;
 	uint32_t header = 8 + (w->p[0] & 63u) * 4;
 	unsigned version = w->p[0] >> 6, control = w->p[1] & 0x80, type = be16(w->p + 2);
@@ -242,7 +285,7 @@ static void step_geneve(struct walk *w)
 		end(w, DECODE_OTHER);
 		return;
 	}
-	if (!has_header(w, header))
+	if (!has_header(w, header) || !enter_tunnel(w))
 		return;
 	skip(w, header);
 	choose_ethertype(w, type);
@@ -267,14 +310,14 @@ static void step_udp(struct walk *w)
 /* RFC 2003 */
 static void step_inner_ip4(struct walk *w)
 {
-	if (add_layer(w))
+	if (enter_tunnel(w))
 		w->next = step_ip4;
 }
 
 /* RFC 4213 3.5, RFC 2473 */
 static void step_inner_ip6(struct walk *w)
 {
-	if (add_layer(w))
+	if (enter_tunnel(w))
 		w->next = step_ip6;
 }
 
@@ -545,10 +588,10 @@ static inline enum decode_result run(struct walk *w)
 	return w->result;
 }
 
-enum decode_result decode_frame(int linktype, const uint8_t *frame, uint32_t captured, struct packet *out)
+enum decode_result decode_frame(const struct decode_tunnels *tunnels, int linktype, const uint8_t *frame, uint32_t captured, struct packet *out)
 {
 	const struct link *link = find_link(linktype);
-	struct walk w = { .p = frame, .left = captured, .wire = UINT32_MAX, .out = out };
+	struct walk w = { .p = frame, .left = captured, .wire = UINT32_MAX, .out = out, .tunnels = tunnels };
 
 	*out = (struct packet){ 0 };
 	if (!link)
@@ -563,12 +606,13 @@ enum decode_result decode_frame(int linktype, const uint8_t *frame, uint32_t cap
 	return run(&w);
 }
 
-enum decode_result decode_datagram(const struct packet *datagram, struct packet *out)
+enum decode_result decode_datagram(const struct decode_tunnels *tunnels, const struct packet *datagram, struct packet *out)
 {
 	struct walk w = { .p = datagram->payload, .left = datagram->captured_bytes, .wire = datagram->payload_bytes, .tags = VLAN_TAGS,
-			  .layers = datagram->fragment.layers, .out = out };
+			  .layers = datagram->fragment.layers, .out = out, .tunnels = tunnels };
 
-	*out = (struct packet){ .src = datagram->src, .dst = datagram->dst, .vlan = { datagram->vlan[0], datagram->vlan[1] } };
+	*out = (struct packet){ .src = datagram->src, .dst = datagram->dst, .vlan = { datagram->vlan[0], datagram->vlan[1] },
+				.tunnel = datagram->tunnel };
 	if (add_layer(&w))	/* so that fragments of fragments end, too */
 		choose_protocol(&w, datagram->fragment.protocol);
 	return run(&w);

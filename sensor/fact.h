@@ -38,8 +38,9 @@ enum fact_note {
 	NOTE_NO_END = 1 << 14,			/* message data without an end (connection ended, 421) */
 	NOTE_MIME_LIMIT = 1 << 15,		/* nesting or part count over the cap; the rest was not looked into */
 	NOTE_STEPS_TRUNCATED = 1 << 16,		/* more steps than are kept */
+	NOTE_TUNNELLED = 1 << 17,		/* captured inside a tunnel over IP, which a stranger may have sent */
 };
-#define NOTE_COUNT 17
+#define NOTE_COUNT 18
 
 /* Word of the i-th note bit, 0 <= i < NOTE_COUNT. */
 const char *fact_note_name(unsigned i);

@@ -12,7 +12,7 @@
 
 enum { BLOCK = 4096, WHEEL_SLOTS = 2048, NO_SLOT = 0xffff, MIN_BUCKETS = 1024, MOVE_PER_INSERT = 8 };
 #define NONE UINT32_MAX
-#define KEY_BYTES offsetof(struct flow, flags)	/* addr, port, vlan, version */
+#define KEY_BYTES offsetof(struct flow, flags)	/* addr, port, path, version */
 
 struct index {
 	uint16_t *tag;		/* 0: empty */
@@ -211,8 +211,9 @@ static void key_of(const struct flow_table *t, const struct packet *p, struct fl
 	key->port[*dir] = p->sport;
 	key->port[!*dir] = p->dport;
 	key->version = p->src.version;
-	if (t->o.key_vlan)
-		memcpy(key->vlan, p->vlan, sizeof key->vlan);
+	key->path = p->tunnel;
+	if (t->o.key_vlan)	/* TUNNEL_BIT and TUNNEL_UNNAMED_BIT stay */
+		key->path ^= ((uint32_t)p->vlan[0] << 12 | p->vlan[1]) << 1;
 }
 
 struct flow *flow_find(struct flow_table *t, const struct packet *p, bool make, int *dir)

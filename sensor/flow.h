@@ -19,7 +19,7 @@ struct connection;
 struct flow {
 	uint8_t addr[2][16];	/* endpoint 0 is the lesser address:port; IPv4 in the first 4 bytes */
 	uint16_t port[2];
-	uint16_t vlan[2];	/* 0 unless VLAN tags belong to the key */
+	uint32_t path;		/* packet.tunnel, and the VLAN tags when they belong to the key */
 	uint8_t version;	/* 4, 6 */
 	uint8_t flags;		/* the user's */
 	uint16_t timer_slot;

@@ -26,7 +26,7 @@ enum {
 /* RFC 791 3.2, RFC 8200 4.5: protocol only tells datagrams of IPv4 apart. */
 struct key {
 	uint8_t src[16], dst[16];
-	uint32_t id;
+	uint32_t id, tunnel;
 	uint8_t version, protocol, zero[2];
 };
 
@@ -228,7 +228,7 @@ static uint32_t take_page(struct ipfrag *f, const struct datagram *d)
 
 static struct key key_of(const struct packet *p)
 {
-	struct key k = { .id = p->fragment.id, .version = p->src.version };
+	struct key k = { .id = p->fragment.id, .tunnel = p->tunnel, .version = p->src.version };
 
 	memcpy(k.src, p->src.bytes, sizeof k.src);
 	memcpy(k.dst, p->dst.bytes, sizeof k.dst);
@@ -329,7 +329,7 @@ static bool is_whole(const struct datagram *d)
 static void hand_out(struct ipfrag *f, const struct datagram *d, struct packet *out)
 {
 	*out = (struct packet){ .src.version = d->key.version, .dst.version = d->key.version, .vlan = { d->vlan[0], d->vlan[1] },
-				.payload = f->whole, .payload_bytes = d->total,
+				.tunnel = d->key.tunnel, .payload = f->whole, .payload_bytes = d->total,
 				.captured_bytes = d->cut_at < d->total ? d->cut_at : d->total,
 				.fragment = { .id = d->key.id, .protocol = d->protocol, .layers = d->layers } };
 	memcpy(out->src.bytes, d->key.src, sizeof d->key.src);

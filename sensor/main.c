@@ -206,6 +206,7 @@ static size_t pipeline_memory(const struct config *c)
 static struct pipeline *start_pipeline(const struct config *c, const struct fact_sink *sink)
 {
 	struct pipeline_options o = { .ports = c->capture.ports, .port_count = c->capture.port_count, .key_vlan = c->capture.key_vlan,
+				      .tunnels = { !c->capture.tunnels.any, c->capture.tunnels.networks.item, c->capture.tunnels.networks.count },
 				      .memory_bytes = pipeline_memory(c), .interface = "file" };
 
 	if (getrandom(&o.hash_key, sizeof o.hash_key, 0) != (ssize_t)sizeof o.hash_key)
@@ -265,6 +266,8 @@ static void report_totals(const struct pipeline_totals *t)
 	uint64_t odd = t->decoded[DECODE_SHORT] + t->decoded[DECODE_BAD];
 	if (odd)
 		fprintf(stderr, "; %llu damaged packets", (unsigned long long)odd);
+	if (t->decoded[DECODE_TUNNEL])
+		fprintf(stderr, "; %llu packets in tunnels that [capture] tunnels does not name", (unsigned long long)t->decoded[DECODE_TUNNEL]);
 	uint64_t fragments = t->ip.lost + t->ip.odd;
 	if (fragments)
 		fprintf(stderr, "; %llu of %llu IP fragments could not be put together", (unsigned long long)fragments,

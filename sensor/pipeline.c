@@ -182,7 +182,7 @@ static void take_fragment(struct pipeline *p, struct packet *k, uint64_t time_us
 	struct packet whole;
 
 	while (r == DECODE_FRAGMENT && ipfrag_push(p->fragments, k, p->now_us, &whole))
-		r = decode_datagram(&whole, k);
+		r = decode_datagram(&p->o.tunnels, &whole, k);
 	if (r == DECODE_TCP)
 		take_tcp(p, k, time_us);
 }
@@ -195,7 +195,7 @@ static void take_frame(struct pipeline *p, int linktype, const uint8_t *bytes, u
 	p->totals.bytes += length;
 	p->minute.packets++;
 	p->minute.bytes += length;
-	enum decode_result r = decode_frame(linktype, bytes, captured, &k);
+	enum decode_result r = decode_frame(&p->o.tunnels, linktype, bytes, captured, &k);
 	p->totals.decoded[r]++;
 	if (r == DECODE_TCP)
 		take_tcp(p, &k, time_us);

@@ -24,6 +24,7 @@ struct pipeline_options {
 	const unsigned short *ports;	/* mail ports; copied */
 	size_t port_count;
 	bool key_vlan;
+	struct decode_tunnels tunnels;	/* the networks must outlive it */
 	size_t memory_bytes;		/* ceiling for fragments, flows, streams and sessions */
 	struct siphash_key hash_key;	/* random per start */
 	const char *interface;		/* name in the counters; must outlive it */

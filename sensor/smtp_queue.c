@@ -157,7 +157,7 @@ struct transaction *current_begin(struct smtp *s)
 	s->last = &t->next;
 	s->open_transactions++;
 	s->current = t;
-	t->f.notes |= s->f.notes & (NOTE_MID_STREAM | NOTE_ORDINAL_UNCERTAIN);
+	t->f.notes |= s->f.notes & (NOTE_MID_STREAM | NOTE_ORDINAL_UNCERTAIN | NOTE_TUNNELLED);
 	if (t->f.auth == TRI_UNKNOWN && smtp_is_without_auth(s))
 		t->f.auth = TRI_FALSE;
 	s->suspended = false;

@@ -24,7 +24,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		return 0;
 	if (n)
 		memcpy(frame, data + 1, n);
-	enum decode_result r = decode_frame(linktypes[data[0] % (sizeof linktypes / sizeof *linktypes)], frame, n, &p);
+	enum decode_result r = decode_frame(&(struct decode_tunnels){ 0 }, linktypes[data[0] % (sizeof linktypes / sizeof *linktypes)], frame, n, &p);
 	if (r == DECODE_TCP || r == DECODE_FRAGMENT) {
 		assert(p.payload >= frame && p.payload + p.captured_bytes <= frame + n);
 		assert(p.captured_bytes <= p.payload_bytes);

@@ -31,7 +31,7 @@ static void push(struct ipfrag *f, struct packet *k, uint64_t now_us)
 	while (r == DECODE_FRAGMENT && ipfrag_push(f, k, now_us, &whole)) {
 		assert(whole.payload_bytes > 0 && whole.payload_bytes <= 65535 && whole.captured_bytes <= whole.payload_bytes);
 		touch(whole.payload, whole.captured_bytes);
-		r = decode_datagram(&whole, k);
+		r = decode_datagram(&(struct decode_tunnels){ 0 }, &whole, k);
 		assert(++rounds < 100);
 	}
 	if (r == DECODE_TCP)

@@ -108,7 +108,7 @@ static void every_key_reads(void **state)
 		"[tenant  Law School]\n"
 		"domains = law.example.org\n"
 		"[capture]\n"
-		"sensor = dc-1\nkey-vlan = on\nports = 25,26\nmemory = 1g\n"
+		"sensor = dc-1\nkey-vlan = on\ntunnels = 10.9.0.0/16,\n  2001:db8:9::/48\nports = 25,26\nmemory = 1g\n"
 		"[store]\ndir = /srv/tap\n"
 		"[privacy]\naddresses = hash\nsubject = none\n");
 	struct config *c = r.config;
@@ -132,6 +132,9 @@ static void every_key_reads(void **state)
 	assert_string_equal(c->tenant[0].domains.item[0], "law.example.org");
 	assert_string_equal(c->capture.sensor, "dc-1");
 	assert_true(c->capture.key_vlan);
+	assert_false(c->capture.tunnels.any);
+	assert_int_equal(c->capture.tunnels.networks.count, 2);
+	assert_prefix(&c->capture.tunnels.networks, 1, "2001:db8:9::/48");
 	assert_int_equal(c->capture.port_count, 2);
 	assert_int_equal(c->capture.ports[1], 26);
 	assert_int_equal(c->capture.memory_bytes, 1u << 30);
@@ -224,6 +227,9 @@ static void bad_values_name_their_line(void **state)
 		     "f:2: domains: 'example..org' is not a domain name (internationalized ones in their xn-- form)\n");
 	expect_error("[capture]\nports = 25 70000\n", "f:2: ports: '70000' is not a port between 1 and 65535\n");
 	expect_error("[capture]\nkey-vlan = maybe\n", "f:2: key-vlan: 'maybe' is neither yes nor no\n");
+	expect_error("[capture]\ntunnels = any\n",
+		     "f:2: tunnels: 'all', 'none', or addresses and networks such as 192.0.2.0/24 are wanted, not 'any'\n");
+	expect_error("[capture]\ntunnels = 10.0.0.0/8\n  all\n", "f:3: tunnels: 'all' stands alone\n");
 	expect_error("[capture]\nmemory = 5T\n", "f:2: memory: '5T' is not a size such as 512M; suffixes are K, M and G\n");
 	expect_error("[capture]\nmemory = -5\n", "f:2: memory: '-5' is not a size such as 512M\n");
 	expect_error("[capture]\nmemory = 99999999999G\n", "f:2: memory: '99999999999G' is more than this machine can address\n");
@@ -345,7 +351,7 @@ static void a_dump_reads_back(void **state)
 	buf_add_str(&b, "[own]\nnetworks = 2001:db8::/48");
 	for (unsigned i = 0; i < 100; i++)
 		buf_printf(&b, " 10.%u.0.0/16", i);
-	buf_add_str(&b, "\ndomains = example.org .example.net\n[capture]\nmemory = 1537K\nports = 25 2525\nkey-vlan = yes\n[privacy]\n"
+	buf_add_str(&b, "\ndomains = example.org .example.net\n[capture]\nmemory = 1537K\nports = 25 2525\nkey-vlan = yes\ntunnels = none\n[privacy]\n"
 		    "addresses = domain\nsubject = all\n[server mail 1]\naddresses = 10.0.0.1\npublic = 192.0.2.1\nrole = list\nowner = T\xC3\xBCr; 5\n"
 		    "[tenant x]\nnetworks = 10.9.0.0/16\n");
 	struct result first = read_bytes(b.p, b.len);

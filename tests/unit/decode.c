@@ -97,6 +97,8 @@ static struct frame ip4_frame(void)
 	return f;
 }
 
+static const struct decode_tunnels any_tunnel;
+
 /* The first n bytes of f at the end of a page that nothing follows. */
 static enum decode_result decode_n(int linktype, const struct frame *f, uint32_t n, struct packet *out)
 {
@@ -109,7 +111,7 @@ static enum decode_result decode_n(int linktype, const struct frame *f, uint32_t
 		assert_int_equal(mprotect(page + size, size, PROT_NONE), 0);
 	}
 	memcpy(page + size - n, f->bytes, n);
-	return decode_frame(linktype, page + size - n, n, out);
+	return decode_frame(&any_tunnel, linktype, page + size - n, n, out);
 }
 
 static enum decode_result decode(const struct frame *f, struct packet *out)
@@ -1181,23 +1183,23 @@ static void datagram_is_decoded_like_a_packet(void **state)
 	(void)state;
 	put_tcp(&f, 20, hello);
 	d = datagram_of(&f, 4, 6);
-	assert_int_equal(decode_datagram(&d, &p), DECODE_TCP);
+	assert_int_equal(decode_datagram(&any_tunnel, &d, &p), DECODE_TCP);
 	assert_int_equal(p.payload_bytes, HELLO);
 	assert_memory_equal(&p.src, &d.src, sizeof p.src);
 	assert_int_equal(p.vlan[0], 7);
 	assert_int_equal(p.vlan[1], 8);
 	d.captured_bytes = 25;
-	assert_int_equal(decode_datagram(&d, &p), DECODE_TCP);
+	assert_int_equal(decode_datagram(&any_tunnel, &d, &p), DECODE_TCP);
 	assert_int_equal(p.captured_bytes, 5);
 	d.captured_bytes = 19;
-	assert_int_equal(decode_datagram(&d, &p), DECODE_SHORT);
+	assert_int_equal(decode_datagram(&any_tunnel, &d, &p), DECODE_SHORT);
 	d.payload_bytes = 19;
-	assert_int_equal(decode_datagram(&d, &p), DECODE_BAD);
+	assert_int_equal(decode_datagram(&any_tunnel, &d, &p), DECODE_BAD);
 	d = datagram_of(&f, 4, 50);
-	assert_int_equal(decode_datagram(&d, &p), DECODE_OTHER);
+	assert_int_equal(decode_datagram(&any_tunnel, &d, &p), DECODE_OTHER);
 	d = datagram_of(&f, 4, 6);
 	d.fragment.layers = LIMIT_LAYERS;
-	assert_int_equal(decode_datagram(&d, &p), DECODE_BAD);
+	assert_int_equal(decode_datagram(&any_tunnel, &d, &p), DECODE_BAD);
 }
 
 static void datagram_may_hold_a_tunnel(void **state)
@@ -1211,16 +1213,95 @@ static void datagram_may_hold_a_tunnel(void **state)
 	around_vxlan(&f);
 	memmove(f.bytes, f.bytes + 20, f.n -= 20);
 	d = datagram_of(&f, 4, 17);
-	assert_int_equal(decode_datagram(&d, &p), DECODE_TCP);
+	assert_int_equal(decode_datagram(&any_tunnel, &d, &p), DECODE_TCP);
 	assert_inner_addresses(&p, 6);
 	assert_int_equal(p.vlan[0], 5);
 	assert_int_equal(p.vlan[1], 0);
 	f = hello_packet(4);
 	f.bytes[6] = 0x20;
 	d = datagram_of(&f, 6, 4);
-	assert_int_equal(decode_datagram(&d, &p), DECODE_FRAGMENT);
+	assert_int_equal(decode_datagram(&any_tunnel, &d, &p), DECODE_FRAGMENT);
 	assert_int_equal(p.fragment.layers, 2);
 	assert_inner_addresses(&p, 4);
+}
+
+/* ---- whose tunnels ---- */
+
+static uint32_t tunnel_of(const struct frame *f)
+{
+	struct packet p;
+
+	assert_int_equal(decode(f, &p), DECODE_TCP);
+	return p.tunnel;
+}
+
+/* The outer addresses of IPv4 in an Ethernet frame change places. */
+static void turn_around(struct frame *f)
+{
+	uint8_t src[4];
+
+	memcpy(src, f->bytes + 26, 4);
+	memcpy(f->bytes + 26, f->bytes + 30, 4);
+	memcpy(f->bytes + 30, src, 4);
+}
+
+static void tunnels_are_told_apart_by_their_endpoints(void **state)
+{
+	(void)state;
+	for (unsigned i = 0; i < AROUNDS; i++) {
+		const struct around *chain[] = { &arounds[i], &arounds[i] };
+		struct frame f = nested(4, chain, 1), twice = nested(4, chain, 2);
+		uint32_t tunnel = tunnel_of(&f);
+
+		if (arounds[i].makes == FRAME) {
+			assert_int_equal(tunnel, 0);	/* tags and labels are given by our own switches */
+			continue;
+		}
+		assert_true(tunnel & TUNNEL_BIT && tunnel & TUNNEL_UNNAMED_BIT);
+		assert_int_not_equal(tunnel_of(&twice), tunnel);
+		if (f.bytes[12] != 8)
+			continue;
+		turn_around(&f);
+		assert_int_equal(tunnel_of(&f), tunnel);
+		f.bytes[29]++;
+		assert_int_not_equal(tunnel_of(&f), tunnel);
+	}
+}
+
+static void only_tunnels_between_named_networks_are_looked_into(void **state)
+{
+	static const struct {
+		const char *named[2];
+		enum decode_result result;
+	} cases[] = {
+		{ { NULL }, DECODE_TUNNEL },
+		{ { "203.0.113.0/24" }, DECODE_TCP },
+		{ { "203.0.113.7", "203.0.113.9" }, DECODE_TCP },
+		{ { "203.0.113.7" }, DECODE_TUNNEL },
+		{ { "2001:db8::/32", "192.0.2.0/24" }, DECODE_TUNNEL },
+	};
+	struct frame f = hello_packet(4), plain = ip4_frame(), nested_frame;
+	struct packet p;
+
+	(void)state;
+	around_ip_in_ip4(&f);
+	nested_frame = f;
+	around_ethernet(&f);
+	around_ip_in_ip6(&nested_frame);
+	around_ethernet(&nested_frame);
+	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+		struct ip_prefix named[2];
+		struct decode_tunnels t = { .only_named = true, .named = named };
+
+		for (; t.count < 2 && cases[i].named[t.count]; t.count++)
+			assert_int_equal(ip_prefix_parse(cases[i].named[t.count], &named[t.count]), 0);
+		assert_int_equal(decode_frame(&t, 1, nested_frame.bytes, nested_frame.n, &p), DECODE_TUNNEL);
+		assert_int_equal(decode_frame(&t, 1, f.bytes, f.n, &p), cases[i].result);
+		if (cases[i].result == DECODE_TCP)
+			assert_int_equal(p.tunnel, TUNNEL_NAMED);
+		assert_int_equal(decode_frame(&t, 1, plain.bytes, plain.n, &p), DECODE_TCP);
+		assert_int_equal(p.tunnel, 0);
+	}
 }
 
 /* ---- any bytes ---- */
@@ -1312,6 +1393,8 @@ int main(void)
 		cmocka_unit_test(fragments_of_protocols_without_tcp_are_not_for_us),
 		cmocka_unit_test(datagram_is_decoded_like_a_packet),
 		cmocka_unit_test(datagram_may_hold_a_tunnel),
+		cmocka_unit_test(tunnels_are_told_apart_by_their_endpoints),
+		cmocka_unit_test(only_tunnels_between_named_networks_are_looked_into),
 		cmocka_unit_test(any_byte_anywhere_stays_within_the_frame),
 	};
 

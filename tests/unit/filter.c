@@ -411,7 +411,7 @@ static void check_all(const unsigned short *ports, size_t count, bool any_port, 
 			if (passes(&program, &f) != expected)
 				fail_msg("%s on link type %d: expected to %s: %s", e->name, l->linktype, expected ? "pass" : "be left out", words);
 			if (is_mail)	/* what decode understands is what passes */
-				assert_int_equal(decode_frame(l->linktype, f.bytes + f.at, length(&f), &out),
+				assert_int_equal(decode_frame(&(struct decode_tunnels){ 0 }, l->linktype, f.bytes + f.at, length(&f), &out),
 						 e->how & FRAGMENT ? DECODE_FRAGMENT : DECODE_TCP);
 		}
 		pcap_freecode(&program);

@@ -165,6 +165,29 @@ static void vlan_tags_are_part_of_the_key_only_when_asked_for(void **state)
 	}
 }
 
+static void tunnels_are_always_part_of_the_key(void **state)
+{
+	static const uint32_t tunnels[] = { 0, TUNNEL_NAMED, 0x80000003, 0xffffffff, 0x80000001 };
+	enum { TUNNELS = sizeof tunnels / sizeof *tunnels };
+
+	(void)state;
+	for (int key_vlan = 0; key_vlan < 2; key_vlan++) {
+		struct flow_table *t = table_new(key_vlan);
+		struct packet p = packet_of(1, false);
+		int dir;
+
+		p.vlan[0] = 4095;
+		for (int i = 0; i < TUNNELS; i++) {
+			p.tunnel = tunnels[i];
+			uint32_t path = flow_find(t, &p, true, &dir)->path;
+			assert_int_equal(path & TUNNEL_BIT, tunnels[i] & TUNNEL_BIT);
+			assert_int_equal(path & TUNNEL_UNNAMED_BIT, tunnels[i] & TUNNEL_UNNAMED_BIT);
+		}
+		assert_int_equal(flow_count(t), TUNNELS);
+		flow_table_free(t);
+	}
+}
+
 struct each {
 	struct flow_table *t;
 	struct flow **model;
@@ -491,6 +514,7 @@ int main(void)
 		cmocka_unit_test(same_address_on_both_ends_is_told_apart_by_port),
 		cmocka_unit_test(ip4_and_ip6_of_the_same_bytes_are_two_flows),
 		cmocka_unit_test(vlan_tags_are_part_of_the_key_only_when_asked_for),
+		cmocka_unit_test(tunnels_are_always_part_of_the_key),
 		cmocka_unit_test(million_operations_agree_with_an_array),
 		cmocka_unit_test(records_do_not_move_while_the_table_grows),
 		cmocka_unit_test(million_flows_fit_into_160_mib),

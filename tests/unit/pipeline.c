@@ -1203,6 +1203,137 @@ static void tag_on_one_direction_does_not_split_it(void **state)
 	assert_talk(k, 1, 1, "complete");
 }
 
+/* ---- tunnels ---- */
+
+/* IPv4 around the IP packet of f, from 198.51.100.`from` to 198.51.100.`to`. */
+static void put_tunnel(const struct talk *k, struct frame *f, uint8_t from, uint8_t to)
+{
+	uint8_t header[20] = { 0x45, [8] = 64, [9] = k->version == 4 ? 4 : 41, [12] = 198, 51, 100, from, 198, 51, 100, to };
+
+	assert_true(f->n + sizeof header <= sizeof f->bytes);
+	put16(header + 2, (unsigned)(f->n - 14 + sizeof header));
+	memmove(f->bytes + 14 + sizeof header, f->bytes + 14, f->n - 14);
+	memcpy(f->bytes + 14, header, sizeof header);
+	put16(f->bytes + 12, 0x0800);
+	f->n = f->captured = (uint32_t)(f->n + sizeof header);
+}
+
+static struct run *play_tunnels(const struct talk *k, const char *named)
+{
+	struct ip_prefix prefix;
+	struct run *r = run_new(64 << 20, false);
+
+	if (named) {
+		assert_int_equal(ip_prefix_parse(named, &prefix), 0);
+		r->p->o.tunnels = (struct decode_tunnels){ true, &prefix, 1 };
+	}
+	feed_all(r, k);
+	finish(r);
+	return r;
+}
+
+static void session_inside_a_tunnel_is_whole_and_noted(void **state)
+{
+	(void)state;
+	for (uint8_t version = 4; version <= 6; version += 2) {
+		struct talk *k = whole_talk(version);
+
+		for (uint32_t i = 0; i < k->count; i++)
+			put_tunnel(k, &k->frame[i], k->frame[i].from ? 2 : 1, k->frame[i].from ? 1 : 2);
+		struct run *plain = play(k);
+		assert_int_equal(plain->got.sessions, 1);
+		assert_true(plain->got.session[0].notes & NOTE_TUNNELLED);
+		assert_true(plain->got.session[0].complete);
+		assert_non_null(strstr(buf_cstr(&plain->got.log), "id=1@example.org tunnelled\n"));
+		run_free(plain);
+		free(k);
+	}
+}
+
+/* Endpoints that look like one stranger's, and a session that he makes up as a whole, with all its numbers right. */
+static void session_from_a_strangers_tunnel_has_another_id(void **state)
+{
+	struct talk *k = whole_talk(4), *forged = whole_talk(4);
+	struct run *r = run_new(64 << 20, false);
+
+	(void)state;
+	for (uint32_t i = 0; i < k->count; i++) {
+		put_tunnel(forged, &forged->frame[i], 66, 25);
+		feed(r, &forged->frame[i], forged->frame[i].t_us);
+		feed(r, &k->frame[i], k->frame[i].t_us);
+	}
+	finish(r);
+	assert_int_equal(r->got.sessions, 2);
+	assert_int_equal(r->got.session[0].notes, NOTE_TUNNELLED);
+	assert_int_equal(r->got.session[1].notes, 0);
+	assert_memory_not_equal(r->got.session[0].session_id, r->got.session[1].session_id, SESSION_ID_BYTES);
+	run_free(r);
+	free(forged);
+	free(k);
+}
+
+/* In the place of each segment, just before it, one that a stranger sends through a tunnel. */
+static void forged_segment_in_a_tunnel_enters_no_other_session(void **state)
+{
+	struct talk *k = whole_talk(4), *other = whole_talk(4);
+	struct run *whole = play(k);
+
+	(void)state;
+	for (uint32_t i = 0; i < k->count; i++) {
+		struct run *r = run_new(64 << 20, false);
+		struct frame f = other->frame[i];
+
+		memset(f.bytes + 54, '5', f.n - 54);
+		put_tunnel(k, &f, 66, 25);
+		for (uint32_t j = 0; j < k->count; j++) {
+			if (j == i)
+				feed(r, &f, f.t_us);
+			feed(r, &k->frame[j], k->frame[j].t_us);
+		}
+		if (!strstr(buf_cstr(&r->got.log), buf_cstr(&whole->got.log)))
+			fail_msg("frame %u forged: %s", i, buf_cstr(&r->got.log));
+		run_free(r);
+	}
+	run_free(whole);
+	free(other);
+	free(k);
+}
+
+/* Two switches, each mirrors one direction to us. */
+static void named_tunnels_carry_a_connection_together(void **state)
+{
+	struct talk *k = whole_talk(4);
+
+	(void)state;
+	for (uint32_t i = 0; i < k->count; i++)
+		put_tunnel(k, &k->frame[i], k->frame[i].from ? 2 : 3, 9);
+	struct run *r = play_tunnels(k, "198.51.100.0/24");
+	assert_id(&r->got, k, 0, k->isn[0], k->isn[1]);
+	assert_true(r->got.session[0].complete);
+	assert_int_equal(r->got.session[0].notes, NOTE_TUNNELLED);
+	run_free(r);
+	r = play_tunnels(k, NULL);	/* whose they are was not said */
+	assert_int_equal(r->got.sessions, 2);
+	assert_int_equal(r->got.session[0].notes & NOTE_ONE_SIDED, NOTE_ONE_SIDED);
+	assert_null(strstr(buf_cstr(&r->got.log), "accepted"));
+	run_free(r);
+	free(k);
+}
+
+static void tunnels_that_are_not_named_are_counted(void **state)
+{
+	struct talk *k = whole_talk(4);
+
+	(void)state;
+	for (uint32_t i = 0; i < k->count; i++)
+		put_tunnel(k, &k->frame[i], 1, 2);
+	struct run *r = play_tunnels(k, "198.51.100.2");
+	assert_int_equal(r->got.sessions, 0);
+	assert_int_equal(r->got.totals.decoded[DECODE_TUNNEL], k->count);
+	run_free(r);
+	free(k);
+}
+
 /* ---- memory ---- */
 
 enum { CROWD = 60, SMALL_MEMORY = 200 * 1024 };
@@ -1371,6 +1502,11 @@ int main(void)
 		cmocka_unit_test(clock_that_is_set_back_ends_no_session),
 		cmocka_unit_test(connections_that_begin_after_the_clock_was_set_back_are_whole),
 		cmocka_unit_test(tag_on_one_direction_does_not_split_it),
+		cmocka_unit_test(session_inside_a_tunnel_is_whole_and_noted),
+		cmocka_unit_test(session_from_a_strangers_tunnel_has_another_id),
+		cmocka_unit_test(forged_segment_in_a_tunnel_enters_no_other_session),
+		cmocka_unit_test(named_tunnels_carry_a_connection_together),
+		cmocka_unit_test(tunnels_that_are_not_named_are_counted),
 		cmocka_unit_test(memory_is_short_and_the_idlest_go_first),
 		cmocka_unit_test(flood_of_flows_stays_under_the_ceiling),
 		cmocka_unit_test(counters_of_the_minutes_add_up),
