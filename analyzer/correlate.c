@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "analyzer/domain.h"
 #include "analyzer/provenance.h"
 #include "common/xmalloc.h"
 #include "schema/db.h"
@@ -27,13 +28,12 @@ enum {
 	"(SELECT final_id FROM report_recipients WHERE transaction_rowid = ?2 UNION ALL" \
 	" SELECT original_id FROM report_recipients WHERE transaction_rowid = ?2)"
 
-enum statement { ADDRESS, ANSWER, RECIPIENT, BY_SENDER, BY_ROWID, BY_HASH, RCPT_FITS, QUEUE_ID_FITS, REFUSED_RCPT, FACTS_COUNT,
+enum statement { ANSWER, RECIPIENT, BY_SENDER, BY_ROWID, BY_HASH, RCPT_FITS, QUEUE_ID_FITS, REFUSED_RCPT, FACTS_COUNT,
 	ANSWERS = FACTS_COUNT, AUTHORS, STATEMENT_COUNT };
 
 static const char *const sql[STATEMENT_COUNT] = {
-	[ADDRESS] = "SELECT address, domain, class FROM addresses WHERE id = ?1",
 	[ANSWER] = "WHERE t.id = ?1",	/* behind mail_select */
-	[RECIPIENT] = "SELECT code, enhanced, reply, notify FROM recipients WHERE transaction_rowid = ?1 AND n = ?2",
+	[RECIPIENT] = "SELECT code, enhanced, reply, notify, address, address_class FROM recipients WHERE transaction_rowid = ?1 AND n = ?2",
 	[BY_SENDER] = sighting_sql_by_sender,
 	[BY_ROWID] = sighting_sql_by_rowid,
 	[BY_HASH] = sighting_sql_by_hash,
@@ -107,20 +107,6 @@ static struct text keep(struct victim *v, struct text t)
 
 /* ---- loading ---- */
 
-static bool read_address(struct correlate *c, struct victim *v)
-{
-	sqlite3_stmt *s = QUERY(c, ADDRESS, v->id);
-	bool found = sqlite3_step(s) == SQLITE_ROW;
-
-	if (found) {
-		v->address = keep(v, column_text(s, 0));
-		v->domain = keep(v, column_text(s, 1));
-		v->class = (unsigned)sqlite3_column_int(s, 2);
-	}
-	sqlite3_reset(s);
-	return found;
-}
-
 /* What was told to ask our own hop: destinations whose recipients are ours to know. */
 static bool is_near(const struct own *own, const struct mail *m, const struct route *r)
 {
@@ -149,6 +135,11 @@ static bool read_answer(struct correlate *c, struct victim *v, int64_t rowid, in
 		a->enhanced = keep(v, column_text(s, 1));
 		a->reply = keep(v, column_text(s, 2));
 		a->notify = keep(v, column_text(s, 3));
+		if (!v->address.p) {
+			v->address = keep(v, column_text(s, 4));
+			v->domain = domain_of_address(v->address);
+			v->class = (unsigned)sqlite3_column_int(s, 5);
+		}
 	}
 	sqlite3_reset(s);
 	return true;
@@ -580,7 +571,7 @@ bool correlate_victim(struct correlate *c, int64_t recipient_id, struct victim *
 	*v = (struct victim){ .id = recipient_id };
 	arena_init(&v->arena, ARENA_BYTES);
 	load_answers(c, v);
-	if (!v->answer_count || !read_address(c, v))
+	if (!v->address.p)
 		return false;
 	load_mail(c, v);
 	for (size_t i = 0; i < v->answer_count; i++) {

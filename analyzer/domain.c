@@ -48,6 +48,15 @@ bool domain_is_name(struct text host)
 	return letter;
 }
 
+struct text domain_of_address(struct text address)
+{
+	uint32_t n = address.len;
+
+	while (n && address.p[n - 1] != '@')
+		n--;
+	return n ? (struct text){ address.p + n, address.len - n } : TEXT("");
+}
+
 struct text domain_registrable(struct text host)
 {
 	struct text label[3] = { { 0 } };

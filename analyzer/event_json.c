@@ -19,7 +19,7 @@
 
 enum { EVENT_SCHEMA = 1, HEX_ID_MAX = 33 };
 
-enum statement { SENSOR, ADDRESS, SESSION, TRANSACTION, MESSAGE, RECIPIENTS, REPORT, REPORT_RECIPIENTS, RETURNED, CAPTURE, FACTS_COUNT,
+enum statement { SENSOR, SESSION, TRANSACTION, MESSAGE, RECIPIENTS, REPORT, REPORT_RECIPIENTS, RETURNED, CAPTURE, FACTS_COUNT,
 	FINDING = FACTS_COUNT, CAUSE, CAUSE_RECIPIENTS, ROOT, REASONS, RISK, RISK_REASONS, REFUSAL, STATEMENT_COUNT };
 
 #define HEX_ID(t) "lower(hex(" t ".session_id))"
@@ -30,18 +30,17 @@ static const char sql_session_columns[] =
 	" s.unseen_bytes, s.complete, s.notes, %s FROM sessions s %s WHERE s.id = ?1";
 static const char sql_transaction_columns[] =
 	"SELECT t.started_us, t.ended_us, t.run_id, " HEX_ID("t") " || '.' || t.ordinal, " HEX_ID("t") ", t.src_ip, t.src_port, t.dest_ip, t.dest_port,"
-	" t.helo, t.tls, t.auth, t.mail_from_id, t.null_sender, t.mail_params, t.ret, t.envid, t.rcpt_count, t.outcome, t.code, t.enhanced,"
+	" t.helo, t.tls, t.auth, t.mail_from, t.null_sender, t.mail_params, t.ret, t.envid, t.rcpt_count, t.outcome, t.code, t.enhanced,"
 	" t.reply, t.queue_id, t.mail_us, t.data_end_us, t.reply_us, t.size_bytes, t.bytes_seen, t.complete, t.notes, %s"
 	" FROM transactions t %s WHERE t.id = ?1";
 
 static const char *const sql[STATEMENT_COUNT] = {
 	[SENSOR] = "SELECT sensor FROM sensor_run WHERE id = ?1",
-	[ADDRESS] = "SELECT address FROM addresses WHERE id = ?1",
 	[MESSAGE] = "SELECT message_id, in_reply_to, reference_ids, from_header, reply_to, subject, auto_submitted, list_id, notes"
 		" FROM (SELECT 1) LEFT JOIN messages ON transaction_rowid = ?1",
-	[RECIPIENTS] = "SELECT address_id, code, enhanced, reply, notify, orcpt FROM recipients WHERE transaction_rowid = ?1 ORDER BY n",
+	[RECIPIENTS] = "SELECT address, code, enhanced, reply, notify, orcpt FROM recipients WHERE transaction_rowid = ?1 ORDER BY n",
 	[REPORT] = "SELECT reporting_mta FROM reports WHERE transaction_rowid = ?1",
-	[REPORT_RECIPIENTS] = "SELECT final_id, original_id, action, status, diagnostic FROM report_recipients WHERE transaction_rowid = ?1 ORDER BY n",
+	[REPORT_RECIPIENTS] = "SELECT final_recipient, original_recipient, action, status, diagnostic FROM report_recipients WHERE transaction_rowid = ?1 ORDER BY n",
 	[RETURNED] = "SELECT message_id, from_header, (SELECT from_ip FROM received c WHERE c.transaction_rowid = r.transaction_rowid AND c.part = 1"
 		" AND c.from_ip IS NOT NULL ORDER BY c.n LIMIT 1), authserv, spf, dkim, dmarc, spam FROM returned r WHERE transaction_rowid = ?1",
 	[CAPTURE] = "SELECT start_us, end_us, run_id, interface, packets, bytes, kernel_drops, unseen_bytes, flows, evicted, sessions,"
@@ -51,9 +50,9 @@ static const char *const sql[STATEMENT_COUNT] = {
 		" f.origin_ip, f.cause_delay_ms, f.cause_matched_by, f.root_rowid, f.root_code, f.root_enhanced, f.root_reply"
 		" FROM verdicts.finding f JOIN verdicts.server s ON s.id = f.server_id LEFT JOIN verdicts.server o ON o.id = f.originator_server_id"
 		" WHERE f.id = ?1",
-	[CAUSE] = "SELECT " HEX_ID("t") " || '.' || t.ordinal, t.mail_from_id, m.message_id, t.rcpt_accepted FROM transactions t"
+	[CAUSE] = "SELECT " HEX_ID("t") " || '.' || t.ordinal, t.mail_from, m.message_id, t.rcpt_accepted FROM transactions t"
 		" LEFT JOIN messages m ON m.transaction_rowid = t.id WHERE t.id = ?1",
-	[CAUSE_RECIPIENTS] = "SELECT a.address FROM recipients r JOIN addresses a ON a.id = r.address_id WHERE r.transaction_rowid = ?1"
+	[CAUSE_RECIPIENTS] = "SELECT address FROM recipients r WHERE r.transaction_rowid = ?1"
 		" AND (?2 = 0 OR r.code < 300) ORDER BY r.n",
 	[ROOT] = "SELECT " HEX_ID("t") " || '.' || t.ordinal FROM transactions t WHERE t.id = ?1",
 	[REASONS] = "SELECT rule, sign, strength, text FROM verdicts.finding_reason WHERE finding_rowid = ?1 ORDER BY n",
@@ -194,17 +193,6 @@ static void put_words(struct json *j, const char *key, struct text t, char sep)
 	json_array_end(j);
 }
 
-static void put_address(struct event_json *e, struct json *j, const char *key, int64_t id)
-{
-	sqlite3_stmt *s = query(e, ADDRESS, id);
-
-	if (id && sqlite3_step(s) == SQLITE_ROW)
-		json_text(j, key, column_text(s, 0));
-	else
-		json_null(j, key);
-	sqlite3_reset(s);
-}
-
 static const char *sensor_of(struct event_json *e, int64_t run)
 {
 	if (e->sensor && run == e->sensor_run)
@@ -288,8 +276,8 @@ static void put_recipients(struct printer *p, int64_t rowid)
 		struct printer r = { .e = p->e, .s = s };
 
 		json_object(&p->j, NULL);
-		put_address(p->e, &p->j, "address", take_int(&r));
 		r.j = p->j;
+		put_text(&r, "address");
 		put_int(&r, "code");
 		put_text(&r, "enhanced");
 		put_text(&r, "reply");
@@ -356,8 +344,8 @@ static void put_report_recipients(struct printer *p, int64_t rowid)
 	json_array(&p->j, "recipients");
 	while (sqlite3_step(s) == SQLITE_ROW) {
 		json_object(&p->j, NULL);
-		put_address(p->e, &p->j, "final", sqlite3_column_int64(s, 0));
-		put_address(p->e, &p->j, "original", sqlite3_column_int64(s, 1));
+		json_text(&p->j, "final", column_text(s, 0));
+		json_text(&p->j, "original", column_text(s, 1));
 		json_text(&p->j, "action", column_text(s, 2));
 		json_text(&p->j, "status", column_text(s, 3));
 		json_text(&p->j, "diagnostic", column_text(s, 4));
@@ -428,7 +416,7 @@ static void print_transaction(struct printer *p, int64_t rowid)
 	put_text(p, "helo");
 	put_text(p, "tls");
 	put_bool(p, "auth");
-	put_address(p->e, &p->j, "mail_from", take_int(p));
+	put_text(p, "mail_from");
 	put_bool(p, "null_sender");
 	put_text(p, "mail_params");
 	put_text(p, "ret");
@@ -465,7 +453,7 @@ static void put_cause(struct printer *p, int64_t rowid, struct text origin_ip, i
 	json_object(&p->j, "cause");
 	json_text(&p->j, "transaction_id", column_text(s, 0));
 	json_text(&p->j, "origin_ip", origin_ip);
-	put_address(p->e, &p->j, "mail_from", sqlite3_column_int64(s, 1));
+	json_text(&p->j, "mail_from", column_text(s, 1));
 	json_array(&p->j, "rcpt_to");
 	r = query(p->e, CAUSE_RECIPIENTS, rowid);
 	sqlite3_bind_int64(r, 2, sqlite3_column_int64(s, 3));

@@ -3,19 +3,20 @@
 
 #include <string.h>
 
+#include "analyzer/domain.h"
+
 const char mail_select[] =
 	"SELECT t.id, t.session_id, t.ordinal, t.src_ip, t.dest_ip, t.dest_port, t.started_us, t.ended_us, coalesce(t.mail_us, t.started_us),"
-	" t.reply_us, t.auth, t.helo, t.proxy, t.xclient, t.xforward, t.mail_from_id, f.class, t.null_sender, f.domain, t.mail_params,"
+	" t.reply_us, t.auth, t.helo, t.proxy, t.xclient, t.xforward, t.mail_from, t.mail_from_id, t.mail_from_class, t.null_sender, t.mail_params,"
 	" t.mail_code, t.rcpt_count, t.rcpt_accepted, t.outcome, t.code, t.enhanced, t.reply, t.queue_id, t.steps, t.notes,"
 	" t.bytes_seen IS NOT NULL, t.complete,"
-	" m.transaction_rowid, m.message_id_hash, m.in_reply_to_hash, m.from_id, m.reply_to_id, h.class, m.subject, m.auto_submitted,"
+	" m.transaction_rowid, m.message_id_hash, m.in_reply_to_hash, m.from_id, m.from_class, m.reply_to_id, m.subject, m.auto_submitted,"
 	" m.precedence, m.list_id, m.x_auto_response_suppress, m.x_failed_recipients, m.content_type, m.phrases,"
 	" m.in_reply_to IS NOT NULL, m.markers,"
 	" p.report_type, p.reporting_mta, p.queue_id, p.disposition, p.feedback_type, p.in_multipart_report, p.original_message_id_hash,"
 	" r.transaction_rowid, r.message_id_hash, r.received_spf, r.authserv, r.spf, r.dkim, r.dmarc, r.dkim_domains, r.spam,"
 	" (SELECT group_concat(action, ' ') FROM report_recipients a WHERE a.transaction_rowid = p.transaction_rowid), g.status, g.diagnostic"
-	" FROM transactions t LEFT JOIN address f ON f.id = t.mail_from_id"
-	" LEFT JOIN messages m ON m.transaction_rowid = t.id LEFT JOIN address h ON h.id = m.from_id"
+	" FROM transactions t LEFT JOIN messages m ON m.transaction_rowid = t.id"
 	" LEFT JOIN reports p ON p.transaction_rowid = t.id LEFT JOIN returned r ON r.transaction_rowid = t.id"
 	" LEFT JOIN report_recipients g ON g.transaction_rowid = t.id AND g.n = 0 ";
 
@@ -91,10 +92,10 @@ static void read_envelope(struct reader *r, struct mail *m)
 	m->proxy = next_text(r);
 	m->xclient = next_text(r);
 	m->xforward = next_text(r);
+	m->mail_from_domain = domain_of_address(next_text(r));
 	m->mail_from_id = next_int(r);
 	m->mail_from_class = (unsigned)next_int(r);
 	m->null_sender = next_bool(r);
-	m->mail_from_domain = next_text(r);
 	m->mail_params = next_text(r);
 	m->mail_code = (int)next_int(r);
 	m->rcpt_count = (int)next_int(r);
@@ -116,8 +117,8 @@ static void read_message(struct reader *r, struct mail *m)
 	m->message_id_hash = next_int(r);
 	m->in_reply_to_hash = next_int(r);
 	m->from_id = next_int(r);
-	m->reply_to_id = next_int(r);
 	m->from_class = (unsigned)next_int(r);
+	m->reply_to_id = next_int(r);
 	m->subject = next_text(r);
 	m->auto_submitted = next_text(r);
 	m->precedence = next_text(r);

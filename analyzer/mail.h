@@ -1,7 +1,7 @@
 /*
  * mail.h - one transaction as classifying and judging see it: the rows of facts.db about it, read into one struct.
  *
- * Texts are borrowed from the statement (until its next step) unless an arena is given. Addresses are ids of facts.address, 0 when
+ * Texts are borrowed from the statement (until its next step) unless an arena is given. Addresses are the ids of schema/facts.sql, 0 when
  * there is none; hashes are 0 when there is none.
  */
 #ifndef ANALYZER_MAIL_H
@@ -15,7 +15,7 @@
 #include "common/ip.h"
 #include "common/text.h"
 
-/* address.class of schema/facts.sql */
+/* class of an address, schema/facts.sql */
 enum address_class { CLASS_NULL = 1, CLASS_POSTMASTER = 2, CLASS_DAEMON = 4, CLASS_DOUBLE_BOUNCE = 8, CLASS_BATV = 16, CLASS_SRS = 32,
 	CLASS_VERP = 64, CLASS_LIST = 128 };
 

@@ -40,10 +40,10 @@ static const char *const sql[STATEMENT_COUNT] = {
 		" CASE misdirected WHEN 'yes' THEN 0 WHEN 'likely' THEN 1 WHEN 'unknown' THEN 2 ELSE 3 END, root_rowid IS NULL, cause_rowid IS NULL, first_us) AS place"
 		" FROM verdicts.finding WHERE server_id = ?1 AND public_address = ?2 ORDER BY place, CASE misdirected WHEN 'yes' THEN 0 WHEN 'likely' THEN 1"
 		" WHEN 'unknown' THEN 2 ELSE 3 END, 13 DESC LIMIT ?3",
-	[HOP] = "SELECT t.src_ip, t.dest_ip, coalesce(t.mail_us, t.started_us), f.address, t.code, t.enhanced, t.reply, t.outcome, m.subject"
-		" FROM transactions t LEFT JOIN addresses f ON f.id = t.mail_from_id LEFT JOIN messages m ON m.transaction_rowid = t.id WHERE t.id = ?1",
-	[HOP_RCPT] = "SELECT a.address, (SELECT count(*) FROM recipients x WHERE x.transaction_rowid = ?1) FROM recipients r"
-		" JOIN addresses a ON a.id = r.address_id WHERE r.transaction_rowid = ?1 ORDER BY (r.n = ?2) DESC, (coalesce(r.code, 250) < 300) DESC, r.n LIMIT 1",
+	[HOP] = "SELECT t.src_ip, t.dest_ip, coalesce(t.mail_us, t.started_us), t.mail_from, t.code, t.enhanced, t.reply, t.outcome, m.subject"
+		" FROM transactions t LEFT JOIN messages m ON m.transaction_rowid = t.id WHERE t.id = ?1",
+	[HOP_RCPT] = "SELECT r.address, (SELECT count(*) FROM recipients x WHERE x.transaction_rowid = ?1) FROM recipients r"
+		" WHERE r.transaction_rowid = ?1 ORDER BY (r.n = ?2) DESC, (coalesce(r.code, 250) < 300) DESC, r.n LIMIT 1",
 	[REASONS] = "SELECT text, sign, strength, rule FROM verdicts.finding_reason WHERE finding_rowid = ?1 ORDER BY n",
 	[KINDS] = "SELECT kind, sum(direction = 'inbound'), sum(direction = 'outbound'), sum(direction = 'internal'), sum(direction = 'foreign')"
 		" FROM verdicts.transaction_verdict GROUP BY kind ORDER BY count(*) DESC, kind",

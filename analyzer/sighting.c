@@ -10,8 +10,8 @@
 	" t.reply_us, t.outcome, t.rcpt_count > t.rcpt_accepted, t.auth, t.mail_from_id, m.message_id_hash, t.helo, t.queue_id "
 #define WITH_MESSAGES "FROM transactions t LEFT JOIN messages m ON m.transaction_rowid = t.id "
 
-const char sighting_sql_by_sender[] = COLUMNS WITH_MESSAGES "WHERE t.mail_from_id = ?1";
-const char sighting_sql_by_sender_recent[] = COLUMNS WITH_MESSAGES "WHERE t.mail_from_id = ?1 ORDER BY t.id DESC LIMIT 64";
+const char sighting_sql_by_sender[] = COLUMNS WITH_MESSAGES "WHERE t.mail_from_id = ?1 AND t.null_sender = 0";
+const char sighting_sql_by_sender_recent[] = COLUMNS WITH_MESSAGES "WHERE t.mail_from_id = ?1 AND t.null_sender = 0 ORDER BY t.id DESC LIMIT 64";
 const char sighting_sql_by_rowid[] = COLUMNS WITH_MESSAGES "WHERE t.id = ?1";
 /* A Message-ID that more mails share than this tells nothing about one of them. */
 const char sighting_sql_by_hash[] = COLUMNS "FROM messages m JOIN transactions t ON t.id = m.transaction_rowid WHERE m.message_id_hash = ?1"

@@ -34,21 +34,16 @@ CREATE TABLE source (			-- an ordered list of capture files
   state TEXT NOT NULL			-- reading, done, damaged (read as far as it can be)
 );
 
-CREATE TABLE address (			-- an envelope or header address
-  id INTEGER PRIMARY KEY,		-- first 63 bits of hash
-  hash BLOB NOT NULL,			-- keyed 128-bit hash of the canonical form (domain in lower case, local part as written)
-  domain TEXT NOT NULL,			-- lower case; '' when there is none
-  local TEXT,				-- local part; NULL in the privacy modes hash and domain
-  class INTEGER NOT NULL,		-- bits: 1 null, 2 postmaster, 4 daemon, 8 double-bounce, 16 BATV, 32 SRS, 64 VERP, 128 list
-  inner_id INTEGER			-- address.id of the address inside a BATV, SRS or VERP form
-);
+-- Addresses stand as text (local@domain, HEX@domain or @domain, as meta.privacy says; <> is the null sender; the domain in lower case) beside
+-- their id: 63 bits of a keyed hash of the canonical form, the same in every mode, so that they can be joined. class: bits 1 null, 2 postmaster,
+-- 4 daemon, 8 double-bounce, 16 BATV, 32 SRS, 64 VERP, 128 list. inner_id: id of the address inside a BATV, SRS or VERP form.
 
 CREATE TABLE sessions (			-- one TCP connection that carried bytes on a mail port
   id INTEGER PRIMARY KEY AUTOINCREMENT,
   batch_seq INTEGER NOT NULL,		-- the commit that brought it
   run_id INTEGER NOT NULL,		-- sensor_run
   source_id INTEGER,			-- source; NULL: live or standard input
-  session_id BLOB NOT NULL UNIQUE,	-- 16 bytes; the events print them as hex
+  session_id BLOB NOT NULL,		-- 16 bytes; the events print them as hex
   src_ip TEXT NOT NULL,			-- SMTP client
   src_port INTEGER NOT NULL,
   dest_ip TEXT NOT NULL,		-- SMTP server
@@ -88,6 +83,8 @@ CREATE TABLE sessions (			-- one TCP connection that carried bytes on a mail por
   complete INTEGER NOT NULL,		-- 1: from SYN to FIN or RST, both directions, without a gap
   notes TEXT NOT NULL			-- words separated by blanks: gap truncated one-sided mid-stream tunnelled ... (sensor/fact.h)
 );
+-- By second first: ids are random, and an index that is written all over costs more than all the rest of a row.
+CREATE UNIQUE INDEX sessions_id ON sessions (started_us / 1000000, session_id);
 
 CREATE TABLE sighting (			-- an id that came again from another source; its rows are not stored twice
   session_id BLOB NOT NULL,
@@ -101,6 +98,7 @@ CREATE TABLE transactions (		-- one MAIL command that reached the wire, until it
   batch_seq INTEGER NOT NULL,		-- the commit that brought it
   run_id INTEGER NOT NULL,		-- sensor_run
   session_id BLOB NOT NULL,		-- its session; that row may come later
+  session_started_us INTEGER NOT NULL,	-- first packet of that
   ordinal INTEGER NOT NULL,		-- from 1 within the session
   src_ip TEXT NOT NULL,			-- as in sessions
   src_port INTEGER NOT NULL,
@@ -112,7 +110,10 @@ CREATE TABLE transactions (		-- one MAIL command that reached the wire, until it
   tls TEXT NOT NULL,			-- as in sessions
   auth INTEGER,				-- as in sessions, at MAIL
   proxy TEXT, xclient TEXT, xforward TEXT,	-- as in sessions, at MAIL
-  mail_from_id INTEGER,			-- address; NULL: MAIL was not seen
+  mail_from TEXT,			-- address; NULL: MAIL was not seen
+  mail_from_id INTEGER,
+  mail_from_class INTEGER,
+  mail_from_inner_id INTEGER,
   null_sender INTEGER,			-- 1: MAIL FROM:<>
   mail_params TEXT,			-- the rest of the MAIL line
   ret TEXT,				-- RFC 3461
@@ -134,16 +135,19 @@ CREATE TABLE transactions (		-- one MAIL command that reached the wire, until it
   bytes_seen INTEGER,			-- of them captured
   steps TEXT,				-- "c|s WORD OFFSET_US", one a line, since started_us
   complete INTEGER NOT NULL,		-- 1: everything about it was seen
-  notes TEXT NOT NULL,			-- words, as in sessions
-  UNIQUE (session_id, ordinal)
+  notes TEXT NOT NULL			-- words, as in sessions
 );
-CREATE INDEX transactions_mail_from ON transactions (mail_from_id);
+CREATE UNIQUE INDEX transactions_id ON transactions (session_started_us / 1000000, session_id, ordinal);
+CREATE INDEX transactions_mail_from ON transactions (mail_from_id) WHERE null_sender = 0;
 CREATE INDEX transactions_ended ON transactions (ended_us);
 
 CREATE TABLE recipients (		-- the first 100 RCPT commands of a transaction
   transaction_rowid INTEGER NOT NULL,	-- transactions.id
   n INTEGER NOT NULL,			-- from 0
+  address TEXT NOT NULL,
   address_id INTEGER NOT NULL,
+  address_class INTEGER NOT NULL,
+  address_inner_id INTEGER,
   code INTEGER,				-- reply to RCPT; LMTP: to the data
   enhanced TEXT,
   reply TEXT,
@@ -161,6 +165,7 @@ CREATE TABLE messages (			-- outer headers of the data of a transaction; values 
   reference_ids TEXT,			-- References
   from_header TEXT,
   from_id INTEGER,			-- address: the first of From
+  from_class INTEGER,
   reply_to TEXT,
   reply_to_id INTEGER,
   sender TEXT,
@@ -195,15 +200,18 @@ CREATE TABLE reports (			-- RFC 3464, 8098, 5965 parts, in multipart/report or n
   original_message_id TEXT,		-- RFC 8098 3.2.5
   original_message_id_hash INTEGER,
   feedback_type TEXT,			-- RFC 5965
-  original_mail_from_id INTEGER,	-- RFC 5965; address
+  original_mail_from TEXT,		-- RFC 5965; address
+  original_mail_from_id INTEGER,
   recipient_total INTEGER NOT NULL	-- groups seen; report_recipients keeps 100
 );
 
 CREATE TABLE report_recipients (	-- RFC 3464 2.3
   transaction_rowid INTEGER NOT NULL,
   n INTEGER NOT NULL,			-- from 0
-  final_id INTEGER,			-- address: Final-Recipient
-  original_id INTEGER,			-- address: Original-Recipient
+  final_recipient TEXT,			-- address
+  final_id INTEGER,
+  original_recipient TEXT,		-- address
+  original_id INTEGER,
   action TEXT,
   status TEXT,
   diagnostic_type TEXT,
@@ -219,7 +227,8 @@ CREATE TABLE returned (			-- headers of the message that came back inside
   from_header TEXT,
   from_id INTEGER,			-- address
   to_header TEXT,
-  return_path_id INTEGER,		-- address
+  return_path TEXT,			-- address
+  return_path_id INTEGER,
   subject TEXT,				-- kept as [privacy] subject says
   received_spf TEXT,
   authserv TEXT,			-- authserv-id of the first Authentication-Results
@@ -265,20 +274,12 @@ FROM returned, json_each(returned.received) j;
 
 -- For people.
 
-CREATE VIEW addresses AS		-- address as text: local@domain, HEX@domain or @domain
-SELECT a.id, CASE WHEN a.class & 1 THEN '<>'
-            WHEN a.local IS NOT NULL THEN a.local || CASE WHEN a.domain = '' THEN '' ELSE '@' || a.domain END
-            WHEN (SELECT privacy FROM meta) = 'hash' THEN lower(hex(substr(a.hash, 1, 8))) || '@' || a.domain
-            ELSE '@' || a.domain END AS address, a.domain, a.class, a.inner_id
-FROM address a;	-- no join, so that a LEFT JOIN to it stays a look-up
-
 CREATE VIEW mails AS			-- one line a transaction
 SELECT t.id, strftime('%Y-%m-%d %H:%M:%f', t.started_us / 1e6, 'unixepoch') AS utc,
-       t.src_ip, t.dest_ip, f.address AS mail_from,
-       (SELECT group_concat(a.address || coalesce('=' || r.code, ''), ' ') FROM recipients r JOIN addresses a ON a.id = r.address_id
-        WHERE r.transaction_rowid = t.id) AS rcpt_to,
+       t.src_ip, t.dest_ip, t.mail_from,
+       (SELECT group_concat(r.address || coalesce('=' || r.code, ''), ' ') FROM recipients r WHERE r.transaction_rowid = t.id) AS rcpt_to,
        t.outcome, t.code, t.queue_id, t.size_bytes, m.message_id, m.subject, t.notes
-FROM transactions t LEFT JOIN addresses f ON f.id = t.mail_from_id LEFT JOIN messages m ON m.transaction_rowid = t.id;
+FROM transactions t LEFT JOIN messages m ON m.transaction_rowid = t.id;
 
 CREATE VIEW dialogues AS		-- one line a session
 SELECT s.id, lower(hex(s.session_id)) AS session_id, strftime('%Y-%m-%d %H:%M:%f', s.started_us / 1e6, 'unixepoch') AS utc,

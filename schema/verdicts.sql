@@ -53,7 +53,7 @@ CREATE TABLE coverage (			-- what could be seen, per server, direction and hour
 ) WITHOUT ROWID;
 
 CREATE TABLE answer (			-- answering mail (of any direction) by recipient: what findings are made of
-  recipient_id INTEGER NOT NULL,	-- facts: address.id
+  recipient_id INTEGER NOT NULL,	-- facts: messages.from_id, reply_to_id
   transaction_rowid INTEGER NOT NULL,
   recipient_n INTEGER NOT NULL,		-- recipients.n
   PRIMARY KEY (recipient_id, transaction_rowid, recipient_n)

@@ -16,28 +16,25 @@
 #define NAME(column) ", " #column
 #define MARK(column) ",?"
 static const char *const sql[ROW_STATEMENTS] = {
-	[ROW_ADDRESS] =
-		/* an address inside another one may come again on its own, with what is inside it */
-		"INSERT INTO address (id, hash, domain, local, class, inner_id) VALUES (?,?,?,?,?,?) "
-		"ON CONFLICT (id) DO UPDATE SET inner_id = excluded.inner_id WHERE inner_id IS NULL AND excluded.inner_id IS NOT NULL",
 	[ROW_SESSION] = "INSERT INTO sessions (id" ROW_SESSION_COLUMNS(NAME) ") VALUES (?" ROW_SESSION_COLUMNS(MARK) ") ON CONFLICT DO NOTHING",
 	[ROW_TRANSACTION] = "INSERT INTO transactions (id" ROW_TRANSACTION_COLUMNS(NAME) ") VALUES (?" ROW_TRANSACTION_COLUMNS(MARK) ") ON CONFLICT DO NOTHING",
-	[ROW_RECIPIENT] = "INSERT INTO recipients (transaction_rowid, n, address_id, code, enhanced, reply, notify, orcpt) VALUES (?,?,?,?,?,?,?,?)",
+	[ROW_RECIPIENT] = "INSERT INTO recipients (transaction_rowid, n, address, address_id, address_class, address_inner_id, code, enhanced, reply, notify, orcpt) VALUES (?,?,?,?,?,?,?,?,?,?,?)",
 	[ROW_MESSAGE] =
 		"INSERT INTO messages (transaction_rowid, message_id, message_id_hash, in_reply_to, in_reply_to_hash, reference_ids, from_header, "
-		"from_id, reply_to, reply_to_id, sender, to_header, subject, auto_submitted, precedence, list_id, x_auto_response_suppress, "
+		"from_id, from_class, reply_to, reply_to_id, sender, to_header, subject, auto_submitted, precedence, list_id, x_auto_response_suppress, "
 		"x_failed_recipients, x_mailer, content_type, markers, phrases, phrases_version, received, headers_complete, notes) "
-		"VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)",
+		"VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)",
 	[ROW_REPORT] =
 		"INSERT INTO reports (transaction_rowid, report_type, in_multipart_report, reporting_mta, received_from_mta, arrival_date, "
-		"envelope_id, queue_id, disposition, original_message_id, original_message_id_hash, feedback_type, original_mail_from_id, "
-		"recipient_total) VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?)",
+		"envelope_id, queue_id, disposition, original_message_id, original_message_id_hash, feedback_type, original_mail_from, "
+		"original_mail_from_id, recipient_total) VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)",
 	[ROW_REPORT_RECIPIENT] =
-		"INSERT INTO report_recipients (transaction_rowid, n, final_id, original_id, action, status, diagnostic_type, diagnostic, "
-		"remote_mta) VALUES (?,?,?,?,?,?,?,?,?)",
+		"INSERT INTO report_recipients (transaction_rowid, n, final_recipient, final_id, original_recipient, original_id, action, status, "
+		"diagnostic_type, diagnostic, remote_mta) VALUES (?,?,?,?,?,?,?,?,?,?,?)",
 	[ROW_RETURNED] =
-		"INSERT INTO returned (transaction_rowid, message_id, message_id_hash, from_header, from_id, to_header, return_path_id, subject, "
-		"received_spf, authserv, authentication_results, spf, dkim, dmarc, dkim_domains, spam, received) VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)",
+		"INSERT INTO returned (transaction_rowid, message_id, message_id_hash, from_header, from_id, to_header, return_path, return_path_id, "
+		"subject, received_spf, authserv, authentication_results, spf, dkim, dmarc, dkim_domains, spam, received) "
+		"VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)",
 	[ROW_CAPTURE] = "INSERT OR REPLACE INTO capture (run_id" ROW_CAPTURE_COLUMNS(NAME) ") VALUES (?" ROW_CAPTURE_COLUMNS(MARK) ")",
 };
 
@@ -275,68 +272,63 @@ static void put_steps(struct row *r, const struct fact_steps *steps)
 
 /* ---- addresses ---- */
 
-/* inner_id: of the address inside it, which is taken apart no more; or 0 */
-static void encode_one_address(struct row_encoder *e, struct buf *out, const struct address *a, int64_t inner_id)
+/* Text and id; what address_read found is left in *a. */
+static void put_address(struct row *r, struct text t, struct address *a)
 {
-	int64_t *seen = &e->seen[(uint64_t)a->id % ADDRESSES_SEEN];
-	char domain[ADDRESS_MAX + 1];
+	struct buf *b = &r->e->text;
 
-	if (*seen == a->id)
+	if (!t.p) {
+		put_null(r);
+		put_null(r);
 		return;
-	if (!a->has_inner || inner_id)
-		*seen = a->id;
-	struct row r = row_begin(e, out, ROW_ADDRESS);
-	put_int(&r, a->id);
-	put_bytes(&r, VALUE_BLOB, a->hash, sizeof a->hash);
-	put_clean(&r, (struct text){ domain, (uint32_t)address_domain(a, domain) });
-	if (e->privacy == PRIVACY_FULL)
-		put_clean(&r, a->local);
-	else
-		put_null(&r);
-	put_int(&r, a->class);
-	put_int_or_null(&r, inner_id, inner_id != 0);
-	row_end(&r);
-}
-
-static void encode_address(struct row_encoder *e, struct buf *out, const struct address *a)
-{
-	struct address inner = { 0 };
-
-	if (e->seen[(uint64_t)a->id % ADDRESSES_SEEN] == a->id)
-		return;
-	if (a->has_inner) {
-		address_read(&e->key, (struct text){ a->inner, (uint32_t)strlen(a->inner) }, &inner);
-		encode_one_address(e, out, &inner, 0);
 	}
-	encode_one_address(e, out, a, inner.id);
+	address_read(&r->e->key, t, a);
+	buf_clear(b);
+	address_show(b, a, r->e->privacy);
+	put_clean(r, (struct text){ b->p, (uint32_t)b->len });
+	put_int(r, a->id);
 }
 
-/* An optional address: its row, when it is new, goes out before the row at hand is begun. */
-struct address_ref {
-	bool set;
-	int64_t id;
-	unsigned class;
-};
+/* An address of the envelope: text, id, class, inner_id. Answers its class. */
+static unsigned put_envelope_address(struct row *r, struct text t)
+{
+	struct address a, inner;
 
-static struct address_ref refer(struct row_encoder *e, struct buf *out, struct text t)
+	put_address(r, t, &a);
+	if (!t.p) {
+		put_null(r);
+		put_null(r);
+		return 0;
+	}
+	put_int(r, a.class);
+	if (a.has_inner) {
+		address_read(&r->e->key, (struct text){ a.inner, (uint32_t)strlen(a.inner) }, &inner);
+		put_int(r, inner.id);
+	} else
+		put_null(r);
+	return a.class;
+}
+
+/* The first address of a header field or report field: text and id. */
+static void put_first_address(struct row *r, struct text value)
 {
 	struct address a;
 
-	if (!t.p)
-		return (struct address_ref){ 0 };
-	address_read(&e->key, t, &a);
-	encode_address(e, out, &a);
-	return (struct address_ref){ true, a.id, a.class };
+	put_address(r, value.p ? header_first_address(value) : value, &a);
 }
 
-static struct address_ref refer_header(struct row_encoder *e, struct buf *out, struct text value)
+/* Its id alone, where the field is kept as it is. */
+static void put_first_address_id(struct row *r, struct text value)
 {
-	return refer(e, out, value.p ? header_first_address(value) : value);
-}
+	struct text t = value.p ? header_first_address(value) : value;
+	struct address a;
 
-static void put_ref(struct row *r, struct address_ref a)
-{
-	put_int_or_null(r, a.id, a.set);
+	if (!t.p) {
+		put_null(r);
+		return;
+	}
+	address_read(&r->e->key, t, &a);
+	put_int(r, a.id);
 }
 
 /* ---- sessions ---- */
@@ -445,12 +437,11 @@ static void encode_recipients(struct row_encoder *e, struct buf *out, const stru
 {
 	for (uint32_t i = 0; i < f->rcpt_kept; i++) {
 		const struct fact_recipient *rcpt = &f->rcpt[i];
-		struct address_ref a = refer(e, out, rcpt->address);
 		struct row r = row_begin(e, out, ROW_RECIPIENT);
 
 		put_int(&r, rowid);
 		put_int(&r, i);
-		put_int(&r, a.id);
+		put_envelope_address(&r, rcpt->address);
 		put_reply(&r, &rcpt->reply);
 		put_text(&r, rcpt->notify);
 		put_text(&r, rcpt->orcpt);
@@ -487,8 +478,8 @@ static void put_received(struct row *r, const struct fact_received *list, unsign
 
 static void encode_report(struct row_encoder *e, struct buf *out, const struct fact_report *f, int64_t rowid)
 {
-	struct address_ref from = refer(e, out, f->original_mail_from);
 	struct row r = row_begin(e, out, ROW_REPORT);
+	struct address a;
 
 	put_int(&r, rowid);
 	put_str(&r, fact_report_type_name(f->type));
@@ -502,19 +493,17 @@ static void encode_report(struct row_encoder *e, struct buf *out, const struct f
 	put_text(&r, f->original_message_id);
 	put_id_hash(&r, f->original_message_id);
 	put_text(&r, f->feedback_type);
-	put_ref(&r, from);
+	put_address(&r, f->original_mail_from, &a);
 	put_int(&r, f->recipient_total);
 	row_end(&r);
 	for (unsigned i = 0; i < f->recipient_count; i++) {
 		const struct fact_report_recipient *rcpt = &f->recipient[i];
-		struct address_ref final = refer_header(e, out, rcpt->final_recipient);
-		struct address_ref original = refer_header(e, out, rcpt->original_recipient);
 
 		r = row_begin(e, out, ROW_REPORT_RECIPIENT);
 		put_int(&r, rowid);
 		put_int(&r, i);
-		put_ref(&r, final);
-		put_ref(&r, original);
+		put_first_address(&r, rcpt->final_recipient);
+		put_first_address(&r, rcpt->original_recipient);
 		put_text(&r, rcpt->action);
 		put_text(&r, rcpt->status);
 		put_text(&r, rcpt->diagnostic_type);
@@ -526,16 +515,15 @@ static void encode_report(struct row_encoder *e, struct buf *out, const struct f
 
 static void encode_returned(struct row_encoder *e, struct buf *out, const struct fact_returned *f, bool with_subject, int64_t rowid)
 {
-	struct address_ref from = refer_header(e, out, f->from), return_path = refer_header(e, out, f->return_path);
 	struct row r = row_begin(e, out, ROW_RETURNED);
 
 	put_int(&r, rowid);
 	put_text(&r, f->message_id);
 	put_id_hash(&r, f->message_id);
 	put_address_header(&r, f->from);
-	put_ref(&r, from);
+	put_first_address_id(&r, f->from);
 	put_address_header(&r, f->to);
-	put_ref(&r, return_path);
+	put_first_address(&r, f->return_path);
 	put_subject(&r, with_subject ? f->subject : (struct text){ 0 });
 	put_text(&r, f->received_spf);
 	put_text(&r, f->authserv);
@@ -580,15 +568,12 @@ static void put_phrases(struct row *r, const struct fact_message *m)
 
 static void encode_message(struct row_encoder *e, struct buf *out, const struct fact_message *m, unsigned sender_class, int64_t rowid)
 {
-	struct address_ref from = refer_header(e, out, m->from), reply_to = refer_header(e, out, m->reply_to);
-	struct address from_address;
-	unsigned from_class = 0;
+	struct text author = m->from.p ? header_first_address(m->from) : m->from;
+	struct address from = { 0 };
 
-	if (from.set) {
-		address_read(&e->key, header_first_address(m->from), &from_address);
-		from_class = from_address.class & ~(unsigned)ADDRESS_NULL;
-	}
-	bool with_subject = subject_is_kept(e, m, sender_class | from_class);
+	if (author.p)
+		address_read(&e->key, author, &from);
+	bool with_subject = subject_is_kept(e, m, sender_class | (from.class & ~(unsigned)ADDRESS_NULL));
 	struct text answered = m->in_reply_to.p ? header_first_id(m->in_reply_to) : (struct text){ 0 };
 	if (!answered.p && m->references.p)
 		answered = header_last_id(m->references);
@@ -601,9 +586,10 @@ static void encode_message(struct row_encoder *e, struct buf *out, const struct 
 	put_id_hash(&r, answered);
 	put_text(&r, m->references);
 	put_address_header(&r, m->from);
-	put_ref(&r, from);
+	put_int_or_null(&r, from.id, author.p);
+	put_int_or_null(&r, from.class, author.p);
 	put_address_header(&r, m->reply_to);
-	put_ref(&r, reply_to);
+	put_first_address_id(&r, m->reply_to);
 	put_address_header(&r, m->sender);
 	put_address_header(&r, m->to);
 	put_subject(&r, with_subject ? m->subject : (struct text){ 0 });
@@ -648,7 +634,6 @@ static bool addresses_are_clean(const struct fact_transaction *f)
 void row_transaction(struct row_encoder *e, struct buf *out, const struct fact_transaction *f)
 {
 	const struct fact_session *s = f->session;
-	struct address_ref from = refer(e, out, f->mail_from);
 	int64_t rowid = e->next_transaction++;
 	struct row r = row_begin(e, out, ROW_TRANSACTION);
 
@@ -657,6 +642,7 @@ void row_transaction(struct row_encoder *e, struct buf *out, const struct fact_t
 	put(&r, VALUE_BATCH, NULL, 0);
 	put(&r, VALUE_RUN, NULL, 0);
 	put_bytes(&r, VALUE_BLOB, s->session_id, SESSION_ID_BYTES);
+	put_int(&r, (int64_t)s->started_us);
 	put_int(&r, f->ordinal);
 	put_endpoints(&r, s);
 	put_int(&r, (int64_t)f->started_us);
@@ -667,7 +653,7 @@ void row_transaction(struct row_encoder *e, struct buf *out, const struct fact_t
 	put_text(&r, f->proxy);
 	put_text(&r, f->xclient);
 	put_text(&r, f->xforward);
-	put_ref(&r, from);
+	unsigned sender_class = put_envelope_address(&r, f->mail_from);
 	put_int_or_null(&r, f->mail_from.len == 0, f->mail_from.p != NULL);
 	put_text(&r, f->mail_params);
 	put_text(&r, f->ret);
@@ -689,7 +675,7 @@ void row_transaction(struct row_encoder *e, struct buf *out, const struct fact_t
 	row_end(&r);
 	encode_recipients(e, out, f, rowid);
 	if (f->message)
-		encode_message(e, out, f->message, from.class, rowid);
+		encode_message(e, out, f->message, sender_class, rowid);
 }
 
 void row_capture(struct row_encoder *e, struct buf *out, const struct fact_capture *f)

@@ -1,7 +1,7 @@
 /*
  * row.h - facts -> rows of facts.db, as a run of bytes that the store's thread binds and steps. No SQL is executed here.
  *
- * A batch is one buffer of encoded rows. Texts are made valid UTF-8, redacted and cut here, addresses become rows of their own.
+ * A batch is one buffer of encoded rows. Texts are made valid UTF-8, redacted and cut here; addresses are classed and hashed.
  */
 #ifndef SENSOR_ROW_H
 #define SENSOR_ROW_H
@@ -13,10 +13,10 @@
 
 /* What a row does; the statements stand in row.c. */
 enum row_statement {
-	ROW_ADDRESS, ROW_SESSION, ROW_TRANSACTION, ROW_RECIPIENT, ROW_MESSAGE, ROW_REPORT, ROW_REPORT_RECIPIENT,
+	ROW_SESSION, ROW_TRANSACTION, ROW_RECIPIENT, ROW_MESSAGE, ROW_REPORT, ROW_REPORT_RECIPIENT,
 	ROW_RETURNED, ROW_CAPTURE,
 };
-#define ROW_STATEMENTS 9
+#define ROW_STATEMENTS 8
 
 /*
  * Columns of the rows that store.c looks into, all but the first, in the order of their values: statements and places are made of it. A new
@@ -29,11 +29,11 @@ enum row_statement {
 	X(tls_records) X(tls_histogram) X(proxy) X(xclient) X(xforward) X(client_isn) X(server_isn) X(bytes_toserver) \
 	X(bytes_toclient) X(unseen_bytes) X(packets) X(transaction_count) X(steps) X(complete) X(notes)
 #define ROW_TRANSACTION_COLUMNS(X) \
-	X(batch_seq) X(run_id) X(session_id) X(ordinal) X(src_ip) X(src_port) X(dest_ip) X(dest_port) X(started_us) \
-	X(ended_us) X(helo) X(tls) X(auth) X(proxy) X(xclient) X(xforward) X(mail_from_id) X(null_sender) X(mail_params) \
-	X(ret) X(envid) X(mail_code) X(mail_enhanced) X(mail_reply) X(rcpt_count) X(rcpt_accepted) X(outcome) X(code) \
-	X(enhanced) X(reply) X(queue_id) X(mail_us) X(data_end_us) X(reply_us) X(size_bytes) X(bytes_seen) X(steps) \
-	X(complete) X(notes)
+	X(batch_seq) X(run_id) X(session_id) X(session_started_us) X(ordinal) X(src_ip) X(src_port) X(dest_ip) X(dest_port) \
+	X(started_us) X(ended_us) X(helo) X(tls) X(auth) X(proxy) X(xclient) X(xforward) X(mail_from) X(mail_from_id) \
+	X(mail_from_class) X(mail_from_inner_id) X(null_sender) X(mail_params) X(ret) X(envid) X(mail_code) X(mail_enhanced) \
+	X(mail_reply) X(rcpt_count) X(rcpt_accepted) X(outcome) X(code) X(enhanced) X(reply) X(queue_id) X(mail_us) \
+	X(data_end_us) X(reply_us) X(size_bytes) X(bytes_seen) X(steps) X(complete) X(notes)
 #define ROW_CAPTURE_COLUMNS(X) \
 	X(source_id) X(interface) X(start_us) X(end_us) X(packets) X(bytes) X(kernel_drops) X(unseen_bytes) X(flows) \
 	X(evicted) X(sessions) X(encrypted_sessions) X(one_sided_sessions)
@@ -53,9 +53,6 @@ const char *row_sql(enum row_statement s);
 
 enum row_value { VALUE_NULL, VALUE_INT, VALUE_TEXT, VALUE_BLOB, VALUE_BATCH, VALUE_RUN, VALUE_SOURCE };
 
-/* ADDRESSES_SEEN ids that were encoded lately, so that a row for each mail of one sender is not written again and again. */
-#define ADDRESSES_SEEN 16384
-
 struct row_encoder {
 	enum config_privacy privacy;
 	enum config_subject subject;
@@ -63,7 +60,6 @@ struct row_encoder {
 	int64_t next_session, next_transaction;	/* rowids to give out */
 	struct buf text, clean;			/* scratch */
 	uint32_t notes;				/* of the fact at hand */
-	int64_t seen[ADDRESSES_SEEN];
 };
 
 void row_session(struct row_encoder *e, struct buf *out, const struct fact_session *f);

@@ -31,6 +31,10 @@ struct batch {
 	uint32_t facts;
 };
 
+/* How far the clocks of two taps may differ for the same connection to be known again, in both directions: seven look-ups by whole seconds. */
+#define SECONDS_NEAR(us) "(" us "/1000000-3," us "/1000000-2," us "/1000000-1," us "/1000000," us "/1000000+1," us "/1000000+2," us "/1000000+3)"
+enum { NEAR_S = 3 };
+
 /* Statements beside those of row.h. */
 enum { S_BATCH, S_BATCH_END, S_OLD_SESSION, S_OLD_TRANSACTION, S_DROP_SESSION, S_DROP_TRANSACTION, S_SIGHTING, S_DROP_CAPTURE, S_COUNT };
 static const char *const sql[S_COUNT] = {
@@ -38,7 +42,7 @@ static const char *const sql[S_COUNT] = {
 	[S_BATCH_END] = "UPDATE batch SET session_rowid = (SELECT coalesce(max(id), 0) FROM sessions), "
 			"transaction_rowid = (SELECT coalesce(max(id), 0) FROM transactions) WHERE seq = ?1",
 	[S_OLD_SESSION] = "SELECT id, source_id, run_id, end_reason = 'capture-end' AND (?2 > ended_us OR ?2 = ended_us AND (?3 <> end_reason OR "
-			  "?4 > packets)) FROM sessions WHERE session_id = ?1",
+			  "?4 > packets)) FROM sessions WHERE started_us/1000000 IN " SECONDS_NEAR("?5") " AND session_id = ?1",
 	/*
 	 * Where commands are missing, an ordinal may be that of another mail. Two of three are asked for: both began with the same packet, the
 	 * old one is not complete (a refused one is, but may go on), in the new one ordinals are sure.
@@ -47,7 +51,8 @@ static const char *const sql[S_COUNT] = {
 			      "?4 = t.ended_us AND "
 			      "(?5, ?6, ?7, ?8, ?9, ?10) IS NOT (t.rcpt_count, t.outcome, t.size_bytes, t.bytes_seen, t.steps, t.notes)) "
 			      "AND (?11 = t.started_us) + (NOT t.complete) + (NOT (instr(?10, 'ordinal-uncertain') OR instr(?10, 'mid-stream'))) >= 2 "
-			      "FROM transactions t LEFT JOIN sessions s USING (session_id) WHERE t.session_id = ?1 AND t.ordinal = ?2",
+			      "FROM transactions t LEFT JOIN sessions s ON s.started_us/1000000 = t.session_started_us/1000000 AND s.session_id = t.session_id "
+			      "WHERE t.session_started_us/1000000 IN " SECONDS_NEAR("?12") " AND t.session_id = ?1 AND t.ordinal = ?2",
 	[S_DROP_SESSION] = "DELETE FROM sessions WHERE id = ?1",
 	[S_DROP_TRANSACTION] = "DELETE FROM transactions WHERE id = ?1",
 	[S_SIGHTING] = "INSERT OR IGNORE INTO sighting (session_id, source_id, run_id) VALUES (?1, ?2, ?3)",
@@ -65,6 +70,7 @@ struct store {
 	bool live, once;
 	const volatile sig_atomic_t *stop;
 	int64_t run_id, source_id;	/* source_id 0: none */
+	int64_t first_s, last_s;	/* when the first and the last session began that was there at the start */
 	struct row_encoder encoder;
 	struct batch *open;
 	uint64_t cut_us;		/* wall clock of the last cut */
@@ -189,6 +195,10 @@ static int begin_run(struct store *s, const struct store_options *o, char *error
 
 	sqlite3_free(begin);
 	s->run_id = sqlite3_last_insert_rowid(s->db);
+	s->first_s = db_int(s->db, "SELECT min(t) FROM (SELECT min(started_us/1000000) t FROM sessions UNION "
+			    "SELECT min(session_started_us/1000000) FROM transactions)", INT64_MAX);
+	s->last_s = db_int(s->db, "SELECT max(t) FROM (SELECT max(started_us/1000000) t FROM sessions UNION "
+			   "SELECT max(session_started_us/1000000) FROM transactions)", INT64_MIN);
 	s->encoder.next_session = db_int(s->db, "SELECT seq FROM sqlite_sequence WHERE name = 'sessions'", 0) + 1;
 	s->encoder.next_transaction = db_int(s->db, "SELECT seq FROM sqlite_sequence WHERE name = 'transactions'", 0) + 1;
 	return result;
@@ -331,46 +341,50 @@ static int drop_transaction(struct store *s, int64_t rowid)
 	return rc | step_once(s->stmt[S_DROP_TRANSACTION]);
 }
 
-/*
- * The id is there already. Rows stay as they are, but for a connection that an earlier capture cut off at its end: a longer
- * sighting of it takes its place. 1: the old row was taken out, the new one is to be inserted; 0: the old one stays; -1: error.
- */
-static int supersede_session(struct store *s, const struct row_field *v)
+enum old_row { OLD_NONE, OLD_STAYS, OLD_DROPPED, OLD_ERROR };
+
+/* A session that is there already stays as it is, but when an earlier capture cut it off at its end: a longer sighting takes its place. */
+static enum old_row supersede_session(struct store *s, const struct row_field *v)
 {
 	sqlite3_stmt *q = s->stmt[S_OLD_SESSION];
 	int64_t id = 0, source_id = s->source_id, run_id = s->run_id;
-	bool drop = false;
+	bool found, drop = false;
 
 	bind_field(q, 1, &v[SESSION_AT_session_id]);
 	bind_field(q, 2, &v[SESSION_AT_ended_us]);
 	bind_field(q, 3, &v[SESSION_AT_end_reason]);
 	bind_field(q, 4, &v[SESSION_AT_packets]);
-	if (sqlite3_step(q) == SQLITE_ROW) {
+	bind_field(q, 5, &v[SESSION_AT_started_us]);
+	found = sqlite3_step(q) == SQLITE_ROW;
+	if (found) {
 		id = sqlite3_column_int64(q, 0);
 		source_id = sqlite3_column_int64(q, 1);
 		run_id = sqlite3_column_int64(q, 2);
 		drop = sqlite3_column_int(q, 3);
 	}
 	sqlite3_reset(q);
+	if (!found)
+		return OLD_NONE;
 	bool other_source = source_id != s->source_id || (!source_id && run_id != s->run_id);
 	/* the sighting names the source whose row is not there */
 	if (other_source && put_sighting(s, &v[SESSION_AT_session_id], drop ? source_id : s->source_id, drop ? run_id : s->run_id))
-		return -1;
+		return OLD_ERROR;
 	if (!drop)
-		return 0;
+		return OLD_STAYS;
 	sqlite3_bind_int64(s->stmt[S_DROP_SESSION], 1, id);
-	return step_once(s->stmt[S_DROP_SESSION]) ? -1 : 1;
+	return step_once(s->stmt[S_DROP_SESSION]) ? OLD_ERROR : OLD_DROPPED;
 }
 
 /* As above for a mail; another one of the same ordinal takes nothing away. Its session tells of the sighting. */
-static int supersede_transaction(struct store *s, const struct row_field *v)
+static enum old_row supersede_transaction(struct store *s, const struct row_field *v)
 {
 	static const int compared[] = {
 		TRANSACTION_AT_ended_us, TRANSACTION_AT_rcpt_count, TRANSACTION_AT_outcome, TRANSACTION_AT_size_bytes,
 		TRANSACTION_AT_bytes_seen, TRANSACTION_AT_steps, TRANSACTION_AT_notes, TRANSACTION_AT_started_us,
+		TRANSACTION_AT_session_started_us,
 	};
 	sqlite3_stmt *q = s->stmt[S_OLD_TRANSACTION];
-	bool drop = false;
+	bool found, drop = false;
 	int64_t id = 0;
 
 	bind_field(q, 1, &v[TRANSACTION_AT_session_id]);
@@ -378,14 +392,15 @@ static int supersede_transaction(struct store *s, const struct row_field *v)
 	sqlite3_bind_int64(q, 3, s->run_id);
 	for (int i = 0; i < (int)(sizeof compared / sizeof *compared); i++)
 		bind_field(q, 4 + i, &v[compared[i]]);
-	if (sqlite3_step(q) == SQLITE_ROW) {
+	found = sqlite3_step(q) == SQLITE_ROW;
+	if (found) {
 		id = sqlite3_column_int64(q, 0);
 		drop = sqlite3_column_int(q, 1);
 	}
 	sqlite3_reset(q);
 	if (!drop)
-		return 0;
-	return drop_transaction(s, id) ? -1 : 1;
+		return found ? OLD_STAYS : OLD_NONE;
+	return drop_transaction(s, id) ? OLD_ERROR : OLD_DROPPED;
 }
 
 static int drop_capture(struct store *s, const struct row_field *v)
@@ -401,6 +416,31 @@ static int drop_capture(struct store *s, const struct row_field *v)
 	return step_once(q);
 }
 
+/* Could the store have had this session before this run? */
+static bool may_be_old(const struct store *s, int64_t started_us)
+{
+	return started_us / 1000000 >= s->first_s - NEAR_S && started_us / 1000000 <= s->last_s + NEAR_S;
+}
+
+/* A session or transaction. OLD_STAYS: it was there. */
+static enum old_row put_head(struct store *s, enum row_statement which, sqlite3_stmt *stmt, const struct row_field *v)
+{
+	bool session = which == ROW_SESSION;
+	bool looked = may_be_old(s, v[session ? SESSION_AT_started_us : TRANSACTION_AT_session_started_us].integer);
+	enum old_row old = OLD_NONE;
+
+	if (looked)
+		old = session ? supersede_session(s, v) : supersede_transaction(s, v);
+	if (old == OLD_STAYS || old == OLD_ERROR)
+		return old;
+	if (step_once(stmt))
+		return OLD_ERROR;
+	if (sqlite3_changes(s->db))
+		return old;
+	old = looked ? OLD_STAYS : session ? supersede_session(s, v) : supersede_transaction(s, v);
+	return old == OLD_DROPPED && step_once(stmt) ? OLD_ERROR : old;
+}
+
 /* Writes all rows of a batch inside the open SQL transaction. */
 static int write_rows(struct store *s, const struct batch *b, int64_t batch_seq)
 {
@@ -411,21 +451,20 @@ static int write_rows(struct store *s, const struct batch *b, int64_t batch_seq)
 	while (row_next(&r, &h)) {
 		sqlite3_stmt *stmt = s->row[h.statement];
 		struct row_field v[ROW_VALUES_MAX];
-		bool head = h.statement == ROW_SESSION || h.statement == ROW_TRANSACTION;
 
 		bind_row(s, stmt, &r, h.values, batch_seq, v);
-		if (head)
-			skip = false;
-		else if (skip && h.statement != ROW_ADDRESS && h.statement != ROW_CAPTURE)
+		if (h.statement == ROW_SESSION || h.statement == ROW_TRANSACTION) {
+			enum old_row old = put_head(s, h.statement, stmt, v);
+
+			if (old == OLD_ERROR)
+				return -1;
+			skip = h.statement == ROW_TRANSACTION && old == OLD_STAYS;
+			continue;
+		}
+		if (skip && h.statement != ROW_CAPTURE)
 			continue;
 		if (step_once(stmt) || (h.statement == ROW_CAPTURE && drop_capture(s, v)))
 			return -1;
-		if (!head || sqlite3_changes(s->db))
-			continue;
-		int again = h.statement == ROW_SESSION ? supersede_session(s, v) : supersede_transaction(s, v);
-		if (again < 0 || (again && step_once(stmt)))
-			return -1;
-		skip = !again && h.statement == ROW_TRANSACTION;
 	}
 	return 0;
 }
@@ -562,8 +601,6 @@ static void cut(struct store *s)
 	if (b->facts == 0)
 		return;
 	s->open = xcalloc(1, sizeof *s->open);
-	if (s->live)	/* the batch may be dropped, and its addresses with it */
-		memset(s->encoder.seen, 0, sizeof s->encoder.seen);
 	pthread_mutex_lock(&s->lock);
 	while (s->queued_bytes > LIMIT_QUEUE_BYTES && !s->live && !is_stopped(s))
 		wait_a_while(s);

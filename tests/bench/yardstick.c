@@ -87,13 +87,12 @@ static bool open_both(struct copy *c, char **argv)
 					    "PRAGMA wal_autocheckpoint = 20000", NULL, NULL, NULL));
 }
 
-/* Addresses come in the order of the traffic, which is none: a scan by their id would make it too easy. */
 static bool add_table(struct copy *c, const char *name)
 {
 	char select[256], insert[512];
 	struct table *t = &c->tables[c->table_count++];
 
-	snprintf(select, sizeof select, "SELECT * FROM %s%s", name, strcmp(name, "address") == 0 ? " ORDER BY substr(hash, 9)" : "");
+	snprintf(select, sizeof select, "SELECT * FROM %s", name);
 	if (!ok(c, sqlite3_prepare_v2(c->from, select, -1, &t->from, NULL)))
 		return false;
 	int n = snprintf(insert, sizeof insert, "INSERT INTO %s VALUES (?", name);

@@ -126,18 +126,6 @@ static inline unsigned fake_class(const char *address)
 	     : !strncmp(address, "double-bounce@", 14) ? CLASS_DOUBLE_BOUNCE : !strncmp(address, "prvs=", 5) ? CLASS_BATV : 0;
 }
 
-static inline int64_t add_address(struct world *w, const char *address)
-{
-	const char *at = strrchr(address, '@');
-	int64_t id = fake_hash(address);
-	char *statement = sqlite3_mprintf("INSERT OR IGNORE INTO address VALUES (%lld, x'00', %Q, '%.*q', %u, NULL)", (long long)id, at ? at + 1 : "",
-				    at ? (int)(at - address) : (int)strlen(address), address, fake_class(address));
-
-	run_sql(w->facts, statement);
-	sqlite3_free(statement);
-	return id;
-}
-
 static inline void run_format(struct world *w, const char *format, ...)
 {
 	va_list ap;
@@ -151,12 +139,11 @@ static inline void run_format(struct world *w, const char *format, ...)
 
 static inline void add_message(struct world *w, long long id, const struct fake *f)
 {
-	long long from = f->from_header ? add_address(w, f->from_header) : 0;
-
 	run_format(w, "INSERT INTO messages (transaction_rowid, message_id, message_id_hash, in_reply_to, in_reply_to_hash, from_header, from_id,"
-		   " auto_submitted, content_type, phrases, markers, headers_complete, notes)"
-		   " VALUES (%lld, %Q, nullif(%lld, 0), %Q, nullif(%lld, 0), %Q, nullif(%lld, 0), %Q, %Q, %Q, 0, 1, '')", id, f->message_id,
-		   (long long)fake_hash(f->message_id), f->in_reply_to, (long long)fake_hash(f->in_reply_to), f->from_header, from,
+		   " from_class, auto_submitted, content_type, phrases, markers, headers_complete, notes)"
+		   " VALUES (%lld, %Q, nullif(%lld, 0), %Q, nullif(%lld, 0), %Q, nullif(%lld, 0), %u, %Q, %Q, %Q, 0, 1, '')", id, f->message_id,
+		   (long long)fake_hash(f->message_id), f->in_reply_to, (long long)fake_hash(f->in_reply_to), f->from_header,
+		   (long long)fake_hash(f->from_header), f->from_header ? fake_class(f->from_header) : 0,
 		   f->auto_submitted, f->content_type, f->phrases);
 	if (f->received_ip)
 		run_format(w, "UPDATE messages SET received = json_array(json_array('relay', %Q, NULL, 'ESMTP', NULL)) WHERE transaction_rowid = %lld",
@@ -165,8 +152,8 @@ static inline void add_message(struct world *w, long long id, const struct fake 
 		run_format(w, "INSERT INTO reports (transaction_rowid, report_type, in_multipart_report, reporting_mta, recipient_total)"
 			   " VALUES (%lld, %Q, %d, %Q, 1)", id, f->report_type, f->content_type && !strcmp(f->content_type, "multipart/report"), f->reporting_mta);
 	if (f->report_type)
-		run_format(w, "INSERT INTO report_recipients (transaction_rowid, n, final_id, action, status) VALUES (%lld, 0, nullif(%lld, 0), %Q, %Q)", id,
-			   f->final ? (long long)add_address(w, f->final) : 0LL, f->action, f->status);
+		run_format(w, "INSERT INTO report_recipients (transaction_rowid, n, final_recipient, final_id, action, status) VALUES (%lld, 0, %Q, nullif(%lld, 0), %Q, %Q)", id,
+			   f->final, (long long)fake_hash(f->final), f->action, f->status);
 	if (f->returned_id || f->authserv || f->spam || f->returned_queue_id)
 		run_format(w, "INSERT INTO returned (transaction_rowid, message_id, message_id_hash, authserv, spf, dkim, dmarc, spam)"
 			   " VALUES (%lld, %Q, nullif(%lld, 0), %Q, %Q, %Q, %Q, %Q)", id, f->returned_id, (long long)fake_hash(f->returned_id), f->authserv,
@@ -179,23 +166,23 @@ static inline void add_message(struct world *w, long long id, const struct fake 
 /* Writes one transaction as the only one of a batch of its own. Answers its row. */
 static inline int64_t add_mail(struct world *w, const struct fake *f)
 {
-	long long at = EPOCH_US + (long long)(f->at * 1e6), from = add_address(w, f->from);
+	long long at = EPOCH_US + (long long)(f->at * 1e6);
 	int code = f->code ? f->code : 250, rcpt_code = f->rcpt_code ? f->rcpt_code : 250, rcpts = 0;
 	const char *outcome = f->outcome ? f->outcome : code < 300 ? "accepted" : "rejected";
 
 	while (rcpts < 3 && f->to[rcpts])
 		rcpts++;
-	run_format(w, "INSERT INTO transactions (batch_seq, run_id, session_id, ordinal, src_ip, src_port, dest_ip, dest_port, started_us, ended_us, helo,"
-		   " tls, auth, mail_from_id, null_sender, mail_params, rcpt_count, rcpt_accepted, outcome, code, enhanced, reply, queue_id, mail_us,"
-		   " reply_us, size_bytes, steps, complete, notes) VALUES (%d, 1, x'%032x', 1, %Q, 4000, %Q, 25, %lld, %lld, %Q, 'none', %d, %lld, %d, %Q, %d,"
-		   " %d, %Q, nullif(%d, 0), %Q, %Q, %Q, %lld, %lld, %s, %Q, 1, '')", w->batch + 1, f->session, f->src, f->dest, at, at + 3000,
-		   f->helo ? f->helo : "host.invalid", f->auth, from, !*f->from, f->params, rcpts, rcpt_code < 300 ? rcpts : 0, outcome,
+	run_format(w, "INSERT INTO transactions (batch_seq, run_id, session_id, session_started_us, ordinal, src_ip, src_port, dest_ip, dest_port, started_us, ended_us, helo,"
+		   " tls, auth, mail_from, mail_from_id, mail_from_class, null_sender, mail_params, rcpt_count, rcpt_accepted, outcome, code, enhanced, reply, queue_id, mail_us,"
+		   " reply_us, size_bytes, steps, complete, notes) VALUES (%d, 1, x'%032x', %lld, 1, %Q, 4000, %Q, 25, %lld, %lld, %Q, 'none', %d, %Q, %lld, %u, %d, %Q, %d,"
+		   " %d, %Q, nullif(%d, 0), %Q, %Q, %Q, %lld, %lld, %s, %Q, 1, '')", w->batch + 1, f->session, at, f->src, f->dest, at, at + 3000,
+		   f->helo ? f->helo : "host.invalid", f->auth, *f->from ? f->from : "<>", (long long)fake_hash(f->from), fake_class(f->from), !*f->from, f->params, rcpts, rcpt_code < 300 ? rcpts : 0, outcome,
 		   f->outcome && !strcmp(f->outcome, "aborted") ? 0 : code, f->enhanced, f->reply, f->queue_id, at, at + 2000, f->no_data ? "NULL" : "1000",
 		   f->steps ? f->steps : "c QUIT 1");
 	int64_t id = sqlite3_last_insert_rowid(w->facts);
 	for (int i = 0; i < rcpts; i++)
-		run_format(w, "INSERT INTO recipients VALUES (%lld, %d, %lld, %d, NULL, %Q, %Q, NULL)", (long long)id, i, (long long)add_address(w, f->to[i]),
-			   rcpt_code, f->rcpt_reply, f->notify);
+		run_format(w, "INSERT INTO recipients VALUES (%lld, %d, %Q, %lld, %u, NULL, %d, NULL, %Q, %Q, NULL)", (long long)id, i, f->to[i],
+			   (long long)fake_hash(f->to[i]), fake_class(f->to[i]), rcpt_code, f->rcpt_reply, f->notify);
 	if (!f->no_data)
 		add_message(w, id, f);
 	run_format(w, "INSERT INTO batch (committed_us, session_rowid, transaction_rowid) VALUES (0, (SELECT coalesce(max(id), 0) FROM sessions), %lld)",
