@@ -1,35 +1,26 @@
 /*
- * main.c - bouncetapd: options, start order, main loop, signals. Knows nothing of mail.
+ * main.c - bouncetapd: start order, main loop, signals. Knows nothing of mail.
  *
  * Start order: configuration, capture files, store; then frames go through the pipeline into the store until the files end.
  */
-#include <getopt.h>
 #include <signal.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <sys/random.h>
 #include <sysexits.h>
 #include <unistd.h>
 
-#include "common/buf.h"
 #include "common/config.h"
 #include "common/timefmt.h"
-#include "common/xmalloc.h"
 #include "sensor/capture.h"
 #include "sensor/decode.h"
 #include "sensor/limits.h"
+#include "sensor/options.h"
 #include "sensor/pipeline.h"
 #include "sensor/source.h"
 #include "sensor/store.h"
 
 enum { PROGRESS_US = 200000, TICK_FRAMES = 4096, STORE_CACHE_BYTES = 64 * 1024 * 1024 };
-
-struct options {
-	struct config *config;
-	const char **files;
-	size_t file_count;
-	char *filter;
-	bool check_config, dump_config, progress;
-};
 
 static volatile sig_atomic_t stop_signal;
 
@@ -37,149 +28,6 @@ static void on_signal(int number)
 {
 	stop_signal = number;
 }
-
-/* ---- options: one table for parsing, --help and the manual ---- */
-
-enum { OPT_CONFIG = 256, OPT_STORE, OPT_MEMORY, OPT_CHECK_CONFIG, OPT_DUMP_CONFIG, OPT_PROGRESS, OPT_HELP, OPT_VERSION };
-
-static const struct option_row {
-	int key;
-	const char *name, *argument, *help;
-} option_table[] = {
-	{ 'r', NULL, "FILE", "read a capture file (pcap, pcapng, - for standard input); repeat for several, they are one capture" },
-	{ OPT_STORE, "store", "DIR", "where facts go (default /var/lib/bouncetap)" },
-	{ OPT_CONFIG, "config", "FILE", "configuration (default /etc/bouncetap/bouncetap.conf and conf.d)" },
-	{ OPT_MEMORY, "memory", "SIZE", "ceiling for flows, streams, queue and cache (default 512M)" },
-	{ OPT_PROGRESS, "progress", NULL, "show how far it is on standard error" },
-	{ OPT_CHECK_CONFIG, "check-config", NULL, "read the configuration, say what is wrong, exit" },
-	{ OPT_DUMP_CONFIG, "dump-config", NULL, "print the effective values and where each came from, exit" },
-	{ OPT_HELP, "help", NULL, "this text" },
-	{ OPT_VERSION, "version", NULL, "version" },
-};
-#define OPTION_COUNT (sizeof option_table / sizeof *option_table)
-
-static void print_help(void)
-{
-	fputs("Reads SMTP from captures of a network tap and writes what was seen into a store.\n\n"
-	      "  bouncetapd -r monday.pcap --store ./store          read a capture file\n"
-	      "  bouncetapd -r a.pcap -r b.pcap --store ./store     several files of one capture\n"
-	      "  zcat day.pcap.gz | bouncetapd -r - --store ./store standard input\n"
-	      "  bouncetapd -r day.pcap --store ./store host 192.0.2.25   only what a filter passes\n\n"
-	      "usage: bouncetapd -r FILE [-r FILE...] [options] [filter words, pcap-filter(7)]\n\n", stdout);
-	for (size_t i = 0; i < OPTION_COUNT; i++) {
-		const struct option_row *o = &option_table[i];
-		char left[40];
-
-		if (o->name)
-			snprintf(left, sizeof left, "--%s%s%s", o->name, o->argument ? " " : "", o->argument ? o->argument : "");
-		else
-			snprintf(left, sizeof left, "-%c %s", o->key, o->argument);
-		printf("  %-18s %s\n", left, o->help);
-	}
-	fputs("\nbouncetap audit FILE runs it and the analysis in one go. bouncetapd(8), bouncetap.conf(5)\n", stdout);
-}
-
-/* A configuration value from the command line. */
-static int set(struct options *o, const char *section, const char *key, const char *value, const char *option)
-{
-	char error[256];
-
-	if (config_set(o->config, section, NULL, key, value, "command line", error, sizeof error) == 0)
-		return 0;
-	fprintf(stderr, "bouncetapd: %s %s: %s\n", option, value, error);
-	return EX_USAGE;
-}
-
-static char *join_words(char **words, int count)
-{
-	struct buf b = { 0 };
-
-	if (count == 0)
-		return NULL;
-	for (int i = 0; i < count; i++)
-		buf_printf(&b, "%s%s", i ? " " : "", words[i]);
-	char *text = xstrdup(buf_cstr(&b));
-	buf_fini(&b);
-	return text;
-}
-
-static void long_options(struct option out[OPTION_COUNT + 1])
-{
-	size_t n = 0;
-
-	for (size_t i = 0; i < OPTION_COUNT; i++)
-		if (option_table[i].name)
-			out[n++] = (struct option){ option_table[i].name, option_table[i].argument ? required_argument : no_argument, NULL,
-						    option_table[i].key };
-	out[n] = (struct option){ 0 };
-}
-
-/* The configuration file comes first, whatever the order on the command line: options win over it. */
-static int load_config(struct options *o, int argc, char **argv, const struct option *table)
-{
-	const char *path = NULL;
-	int key;
-
-	opterr = 0;
-	while ((key = getopt_long(argc, argv, "r:", table, NULL)) != -1)
-		if (key == OPT_CONFIG)
-			path = optarg;
-	optind = 1;
-	opterr = 1;
-	return config_load(o->config, path, stderr);
-}
-
-/* 0: go on; -1: done, exit 0; else an exit code. */
-static int parse_options(struct options *o, int argc, char **argv)
-{
-	struct option table[OPTION_COUNT + 1];
-	int key, rc;
-
-	long_options(table);
-	rc = load_config(o, argc, argv, table);
-	if (rc)
-		return rc;
-	while ((key = getopt_long(argc, argv, "r:", table, NULL)) != -1) {
-		switch (key) {
-		case 'r':
-			o->files = xreallocarray(o->files, o->file_count + 1, sizeof *o->files);
-			o->files[o->file_count++] = optarg;
-			break;
-		case OPT_STORE:
-			rc = set(o, "store", "dir", optarg, "--store");
-			break;
-		case OPT_MEMORY:
-			rc = set(o, "capture", "memory", optarg, "--memory");
-			break;
-		case OPT_CONFIG:
-			break;
-		case OPT_PROGRESS:
-			o->progress = true;
-			break;
-		case OPT_CHECK_CONFIG:
-			o->check_config = true;
-			break;
-		case OPT_DUMP_CONFIG:
-			o->dump_config = true;
-			break;
-		case OPT_HELP:
-			print_help();
-			return -1;
-		case OPT_VERSION:
-			puts("bouncetapd " VERSION);
-			return -1;
-		default:
-			fputs("bouncetapd: --help shows what it takes\n", stderr);
-			return EX_USAGE;
-		}
-		if (rc)
-			return rc;
-	}
-	o->filter = join_words(argv + optind, argc - optind);
-	return 0;
-}
-
-/* ---- the run ---- */
 
 static void put_transaction(void *arg, const struct fact_transaction *t)
 {
@@ -367,8 +215,8 @@ static void catch_signals(void)
 
 int main(int argc, char **argv)
 {
-	struct options o = { .config = config_new() };
-	int rc = parse_options(&o, argc, argv);
+	struct options o;
+	int rc = options_parse(&o, argc, argv);
 
 	if (rc == 0 && o.dump_config)
 		config_dump(o.config, stdout);
@@ -378,8 +226,6 @@ int main(int argc, char **argv)
 		catch_signals();
 		rc = run(&o);
 	}
-	config_free(o.config);
-	free(o.files);
-	free(o.filter);
+	options_free(&o);
 	return rc < 0 ? 0 : rc;
 }
