@@ -21,6 +21,7 @@
 #include "analyzer/own.h"
 #include "analyzer/report_text.h"
 #include "common/buf.h"
+#include "common/user.h"
 #include "common/xmalloc.h"
 #include "schema/db.h"
 
@@ -131,10 +132,20 @@ int command_run_analysis(struct command_context *c, const char *store, bool now_
 	return failed ? command_fail(EX_IOERR, "%s", error) : EX_OK;
 }
 
+/* What strangers wrote is not read as root, and what root writes into a store would be closed to its owner. */
+static int become_owner(const char *store)
+{
+	char message[ERROR_MAX];
+
+	return user_become_owner(store, message, sizeof message) ? command_fail(EX_NOINPUT, "%s", message) : EX_OK;
+}
+
 int command_analyze(struct command_context *c)
 {
-	int code = command_need_own(c, c->store);
+	int code = become_owner(c->store);
 
+	if (code == EX_OK)
+		code = command_need_own(c, c->store);
 	return code == EX_OK ? command_run_analysis(c, c->store, false) : code;
 }
 
@@ -227,6 +238,23 @@ static void free_arguments(char **argv)
 	free(argv);
 }
 
+/* The exit code of a process, in *code. */
+static int wait_for(const struct command_context *c, pid_t pid, const char *name, int *code)
+{
+	int status;
+
+	while (waitpid(pid, &status, 0) < 0) {
+		if (errno != EINTR)
+			return command_fail(EX_OSERR, "%s: %s", name, strerror(errno));
+		if (*c->stop)
+			kill(pid, SIGTERM);
+	}
+	if (WIFSIGNALED(status))
+		return command_fail(EX_SOFTWARE, "%s ended by signal %d", name, WTERMSIG(status));
+	*code = WEXITSTATUS(status);
+	return EX_OK;
+}
+
 /* The sensor's exit code, in *code; what it has to say goes to our standard error. Standard output is ours alone. */
 static int run_sensor(const struct command_context *c, const char *store, int *code)
 {
@@ -235,7 +263,6 @@ static int run_sensor(const struct command_context *c, const char *store, int *c
 	posix_spawn_file_actions_t actions;
 	posix_spawnattr_t attributes;
 	sigset_t ignored;
-	int status;
 	pid_t pid;
 
 	if (!sensor)
@@ -254,16 +281,7 @@ static int run_sensor(const struct command_context *c, const char *store, int *c
 	free_arguments(argv);
 	if (failed)
 		return command_fail(EX_OSERR, "%s: %s", sensor, strerror(failed));
-	while (waitpid(pid, &status, 0) < 0) {
-		if (errno != EINTR)
-			return command_fail(EX_OSERR, "%s: %s", sensor, strerror(errno));
-		if (*c->stop)
-			kill(pid, SIGTERM);
-	}
-	if (WIFSIGNALED(status))
-		return command_fail(EX_SOFTWARE, "bouncetapd ended by signal %d", WTERMSIG(status));
-	*code = WEXITSTATUS(status);
-	return EX_OK;
+	return wait_for(c, pid, "bouncetapd", code);
 }
 
 static bool has_facts(const char *store)
@@ -290,21 +308,57 @@ static int print_report(struct command_context *c, const char *store)
 	return fflush(stdout) || ferror(stdout) ? cannot_write("report") : EX_OK;
 }
 
-static int print_results(struct command_context *c, const char *store)
+/* Events to a file take nothing from the report. out: the file of --events, standard output, or NULL. */
+static int print_results(struct command_context *c, const char *store, FILE *out)
 {
-	bool to_stdout = c->events_path && strcmp(c->events_path, "-") == 0;
 	int code = EX_OK;
 
-	if (c->events_path) {
-		FILE *out = to_stdout ? stdout : fopen(c->events_path, "w");
-
-		if (!out)
-			return command_fail(EX_CANTCREAT, "%s: %s", c->events_path, strerror(errno));
+	if (out && out != stdout && ftruncate(fileno(out), 0) && errno != EINVAL)	/* EINVAL: a pipe */
+		return cannot_write("events");
+	if (out)
 		code = write_events(c, store, out);
-		if (!to_stdout && fclose(out) && code == EX_OK)
-			code = command_fail(EX_IOERR, "%s: %s", c->events_path, strerror(errno));
+	return code == EX_OK && out != stdout ? print_report(c, store) : code;
+}
+
+/* As whoever runs us; emptied once there is something to write. */
+static int open_events(const struct command_context *c, FILE **out)
+{
+	*out = NULL;
+	if (!c->events_path)
+		return EX_OK;
+	if (strcmp(c->events_path, "-") == 0) {
+		*out = stdout;
+		return EX_OK;
 	}
-	return code == EX_OK && !to_stdout ? print_report(c, store) : code;
+	int fd = open(c->events_path, O_WRONLY | O_CREAT | O_CLOEXEC, 0666);
+	if (fd >= 0)
+		*out = fdopen(fd, "w");
+	return *out ? EX_OK : command_fail(EX_CANTCREAT, "%s: %s", c->events_path, strerror(errno));
+}
+
+static int close_events(const struct command_context *c, FILE *out)
+{
+	if (out && out != stdout && fclose(out))
+		return command_fail(EX_IOERR, "%s: %s", c->events_path, strerror(errno));
+	return EX_OK;
+}
+
+/* From facts to results, no longer as root. */
+static int judge_store(struct command_context *c, const char *store)
+{
+	FILE *out;
+	int code = open_events(c, &out);
+
+	if (code == EX_OK)
+		code = become_owner(store);
+	if (code == EX_OK)
+		code = command_need_own(c, store);
+	if (code == EX_OK)
+		code = command_run_analysis(c, store, true);
+	if (code == EX_OK)
+		code = print_results(c, store, out);
+	int close_code = close_events(c, out);
+	return code != EX_OK ? code : close_code;
 }
 
 /* A damaged file still gives a verdict on what was read; its code is told in the end. */
@@ -317,11 +371,7 @@ static int audit_into(struct command_context *c, const char *store)
 		return code != EX_OK ? code : EX_TEMPFAIL;
 	if (sensor_code != EX_OK && !has_facts(store))
 		return sensor_code;
-	code = command_need_own(c, store);
-	if (code == EX_OK)
-		code = command_run_analysis(c, store, true);
-	if (code == EX_OK)
-		code = print_results(c, store);
+	code = judge_store(c, store);
 	return code == EX_OK ? sensor_code : code;
 }
 
@@ -348,6 +398,23 @@ static int check_files(const struct command_context *c)
 	return EX_OK;
 }
 
+/* Root audits in a process of its own, which leaves root: the temporary directory is for root to remove. */
+static int audit_into_temporary(struct command_context *c, const char *store)
+{
+	int code = EX_OK;
+
+	user_give_store(store);
+	if (geteuid() != 0)
+		return audit_into(c, store);
+	pid_t pid = fork();
+	if (pid < 0)
+		return command_fail(EX_OSERR, "no process for the audit: %s", strerror(errno));
+	if (pid == 0)
+		exit(audit_into(c, store));
+	int failed = wait_for(c, pid, "the audit", &code);
+	return failed ? failed : code;
+}
+
 int command_audit(struct command_context *c)
 {
 	const char *tmp = getenv("TMPDIR");
@@ -356,16 +423,13 @@ int command_audit(struct command_context *c)
 
 	if (code != EX_OK)
 		return code;
-	if (c->store) {
-		if (mkdir(c->store, 0750) && errno != EEXIST)
-			return command_fail(EX_CANTCREAT, "%s: %s", c->store, strerror(errno));
-		return audit_into(c, c->store);
-	}
+	if (c->store)
+		return user_make_store(c->store) ? command_fail(EX_CANTCREAT, "%s: %s", c->store, strerror(errno)) : audit_into(c, c->store);
 	dir = xasprintf("%s/bouncetap-XXXXXX", tmp && *tmp ? tmp : "/tmp");
 	if (!mkdtemp(dir))
 		code = command_fail(EX_CANTCREAT, "%s: %s", dir, strerror(errno));
 	else {
-		code = audit_into(c, dir);
+		code = audit_into_temporary(c, dir);
 		remove_store(dir);
 	}
 	free(dir);

@@ -1,7 +1,8 @@
 /*
  * main.c - bouncetapd: start order, main loop, signals. Knows nothing of mail.
  *
- * Start order: configuration, capture files, store; then frames go through the pipeline into the store until the files end.
+ * Start order: configuration, capture files, sandbox, store; then frames go through the pipeline into the store until the files end.
+ * Nothing else can be opened behind the sandbox. Threads start behind it: Landlock holds for the thread that asked for it and its children.
  */
 #include <signal.h>
 #include <stdio.h>
@@ -17,6 +18,7 @@
 #include "sensor/limits.h"
 #include "sensor/options.h"
 #include "sensor/pipeline.h"
+#include "sensor/sandbox.h"
 #include "sensor/source.h"
 #include "sensor/store.h"
 
@@ -147,22 +149,23 @@ static int read_frames(struct options *o, struct capture *c, struct store *s, co
 	return rc;
 }
 
-/* Everything between the open capture and the closed store. */
-static int read_into_store(struct options *o, struct capture *c, struct store *s)
+/* What a run reads, told before the sandbox keeps us from the files. */
+struct source {
+	char *fingerprint, *names;
+};
+
+/* Everything between the open and the closed store. */
+static int read_into_store(struct options *o, struct capture *c, const struct source *source, struct store *s)
 {
-	const char *const *paths = capture_paths(c);
-	char *fingerprint = o->filter ? NULL : source_fingerprint(paths, o->file_count), *names = source_names(paths, o->file_count);
 	const char *end = "done";
-	int rc = 0, begun = store_begin_source(s, fingerprint, names);
+	int rc = 0, begun = store_begin_source(s, source->fingerprint, source->names);
 
 	if (begun < 0)
 		rc = EX_IOERR;
 	else if (begun)
 		rc = read_frames(o, c, s, &end);
 	else
-		fprintf(stderr, "bouncetapd: already in the store, nothing to do: %s\n", names);
-	free(fingerprint);
-	free(names);
+		fprintf(stderr, "bouncetapd: already in the store, nothing to do: %s\n", source->names);
 	return store_close(s, end) ? EX_IOERR : rc;
 }
 
@@ -172,6 +175,42 @@ static bool reads_standard_input(const struct options *o)
 		if (o->files[i][0] == '-' && !o->files[i][1])
 			return true;
 	return false;
+}
+
+/* What the kernel lacks is no news to whoever reads a file as a plain user. */
+static int enter_sandbox(const struct config *c)
+{
+	struct sandbox_options so = { .store_dir = c->store.dir };
+	char message[1024];
+	int failed = sandbox_enter(&so, message, sizeof message);
+
+	if (*message && (failed || geteuid() == 0))
+		fprintf(stderr, "bouncetapd: %s\n", message);
+	return failed ? EX_CANTCREAT : 0;
+}
+
+/* From the open capture on: what strangers wrote is only looked at inside the sandbox. */
+static int read_capture(struct options *o, struct capture *c, struct store **s)
+{
+	const char *const *paths = capture_paths(c);
+	struct source source = { o->filter ? NULL : source_fingerprint(paths, o->file_count), source_names(paths, o->file_count) };
+	struct store_options so = { .dir = o->config->store.dir, .privacy = o->config->privacy.addresses, .subject = o->config->privacy.subject,
+				    .sensor = o->config->capture.sensor, .live = false, .once = reads_standard_input(o), .stop = &stop_signal,
+				    .version = VERSION };
+	char error[1024];
+	int rc = enter_sandbox(o->config);
+
+	if (rc)
+		goto out;
+	*s = store_open(&so, error, sizeof error, &rc);
+	if (*s)
+		rc = read_into_store(o, c, &source, *s);
+	else
+		fprintf(stderr, "bouncetapd: %s\n", error);
+out:
+	free(source.fingerprint);
+	free(source.names);
+	return rc;
 }
 
 static int run(struct options *o)
@@ -192,14 +231,7 @@ static int run(struct options *o)
 		fprintf(stderr, "bouncetapd: %s\n", error);
 		return rc;
 	}
-	struct store_options so = { .dir = o->config->store.dir, .privacy = o->config->privacy.addresses, .subject = o->config->privacy.subject,
-				    .sensor = o->config->capture.sensor, .live = false, .once = reads_standard_input(o), .stop = &stop_signal,
-				    .version = VERSION };
-	s = store_open(&so, error, sizeof error, &rc);
-	if (s)
-		rc = read_into_store(o, c, s);
-	else
-		fprintf(stderr, "bouncetapd: %s\n", error);
+	rc = read_capture(o, c, &s);
 	capture_close(c);
 	return rc;
 }
