@@ -672,11 +672,11 @@ static bool start(struct message *m)
 
 void message_push(struct message *m, const char *p, size_t n)
 {
-	const char *end = p + n;
 	struct text line;
 
 	if (m->state == DONE || n == 0 || !start(m))
 		return;
+	const char *end = p + n;
 	while (m->state != DONE && lines_next(&m->lines, &p, end, LIMIT_HEADER_LINE, &line))
 		line_push(m, line);
 	if (m->state == DONE)
