@@ -48,6 +48,7 @@ static const struct config_key keys[] = {
 	{ "capture", "tunnels", &config_type_tunnels, IN_CONFIG(capture.tunnels), NULL, "all" },
 	{ "capture", "ports", &config_type_ports, IN_CONFIG(capture), NULL, "25 465 587 2525 24" },
 	{ "capture", "memory", &config_type_size, IN_CONFIG(capture.memory_bytes), NULL, "512M" },
+	{ "capture", "workers", &config_type_workers, IN_CONFIG(capture.workers), NULL, "1" },
 	{ "store", "dir", &config_type_string, IN_CONFIG(store.dir), NULL, "/var/lib/bouncetap" },
 	{ "privacy", "addresses", &config_type_word, IN_CONFIG(privacy.addresses), privacy_words, "full" },
 	{ "privacy", "subject", &config_type_word, IN_CONFIG(privacy.subject), subject_words, "marked" },

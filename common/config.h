@@ -16,6 +16,8 @@
 enum config_privacy { PRIVACY_FULL, PRIVACY_HASH, PRIVACY_DOMAIN };
 enum config_subject { SUBJECT_MARKED, SUBJECT_ALL, SUBJECT_NONE };
 
+#define CONFIG_WORKERS_MAX 64	/* one reader keeps fewer busy */
+
 struct config_strings {
 	char **item;
 	size_t count;
@@ -61,6 +63,7 @@ struct config {
 		unsigned short ports[32];	/* 25, 465, 587, 2525, 24 */
 		size_t port_count;
 		size_t memory_bytes;	/* 512M */
+		unsigned workers;	/* 1 */
 	} capture;
 	struct {
 		char *dir;		/* /var/lib/bouncetap */

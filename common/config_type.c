@@ -439,6 +439,25 @@ static void print_duration(const struct config_key *k, const void *field, FILE *
 
 const struct config_type config_type_duration = { set_duration, print_duration, clear_nothing, false };
 
+static int set_workers(const struct config_key *k, void *field, const char *text, struct config_message *m)
+{
+	char *end = NULL;
+	unsigned long n = isdigit((unsigned char)*text) ? strtoul(text, &end, 10) : 0;
+
+	if (n == 0 || n > CONFIG_WORKERS_MAX || *end)
+		return config_fail(m, "%s: '%s' is not a number from 1 to %d", k->name, text, CONFIG_WORKERS_MAX);
+	*(unsigned *)field = (unsigned)n;
+	return 0;
+}
+
+static void print_workers(const struct config_key *k, const void *field, FILE *out)
+{
+	(void)k;
+	fprintf(out, " %u", *(const unsigned *)field);
+}
+
+const struct config_type config_type_workers = { set_workers, print_workers, clear_nothing, false };
+
 static int set_count(const struct config_key *k, void *field, const char *text, struct config_message *m)
 {
 	char *end = NULL;

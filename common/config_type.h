@@ -45,6 +45,7 @@ extern const struct config_type config_type_word;		/* an enum that counts the wo
 extern const struct config_type config_type_boolean;		/* bool */
 extern const struct config_type config_type_ports;		/* ports and port_count of struct config_capture */
 extern const struct config_type config_type_size;		/* size_t, bytes */
+extern const struct config_type config_type_workers;	/* unsigned, 1 to CONFIG_WORKERS_MAX */
 extern const struct config_type config_type_duration;	/* int64_t, microseconds */
 extern const struct config_type config_type_count;	/* unsigned; the only word of the key stands for 0 */
 extern const struct config_type config_type_date;	/* char *, YYYY-MM-DD */

@@ -350,6 +350,7 @@ static int next_plain(struct file *f, struct capture_frame *out, const char **wh
 	out->linktype = f->linktype;
 	out->captured = h[2];
 	out->length = h[3];
+	out->interface = 0;
 	out->bytes = s->block + s->pos + sizeof h;
 	s->pos += sizeof h + h[2];
 	return 1;
@@ -374,6 +375,7 @@ static int next_pcap(struct file *f, struct capture_frame *out, const char **why
 	out->linktype = f->linktype;
 	out->captured = h->caplen;
 	out->length = h->len;
+	out->interface = 0;
 	out->bytes = bytes;
 	return 1;
 }

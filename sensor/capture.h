@@ -19,6 +19,7 @@ struct capture_frame {
 	uint64_t time_us;		/* UTC; nanoseconds are cut */
 	int linktype;
 	uint32_t captured, length;	/* bytes in the file, bytes on the wire */
+	unsigned interface;		/* index; 0 for files */
 	const uint8_t *bytes;		/* borrowed until the next call */
 };
 

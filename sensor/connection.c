@@ -118,6 +118,7 @@ static void smtp_begin(struct connection *c)
 	start.dest_ip = flow_address(f, !client);
 	start.src_port = f->port[client];
 	start.dest_port = f->port[!client];
+	start.interface = f->interface;
 	start.client_isn = f->isn[client];
 	start.server_isn = f->isn[!client];
 	if (!(f->flags & (F_SYN | F_SYN << 1)))
@@ -214,6 +215,7 @@ static void connection_end(struct connection *c, enum fact_end end, uint64_t now
 	for (int dir = 0; dir < 2; dir++)
 		f->end_known[dir] = stream_end(c->stream, dir, &f->end[dir]);
 	x->unseen_bytes += stream_unseen_bytes(c->stream);
+	x->minute[f->interface].unseen_bytes += stream_unseen_bytes(c->stream);
 	if (c->smtp) {
 		struct fact_session *s = smtp_session(c->smtp);
 		int client = client_of(f);

@@ -16,6 +16,7 @@ struct connection_context {
 	const uint8_t *mail_port;	/* bitmap of 65536 */
 	size_t memory_bytes;		/* of all connections, kept up to date here */
 	uint64_t unseen_bytes;		/* of all connections that ended */
+	struct fact_capture *minute;	/* counters by interface: unseen_bytes is kept up to date here */
 };
 
 /* The next packet of f; may end the connection, may remove f. now_us: monotone packet time. */

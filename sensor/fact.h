@@ -108,6 +108,7 @@ struct fact_session {
 	struct ip_addr src_ip, dest_ip;		/* src is the SMTP client */
 	uint16_t src_port, dest_port;
 	uint32_t client_isn, server_isn;	/* 0: not seen */
+	unsigned interface;			/* index of the one that captured its first packet */
 	uint64_t started_us, ended_us;		/* first and last packet, UTC */
 	enum fact_end end;
 	enum fact_session_outcome outcome;
@@ -262,8 +263,9 @@ struct fact_capture {
 struct fact_sink {
 	void (*transaction)(void *arg, const struct fact_transaction *t);
 	void (*session)(void *arg, const struct fact_session *s);
-	void (*capture)(void *arg, const struct fact_capture *c);
+	void (*capture)(void *arg, const struct fact_capture *c);	/* NULL: not asked for */
 	void *arg;
+	void (*tick)(void *arg, uint64_t wall_us);	/* now and then, from the same thread: the wall clock; NULL: not asked for */
 };
 
 #endif

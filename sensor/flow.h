@@ -26,6 +26,7 @@ struct flow {
 	uint32_t isn[2];
 	uint32_t end[2];	/* the user's: where the sides of a closed one ended */
 	bool end_known[2];
+	uint8_t interface;	/* the user's: of its first packet */
 	uint32_t packets;
 	uint64_t active_s;	/* monotone packet time of its last packet, rounded up: what its timers go by */
 	uint64_t first_us, last_us;	/* raw packet time: a clock that is set back is a fact, but must not end flows */

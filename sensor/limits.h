@@ -44,6 +44,7 @@
 #define LIMIT_WINDOW_BYTES (16 * 1024 * 1024)	/* scaling allows 1 GiB, mail servers' windows stay below this; more missing at once is a new start */
 
 /* pipeline */
+#define LIMIT_INTERFACES 64	/* of one run; a tap has two, and an index has to fit into a flow's byte */
 #define LIMIT_CLOCK_JUMP_US 3600000000ull	/* a frame that much ahead of all others has a damaged time, unless the next one agrees */
 
 /* flow, packet time */

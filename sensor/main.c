@@ -13,6 +13,7 @@
 
 #include "common/config.h"
 #include "common/timefmt.h"
+#include "common/xmalloc.h"
 #include "sensor/capture.h"
 #include "sensor/decode.h"
 #include "sensor/limits.h"
@@ -46,6 +47,34 @@ static void put_capture(void *arg, const struct fact_capture *c)
 	store_put_capture(arg, c);
 }
 
+static void put_tick(void *arg, uint64_t wall_us)
+{
+	store_tick(arg, wall_us);
+}
+
+/* Where facts go: a sink and a feed for each worker. */
+struct output {
+	struct store *store;		/* NULL before it is open */
+	struct pipeline *pipeline;	/* NULL before frames come */
+	struct fact_sink *sinks;
+	unsigned workers;
+};
+
+static void output_begin(struct output *out, unsigned workers)
+{
+	out->workers = workers;
+	out->sinks = xreallocarray(NULL, workers, sizeof *out->sinks);
+	for (unsigned i = 0; i < workers; i++)
+		out->sinks[i] = (struct fact_sink){ put_transaction, put_session, put_capture, store_feed_new(out->store), put_tick };
+}
+
+static void output_end(struct output *out)
+{
+	for (unsigned i = 0; i < out->workers; i++)
+		store_feed_free(out->sinks[i].arg);
+	free(out->sinks);
+}
+
 static size_t pipeline_memory(const struct config *c)
 {
 	size_t rest = LIMIT_QUEUE_BYTES + STORE_CACHE_BYTES;
@@ -53,15 +82,17 @@ static size_t pipeline_memory(const struct config *c)
 	return c->capture.memory_bytes > 2 * rest ? c->capture.memory_bytes - rest : c->capture.memory_bytes / 2;
 }
 
-static struct pipeline *start_pipeline(const struct config *c, const struct fact_sink *sink)
+static struct pipeline *start_pipeline(const struct config *c, const struct fact_sink *sinks)
 {
+	static const char *const interfaces[] = { "file" };
 	struct pipeline_options o = { .ports = c->capture.ports, .port_count = c->capture.port_count, .key_vlan = c->capture.key_vlan,
 				      .tunnels = { !c->capture.tunnels.any, c->capture.tunnels.networks.item, c->capture.tunnels.networks.count },
-				      .memory_bytes = pipeline_memory(c), .interface = "file" };
+				      .workers = c->capture.workers, .memory_bytes = pipeline_memory(c), .interfaces = interfaces,
+				      .interface_count = 1 };
 
 	if (getrandom(&o.hash_key, sizeof o.hash_key, 0) != (ssize_t)sizeof o.hash_key)
 		o.hash_key.k[0] = (uint64_t)time_now_us();
-	return pipeline_new(&o, sink);
+	return pipeline_new(&o, sinks);
 }
 
 static void show_progress(const struct capture *c, const struct pipeline_totals *t)
@@ -72,27 +103,28 @@ static void show_progress(const struct capture *c, const struct pipeline_totals 
 		total ? (unsigned)(read * 100 / total) : 0, (unsigned long long)t->sessions, (unsigned long long)t->transactions);
 }
 
-/* While a pipe is waited for; arg: the store, NULL before it is open. */
+/* While a pipe is waited for, and now and then. */
 static bool keep_reading(void *arg)
 {
-	struct store *s = *(struct store **)arg;
+	const struct output *out = arg;
 
-	if (s)
-		store_tick(s, (uint64_t)time_now_us());
-	return !stop_signal && !(s && store_gave_up(s));
+	if (out->pipeline)
+		pipeline_tick(out->pipeline, (uint64_t)time_now_us());
+	return !stop_signal && !(out->store && store_gave_up(out->store));
 }
 
-static void run_frames(struct capture *c, struct pipeline *p, struct store *s, bool progress)
+static void run_frames(struct capture *c, struct output *out, bool progress)
 {
+	struct pipeline *p = out->pipeline;
 	struct capture_frame frame;
 	struct pipeline_totals totals;
 	uint64_t shown_us = 0;
 
 	for (unsigned n = 1; !stop_signal && capture_next(c, &frame) == 1; n++) {
-		pipeline_frame(p, frame.linktype, frame.bytes, frame.captured, frame.length, frame.time_us);
+		pipeline_frame(p, &frame);
 		if (n % TICK_FRAMES)
 			continue;
-		if (!keep_reading(&s))
+		if (!keep_reading(out))
 			break;
 		uint64_t wall = (uint64_t)time_now_us();
 		if (!progress || wall < shown_us + PROGRESS_US)
@@ -125,26 +157,43 @@ static void report_totals(const struct pipeline_totals *t)
 	fputc('\n', stderr);
 }
 
-/* Frames -> facts, until the files end. An exit code; *end is for store_close. */
-static int read_frames(struct options *o, struct capture *c, struct store *s, const char **end)
+/* Frames -> facts, until the files end. False: it could not begin. */
+static bool make_facts(struct options *o, struct capture *c, struct output *out)
 {
-	struct fact_sink sink = { put_transaction, put_session, put_capture, s };
-	struct pipeline *p = start_pipeline(o->config, &sink);
 	struct pipeline_totals totals;
+
+	output_begin(out, o->config->capture.workers);
+	out->pipeline = start_pipeline(o->config, out->sinks);
+	bool begun = out->pipeline != NULL;
+	if (begun) {
+		run_frames(c, out, o->progress);
+		pipeline_finish(out->pipeline, &totals);
+		report_totals(&totals);
+	} else {
+		fprintf(stderr, "bouncetapd: no room for %u threads: name fewer --workers\n", out->workers);
+	}
+	out->pipeline = NULL;
+	output_end(out);
+	return begun;
+}
+
+/* An exit code; *end is for store_close. */
+static int read_frames(struct options *o, struct capture *c, struct output *out, const char **end)
+{
 	int rc = 0;
 
-	run_frames(c, p, s, o->progress);
-	pipeline_totals(p, &totals);
-	pipeline_finish(p, &totals);
-	report_totals(&totals);
+	if (!make_facts(o, c, out)) {
+		*end = "stopped";
+		return EX_OSERR;
+	}
 	if (capture_problem(c)) {
 		fprintf(stderr, "%s\n", capture_problem(c));
 		*end = "damaged";
 		rc = EX_DATAERR;
 	}
-	if (stop_signal || store_gave_up(s))
+	if (stop_signal || store_gave_up(out->store))
 		*end = "stopped";
-	else if (store_end_source(s, capture_problem(c) != NULL))
+	else if (store_end_source(out->store, capture_problem(c) != NULL))
 		rc = EX_IOERR;
 	return rc;
 }
@@ -155,18 +204,18 @@ struct source {
 };
 
 /* Everything between the open and the closed store. */
-static int read_into_store(struct options *o, struct capture *c, const struct source *source, struct store *s)
+static int read_into_store(struct options *o, struct capture *c, const struct source *source, struct output *out)
 {
 	const char *end = "done";
-	int rc = 0, begun = store_begin_source(s, source->fingerprint, source->names);
+	int rc = 0, begun = store_begin_source(out->store, source->fingerprint, source->names);
 
 	if (begun < 0)
 		rc = EX_IOERR;
 	else if (begun)
-		rc = read_frames(o, c, s, &end);
+		rc = read_frames(o, c, out, &end);
 	else
 		fprintf(stderr, "bouncetapd: already in the store, nothing to do: %s\n", source->names);
-	return store_close(s, end) ? EX_IOERR : rc;
+	return store_close(out->store, end) ? EX_IOERR : rc;
 }
 
 static bool reads_standard_input(const struct options *o)
@@ -190,7 +239,7 @@ static int enter_sandbox(const struct config *c)
 }
 
 /* From the open capture on: what strangers wrote is only looked at inside the sandbox. */
-static int read_capture(struct options *o, struct capture *c, struct store **s)
+static int read_capture(struct options *o, struct capture *c, struct output *out)
 {
 	const char *const *paths = capture_paths(c);
 	struct source source = { o->filter ? NULL : source_fingerprint(paths, o->file_count), source_names(paths, o->file_count) };
@@ -202,9 +251,9 @@ static int read_capture(struct options *o, struct capture *c, struct store **s)
 
 	if (rc)
 		goto out;
-	*s = store_open(&so, error, sizeof error, &rc);
-	if (*s)
-		rc = read_into_store(o, c, &source, *s);
+	out->store = store_open(&so, error, sizeof error, &rc);
+	if (out->store)
+		rc = read_into_store(o, c, &source, out);
 	else
 		fprintf(stderr, "bouncetapd: %s\n", error);
 out:
@@ -216,14 +265,14 @@ out:
 static int run(struct options *o)
 {
 	char error[1024];
-	struct store *s = NULL;
+	struct output out = { 0 };
 	int rc = EX_SOFTWARE;
 
 	if (o->file_count == 0) {
 		fputs("bouncetapd: nothing to read: name a capture file with -r\n", stderr);
 		return EX_USAGE;
 	}
-	capture_on_wait(keep_reading, &s);
+	capture_on_wait(keep_reading, &out);
 	struct capture *c = capture_open_files(o->files, o->file_count, o->filter, error, sizeof error, &rc);
 	if (!c && stop_signal)
 		return 0;
@@ -231,7 +280,7 @@ static int run(struct options *o)
 		fprintf(stderr, "bouncetapd: %s\n", error);
 		return rc;
 	}
-	rc = read_capture(o, c, &s);
+	rc = read_capture(o, c, &out);
 	capture_close(c);
 	return rc;
 }

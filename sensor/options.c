@@ -9,7 +9,7 @@
 #include "common/buf.h"
 #include "common/xmalloc.h"
 
-enum { OPT_CONFIG = 256, OPT_STORE, OPT_MEMORY, OPT_CHECK_CONFIG, OPT_DUMP_CONFIG, OPT_PROGRESS, OPT_HELP, OPT_VERSION };
+enum { OPT_CONFIG = 256, OPT_STORE, OPT_MEMORY, OPT_WORKERS, OPT_CHECK_CONFIG, OPT_DUMP_CONFIG, OPT_PROGRESS, OPT_HELP, OPT_VERSION };
 
 static const struct option_row {
 	int key;
@@ -19,6 +19,7 @@ static const struct option_row {
 	{ OPT_STORE, "store", "DIR", "where facts go (default /var/lib/bouncetap)" },
 	{ OPT_CONFIG, "config", "FILE", "configuration (default /etc/bouncetap/bouncetap.conf and conf.d)" },
 	{ OPT_MEMORY, "memory", "SIZE", "ceiling for flows, streams, queue and cache (default 512M)" },
+	{ OPT_WORKERS, "workers", "N", "threads that follow connections (default 1)" },
 	{ OPT_PROGRESS, "progress", NULL, "show how far it is on standard error" },
 	{ OPT_CHECK_CONFIG, "check-config", NULL, "read the configuration, say what is wrong, exit" },
 	{ OPT_DUMP_CONFIG, "dump-config", NULL, "print the effective values and where each came from, exit" },
@@ -119,6 +120,9 @@ int options_parse(struct options *o, int argc, char **argv)
 			break;
 		case OPT_MEMORY:
 			rc = set(o, "capture", "memory", optarg, "--memory");
+			break;
+		case OPT_WORKERS:
+			rc = set(o, "capture", "workers", optarg, "--workers");
 			break;
 		case OPT_CONFIG:
 			break;

@@ -87,6 +87,12 @@ static void put_null(struct row *r)
 	put(r, VALUE_NULL, NULL, 0);
 }
 
+/* The writer knows it. */
+static void put_later(struct row *r, enum row_value type)
+{
+	put(r, type, NULL, 0);
+}
+
 static void put_int(struct row *r, int64_t v)
 {
 	put(r, VALUE_INT, &v, sizeof v);
@@ -395,10 +401,10 @@ void row_session(struct row_encoder *e, struct buf *out, const struct fact_sessi
 	struct row r = row_begin(e, out, ROW_SESSION);
 
 	e->notes = f->notes;
-	put_int(&r, e->next_session++);
-	put(&r, VALUE_BATCH, NULL, 0);
-	put(&r, VALUE_RUN, NULL, 0);
-	put(&r, VALUE_SOURCE, NULL, 0);
+	put_later(&r, VALUE_ROWID);
+	put_later(&r, VALUE_BATCH);
+	put_later(&r, VALUE_RUN);
+	put_later(&r, VALUE_SOURCE);
 	put_bytes(&r, VALUE_BLOB, f->session_id, SESSION_ID_BYTES);
 	put_endpoints(&r, f);
 	put_int(&r, (int64_t)f->started_us);
@@ -433,13 +439,13 @@ void row_session(struct row_encoder *e, struct buf *out, const struct fact_sessi
 
 /* ---- transactions ---- */
 
-static void encode_recipients(struct row_encoder *e, struct buf *out, const struct fact_transaction *f, int64_t rowid)
+static void encode_recipients(struct row_encoder *e, struct buf *out, const struct fact_transaction *f)
 {
 	for (uint32_t i = 0; i < f->rcpt_kept; i++) {
 		const struct fact_recipient *rcpt = &f->rcpt[i];
 		struct row r = row_begin(e, out, ROW_RECIPIENT);
 
-		put_int(&r, rowid);
+		put_later(&r, VALUE_ROWID);
 		put_int(&r, i);
 		put_envelope_address(&r, rcpt->address);
 		put_reply(&r, &rcpt->reply);
@@ -476,12 +482,12 @@ static void put_received(struct row *r, const struct fact_received *list, unsign
 	put_bytes(r, VALUE_TEXT, b->p, b->len);
 }
 
-static void encode_report(struct row_encoder *e, struct buf *out, const struct fact_report *f, int64_t rowid)
+static void encode_report(struct row_encoder *e, struct buf *out, const struct fact_report *f)
 {
 	struct row r = row_begin(e, out, ROW_REPORT);
 	struct address a;
 
-	put_int(&r, rowid);
+	put_later(&r, VALUE_ROWID);
 	put_str(&r, fact_report_type_name(f->type));
 	put_int(&r, f->in_multipart_report);
 	put_text(&r, f->reporting_mta);
@@ -500,7 +506,7 @@ static void encode_report(struct row_encoder *e, struct buf *out, const struct f
 		const struct fact_report_recipient *rcpt = &f->recipient[i];
 
 		r = row_begin(e, out, ROW_REPORT_RECIPIENT);
-		put_int(&r, rowid);
+		put_later(&r, VALUE_ROWID);
 		put_int(&r, i);
 		put_first_address(&r, rcpt->final_recipient);
 		put_first_address(&r, rcpt->original_recipient);
@@ -513,11 +519,11 @@ static void encode_report(struct row_encoder *e, struct buf *out, const struct f
 	}
 }
 
-static void encode_returned(struct row_encoder *e, struct buf *out, const struct fact_returned *f, bool with_subject, int64_t rowid)
+static void encode_returned(struct row_encoder *e, struct buf *out, const struct fact_returned *f, bool with_subject)
 {
 	struct row r = row_begin(e, out, ROW_RETURNED);
 
-	put_int(&r, rowid);
+	put_later(&r, VALUE_ROWID);
 	put_text(&r, f->message_id);
 	put_id_hash(&r, f->message_id);
 	put_address_header(&r, f->from);
@@ -566,7 +572,7 @@ static void put_phrases(struct row *r, const struct fact_message *m)
 	put_bytes(r, VALUE_TEXT, b->p, b->len);
 }
 
-static void encode_message(struct row_encoder *e, struct buf *out, const struct fact_message *m, unsigned sender_class, int64_t rowid)
+static void encode_message(struct row_encoder *e, struct buf *out, const struct fact_message *m, unsigned sender_class)
 {
 	struct text author = m->from.p ? header_first_address(m->from) : m->from;
 	struct address from = { 0 };
@@ -579,7 +585,7 @@ static void encode_message(struct row_encoder *e, struct buf *out, const struct 
 		answered = header_last_id(m->references);
 	struct row r = row_begin(e, out, ROW_MESSAGE);
 	e->notes = m->notes;
-	put_int(&r, rowid);
+	put_later(&r, VALUE_ROWID);
 	put_text(&r, m->message_id);
 	put_id_hash(&r, m->message_id);
 	put_text(&r, m->in_reply_to);
@@ -608,9 +614,9 @@ static void encode_message(struct row_encoder *e, struct buf *out, const struct 
 	put_notes(&r, e->notes);
 	row_end(&r);
 	if (m->report)
-		encode_report(e, out, m->report, rowid);
+		encode_report(e, out, m->report);
 	if (m->returned && m->returned->seen)
-		encode_returned(e, out, m->returned, with_subject, rowid);
+		encode_returned(e, out, m->returned, with_subject);
 }
 
 static bool is_clean(struct text t)
@@ -634,13 +640,12 @@ static bool addresses_are_clean(const struct fact_transaction *f)
 void row_transaction(struct row_encoder *e, struct buf *out, const struct fact_transaction *f)
 {
 	const struct fact_session *s = f->session;
-	int64_t rowid = e->next_transaction++;
 	struct row r = row_begin(e, out, ROW_TRANSACTION);
 
 	e->notes = f->notes | (addresses_are_clean(f) ? 0 : NOTE_INVALID_UTF8);
-	put_int(&r, rowid);
-	put(&r, VALUE_BATCH, NULL, 0);
-	put(&r, VALUE_RUN, NULL, 0);
+	put_later(&r, VALUE_ROWID);
+	put_later(&r, VALUE_BATCH);
+	put_later(&r, VALUE_RUN);
 	put_bytes(&r, VALUE_BLOB, s->session_id, SESSION_ID_BYTES);
 	put_int(&r, (int64_t)s->started_us);
 	put_int(&r, f->ordinal);
@@ -673,17 +678,17 @@ void row_transaction(struct row_encoder *e, struct buf *out, const struct fact_t
 	put_int(&r, f->complete);
 	put_notes(&r, e->notes);
 	row_end(&r);
-	encode_recipients(e, out, f, rowid);
+	encode_recipients(e, out, f);
 	if (f->message)
-		encode_message(e, out, f->message, sender_class, rowid);
+		encode_message(e, out, f->message, sender_class);
 }
 
 void row_capture(struct row_encoder *e, struct buf *out, const struct fact_capture *f)
 {
 	struct row r = row_begin(e, out, ROW_CAPTURE);
 
-	put(&r, VALUE_RUN, NULL, 0);
-	put(&r, VALUE_SOURCE, NULL, 0);
+	put_later(&r, VALUE_RUN);
+	put_later(&r, VALUE_SOURCE);
 	put_text(&r, f->interface);
 	put_int(&r, (int64_t)f->start_us);
 	put_int(&r, (int64_t)f->end_us);

@@ -51,13 +51,16 @@ _Static_assert((int)SESSION_VALUES <= ROW_VALUES_MAX && (int)TRANSACTION_VALUES 
 
 const char *row_sql(enum row_statement s);
 
-enum row_value { VALUE_NULL, VALUE_INT, VALUE_TEXT, VALUE_BLOB, VALUE_BATCH, VALUE_RUN, VALUE_SOURCE };
+/*
+ * Some values the writer knows only when it commits: the batch, run and source, and VALUE_ROWID, the id of the session or transaction. A row that
+ * hangs on a transaction has the id of the one before it.
+ */
+enum row_value { VALUE_NULL, VALUE_INT, VALUE_TEXT, VALUE_BLOB, VALUE_BATCH, VALUE_RUN, VALUE_SOURCE, VALUE_ROWID };
 
 struct row_encoder {
 	enum config_privacy privacy;
 	enum config_subject subject;
 	struct siphash_key key;
-	int64_t next_session, next_transaction;	/* rowids to give out */
 	struct buf text, clean;			/* scratch */
 	uint32_t notes;				/* of the fact at hand */
 };

@@ -1,6 +1,7 @@
 /*
- * store.c - see store.h. The caller's thread encodes facts into the open batch (row.h); the writer thread makes a batch one SQL
- * transaction. The queue between them is bounded in bytes. What is queued is let go only after its commit.
+ * store.c - see store.h. A feed's thread encodes facts into its open batch (row.h); the writer thread makes a batch one SQL transaction and gives
+ * out the row ids, so that they ascend with the commits whatever feed a batch came from. The queue between them is bounded in bytes. What is
+ * queued is let go only after its commit.
  */
 #include "sensor/store.h"
 
@@ -71,9 +72,10 @@ struct store {
 	const volatile sig_atomic_t *stop;
 	int64_t run_id, source_id;	/* source_id 0: none */
 	int64_t first_s, last_s;	/* when the first and the last session began that was there at the start */
-	struct row_encoder encoder;
-	struct batch *open;
-	uint64_t cut_us;		/* wall clock of the last cut */
+	int64_t last_session, last_transaction;	/* row ids given out; the writer's */
+	enum config_privacy privacy;
+	enum config_subject subject;
+	struct siphash_key key;
 
 	pthread_t thread;
 	pthread_mutex_t lock;		/* guards what follows */
@@ -85,6 +87,13 @@ struct store {
 	uint64_t facts_lost;
 	bool complained;
 	char problem[256];
+};
+
+struct store_feed {
+	struct store *store;
+	struct row_encoder encoder;
+	struct batch *open;
+	uint64_t cut_us;		/* wall clock of the last cut */
 };
 
 /* ---- opening ---- */
@@ -130,7 +139,7 @@ static int open_key(struct store *s, const char *dir, char *error, size_t size, 
 	} else if (getrandom(key, sizeof key, 0) != (ssize_t)sizeof key || pwrite(s->key_fd, key, sizeof key, 0) != (ssize_t)sizeof key
 		   || fsync(s->key_fd))
 		return fail(error, size, exit_code, EX_IOERR, "cannot be written", path);
-	memcpy(s->encoder.key.k, key, sizeof key);
+	memcpy(s->key.k, key, sizeof key);
 	return 0;
 }
 
@@ -199,8 +208,8 @@ static int begin_run(struct store *s, const struct store_options *o, char *error
 			    "SELECT min(session_started_us/1000000) FROM transactions)", INT64_MAX);
 	s->last_s = db_int(s->db, "SELECT max(t) FROM (SELECT max(started_us/1000000) t FROM sessions UNION "
 			   "SELECT max(session_started_us/1000000) FROM transactions)", INT64_MIN);
-	s->encoder.next_session = db_int(s->db, "SELECT seq FROM sqlite_sequence WHERE name = 'sessions'", 0) + 1;
-	s->encoder.next_transaction = db_int(s->db, "SELECT seq FROM sqlite_sequence WHERE name = 'transactions'", 0) + 1;
+	s->last_session = db_int(s->db, "SELECT seq FROM sqlite_sequence WHERE name = 'sessions'", 0);
+	s->last_transaction = db_int(s->db, "SELECT seq FROM sqlite_sequence WHERE name = 'transactions'", 0);
 	return result;
 }
 
@@ -217,11 +226,6 @@ static void store_free(struct store *s)
 	sqlite3_close(s->db);
 	if (s->key_fd >= 0)
 		close(s->key_fd);
-	if (s->open)
-		buf_fini(&s->open->rows);
-	free(s->open);
-	buf_fini(&s->encoder.text);
-	buf_fini(&s->encoder.clean);
 	free(s);
 }
 
@@ -235,8 +239,8 @@ struct store *store_open(const struct store_options *o, char *error, size_t erro
 	s->once = o->once;
 	s->stop = o->stop;
 	s->last = &s->first;
-	s->encoder.privacy = o->privacy;
-	s->encoder.subject = o->subject;
+	s->privacy = o->privacy;
+	s->subject = o->subject;
 	if (mkdir(o->dir, 0750) && errno != EEXIST) {
 		fail(error, error_size, exit_code, EX_CANTCREAT, "cannot be made", o->dir);
 		goto failed;
@@ -253,7 +257,6 @@ struct store *store_open(const struct store_options *o, char *error, size_t erro
 		goto failed;
 	prepare(s);
 	sqlite3_busy_timeout(s->db, BUSY_MS);	/* from here on tries are counted here */
-	s->open = xcalloc(1, sizeof *s->open);
 	pthread_mutex_init(&s->lock, NULL);
 	pthread_cond_init(&s->changed, NULL);
 	int rc = pthread_create(&s->thread, NULL, writer, s);
@@ -282,10 +285,22 @@ static void bind_field(sqlite3_stmt *stmt, int n, const struct row_field *v)
 		sqlite3_bind_null(stmt, n);
 }
 
-/* first: room for ROW_VALUES_MAX; the values are left there. */
-static void bind_row(struct store *s, sqlite3_stmt *stmt, struct row_reader *r, unsigned values, int64_t batch_seq, struct row_field *first)
+/* The id of a new session or transaction, else of the transaction that the row hangs on. */
+static int64_t row_id(struct store *s, enum row_statement statement)
 {
-	for (unsigned i = 0; i < values; i++) {
+	if (statement == ROW_SESSION)
+		return ++s->last_session;
+	if (statement == ROW_TRANSACTION)
+		return ++s->last_transaction;
+	return s->last_transaction;
+}
+
+/* first: room for ROW_VALUES_MAX; the values are left there. */
+static void bind_row(struct store *s, const struct row_head *h, struct row_reader *r, int64_t batch_seq, struct row_field *first)
+{
+	sqlite3_stmt *stmt = s->row[h->statement];
+
+	for (unsigned i = 0; i < h->values; i++) {
 		struct row_field v;
 		int n = (int)i + 1;
 
@@ -298,6 +313,8 @@ static void bind_row(struct store *s, sqlite3_stmt *stmt, struct row_reader *r, 
 			sqlite3_bind_int64(stmt, n, s->run_id);
 		else if (v.type == VALUE_SOURCE && s->source_id)
 			sqlite3_bind_int64(stmt, n, s->source_id);
+		else if (v.type == VALUE_ROWID)
+			sqlite3_bind_int64(stmt, n, row_id(s, h->statement));
 		else
 			bind_field(stmt, n, &v);
 	}
@@ -452,7 +469,7 @@ static int write_rows(struct store *s, const struct batch *b, int64_t batch_seq)
 		sqlite3_stmt *stmt = s->row[h.statement];
 		struct row_field v[ROW_VALUES_MAX];
 
-		bind_row(s, stmt, &r, h.values, batch_seq, v);
+		bind_row(s, &h, &r, batch_seq, v);
 		if (h.statement == ROW_SESSION || h.statement == ROW_TRANSACTION) {
 			enum old_row old = put_head(s, h.statement, stmt, v);
 
@@ -579,7 +596,19 @@ static void *writer(void *arg)
 	return NULL;
 }
 
-/* ---- caller's side ---- */
+/* ---- a feed ---- */
+
+struct store_feed *store_feed_new(struct store *s)
+{
+	struct store_feed *feed = xcalloc(1, sizeof *feed);
+
+	feed->store = s;
+	feed->encoder.privacy = s->privacy;
+	feed->encoder.subject = s->subject;
+	feed->encoder.key = s->key;
+	feed->open = xcalloc(1, sizeof *feed->open);
+	return feed;
+}
 
 /* For changed, or a while: a signal wakes nobody. */
 static void wait_a_while(struct store *s)
@@ -594,13 +623,14 @@ static void wait_a_while(struct store *s)
 }
 
 /* The open batch goes to the writer. A full queue: a replay waits, live capture lets go of the oldest. */
-static void cut(struct store *s)
+static void cut(struct store_feed *feed)
 {
-	struct batch *b = s->open;
+	struct store *s = feed->store;
+	struct batch *b = feed->open;
 
 	if (b->facts == 0)
 		return;
-	s->open = xcalloc(1, sizeof *s->open);
+	feed->open = xcalloc(1, sizeof *feed->open);
 	pthread_mutex_lock(&s->lock);
 	while (s->queued_bytes > LIMIT_QUEUE_BYTES && !s->live && !is_stopped(s))
 		wait_a_while(s);
@@ -617,43 +647,53 @@ static void cut(struct store *s)
 	pthread_mutex_unlock(&s->lock);
 }
 
-static void put_done(struct store *s)
+static void put_done(struct store_feed *feed)
 {
-	s->open->facts++;
-	if (s->open->facts >= LIMIT_BATCH_FACTS || s->open->rows.len >= LIMIT_BATCH_BYTES)
-		cut(s);
+	feed->open->facts++;
+	if (feed->open->facts >= LIMIT_BATCH_FACTS || feed->open->rows.len >= LIMIT_BATCH_BYTES)
+		cut(feed);
 }
 
-void store_put_session(struct store *s, const struct fact_session *f)
+void store_put_session(struct store_feed *feed, const struct fact_session *f)
 {
-	row_session(&s->encoder, &s->open->rows, f);
-	put_done(s);
+	row_session(&feed->encoder, &feed->open->rows, f);
+	put_done(feed);
 }
 
-void store_put_transaction(struct store *s, const struct fact_transaction *f)
+void store_put_transaction(struct store_feed *feed, const struct fact_transaction *f)
 {
-	row_transaction(&s->encoder, &s->open->rows, f);
-	put_done(s);
+	row_transaction(&feed->encoder, &feed->open->rows, f);
+	put_done(feed);
 }
 
-void store_put_capture(struct store *s, const struct fact_capture *f)
+void store_put_capture(struct store_feed *feed, const struct fact_capture *f)
 {
-	row_capture(&s->encoder, &s->open->rows, f);
-	put_done(s);
+	row_capture(&feed->encoder, &feed->open->rows, f);
+	put_done(feed);
 }
 
-void store_tick(struct store *s, uint64_t wall_us)
+void store_tick(struct store_feed *feed, uint64_t wall_us)
 {
-	if (wall_us < s->cut_us + 1000000)
+	if (wall_us < feed->cut_us + 1000000)
 		return;
-	s->cut_us = wall_us;
-	cut(s);
+	feed->cut_us = wall_us;
+	cut(feed);
 }
+
+void store_feed_free(struct store_feed *feed)
+{
+	cut(feed);
+	batch_free(feed->open);
+	buf_fini(&feed->encoder.text);
+	buf_fini(&feed->encoder.clean);
+	free(feed);
+}
+
+/* ---- the caller that opened it ---- */
 
 /* Waits until all that was cut is committed. */
 static void settle(struct store *s)
 {
-	cut(s);
 	pthread_mutex_lock(&s->lock);
 	while (s->first || s->writing)
 		pthread_cond_wait(&s->changed, &s->lock);
@@ -714,7 +754,6 @@ int store_end_source(struct store *s, bool damaged)
 
 int store_close(struct store *s, const char *end_reason)
 {
-	cut(s);
 	pthread_mutex_lock(&s->lock);
 	s->closing = true;
 	pthread_cond_broadcast(&s->changed);

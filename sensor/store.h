@@ -17,6 +17,7 @@
 #include "sensor/fact.h"
 
 struct store;
+struct store_feed;	/* where one thread puts its facts */
 
 struct store_options {
 	const char *dir;		/* made when it is not there (0750) */
@@ -40,12 +41,17 @@ int store_begin_source(struct store *s, const char *fingerprint, const char *fil
 /* The source was read to its end (or to where it is damaged): it will be skipped from now on. -1: as above. */
 int store_end_source(struct store *s, bool damaged);
 
-void store_put_session(struct store *s, const struct fact_session *f);
-void store_put_transaction(struct store *s, const struct fact_transaction *f);
-void store_put_capture(struct store *s, const struct fact_capture *f);
+/* A feed is used by one thread at a time; facts of one feed are committed in the order in which they were put. */
+struct store_feed *store_feed_new(struct store *s);
+/* What it holds goes to the writer; before store_end_source and store_close. */
+void store_feed_free(struct store_feed *feed);
 
-/* Packet time goes on: live batches are cut once a second of wall time, paced replays too. */
-void store_tick(struct store *s, uint64_t wall_us);
+void store_put_session(struct store_feed *feed, const struct fact_session *f);
+void store_put_transaction(struct store_feed *feed, const struct fact_transaction *f);
+void store_put_capture(struct store_feed *feed, const struct fact_capture *f);
+
+/* Packet time goes on: what the feed holds is cut to a batch once a second of wall time. */
+void store_tick(struct store_feed *feed, uint64_t wall_us);
 
 /* A replay whose store could not be written for some seconds: what is put now is let go, reading on is in vain. */
 bool store_gave_up(struct store *s);

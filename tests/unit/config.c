@@ -80,6 +80,7 @@ static void defaults_are_those_of_the_manual(void **state)
 	assert_int_equal(c->capture.port_count, 5);
 	assert_int_equal(c->capture.ports[0], 25);
 	assert_int_equal(c->capture.memory_bytes, 512u << 20);
+	assert_int_equal(c->capture.workers, 1);
 	assert_string_equal(c->store.dir, "/var/lib/bouncetap");
 	assert_int_equal(c->privacy.addresses, PRIVACY_FULL);
 	assert_int_equal(c->privacy.subject, SUBJECT_MARKED);
@@ -108,7 +109,7 @@ static void every_key_reads(void **state)
 		"[tenant  Law School]\n"
 		"domains = law.example.org\n"
 		"[capture]\n"
-		"sensor = dc-1\nkey-vlan = on\ntunnels = 10.9.0.0/16,\n  2001:db8:9::/48\nports = 25,26\nmemory = 1g\n"
+		"sensor = dc-1\nkey-vlan = on\ntunnels = 10.9.0.0/16,\n  2001:db8:9::/48\nports = 25,26\nmemory = 1g\nworkers = 4\n"
 		"[store]\ndir = /srv/tap\n"
 		"[privacy]\naddresses = hash\nsubject = none\n");
 	struct config *c = r.config;
@@ -138,6 +139,7 @@ static void every_key_reads(void **state)
 	assert_int_equal(c->capture.port_count, 2);
 	assert_int_equal(c->capture.ports[1], 26);
 	assert_int_equal(c->capture.memory_bytes, 1u << 30);
+	assert_int_equal(c->capture.workers, 4);
 	assert_string_equal(c->store.dir, "/srv/tap");
 	assert_int_equal(c->privacy.addresses, PRIVACY_HASH);
 	assert_int_equal(c->privacy.subject, SUBJECT_NONE);
@@ -231,6 +233,9 @@ static void bad_values_name_their_line(void **state)
 		     "f:2: tunnels: 'all', 'none', or addresses and networks such as 192.0.2.0/24 are wanted, not 'any'\n");
 	expect_error("[capture]\ntunnels = 10.0.0.0/8\n  all\n", "f:3: tunnels: 'all' stands alone\n");
 	expect_error("[capture]\nmemory = 5T\n", "f:2: memory: '5T' is not a size such as 512M; suffixes are K, M and G\n");
+	expect_error("[capture]\nworkers = 0\n", "f:2: workers: '0' is not a number from 1 to 64\n");
+	expect_error("[capture]\nworkers = 65\n", "f:2: workers: '65' is not a number from 1 to 64\n");
+	expect_error("[capture]\nworkers = 2x\n", "f:2: workers: '2x' is not a number from 1 to 64\n");
 	expect_error("[capture]\nmemory = -5\n", "f:2: memory: '-5' is not a size such as 512M\n");
 	expect_error("[capture]\nmemory = 99999999999G\n", "f:2: memory: '99999999999G' is more than this machine can address\n");
 	expect_error("[capture]\nsensor = a b\n",

@@ -621,7 +621,7 @@ static void send_frame(struct wire *w, const struct bytes *packet)
 	add(&f, packet->p, packet->n);
 	uint8_t *exact = xmalloc(f.n);
 	memcpy(exact, f.p, f.n);
-	pipeline_frame(w->p, 1, exact, f.n, f.n, w->now_us);
+	pipeline_frame(w->p, &(struct capture_frame){ w->now_us, 1, f.n, f.n, 0, exact });
 	free(exact);
 }
 
@@ -671,7 +671,8 @@ enum { SEGMENTS = sizeof dialogue / sizeof *dialogue + 4 };	/* with SYN and FIN 
 static struct pipeline_totals play(const struct manner *m, struct view *v)
 {
 	static const unsigned short ports[] = { 25 };
-	struct pipeline_options o = { .ports = ports, .port_count = 1, .memory_bytes = 64 << 20, .hash_key = hash_key, .interface = "test" };
+	static const char *const interfaces[] = { "test" };
+	struct pipeline_options o = { .ports = ports, .port_count = 1, .memory_bytes = 64 << 20, .hash_key = hash_key, .interfaces = interfaces, .interface_count = 1, .workers = 1 };
 	struct fact_sink sink = view_sink(v);
 	struct wire w = { .p = pipeline_new(&o, &sink), .m = m, .now_us = START };
 	struct end e = { { 1000, 2000 } };
@@ -746,7 +747,8 @@ static void session_in_fragments_gives_the_same_facts(void **state)
 static void lost_fragment_is_told_and_leaves_a_gap(void **state)
 {
 	static const unsigned short ports[] = { 25 };
-	struct pipeline_options o = { .ports = ports, .port_count = 1, .memory_bytes = 64 << 20, .hash_key = hash_key, .interface = "test" };
+	static const char *const interfaces[] = { "test" };
+	struct pipeline_options o = { .ports = ports, .port_count = 1, .memory_bytes = 64 << 20, .hash_key = hash_key, .interfaces = interfaces, .interface_count = 1, .workers = 1 };
 	static const uint8_t ends[2] = { 7, 25 };
 	struct view v = { 0 };
 	struct fact_sink sink = view_sink(&v);

@@ -3,6 +3,8 @@
  * played: whole, one side late, each frame twice, one frame lost.
  */
 #include "sensor/pipeline.c"
+#include "sensor/fanout.c"
+#include "sensor/worker.c"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -262,6 +264,7 @@ static void on_got_capture(void *arg, const struct fact_capture *c)
 }
 
 static const unsigned short ports[] = { 25, 465, 587, 2525, 24 };
+static const char *const interfaces[] = { "test", "other" };
 
 struct run {
 	struct got got;
@@ -273,21 +276,26 @@ static struct run *run_new(size_t memory_bytes, bool key_vlan)
 {
 	struct run *r = xcalloc(1, sizeof *r);
 	struct pipeline_options o = { .ports = ports, .port_count = sizeof ports / sizeof *ports, .memory_bytes = memory_bytes,
-				      .key_vlan = key_vlan, .hash_key = { { 1, 2 } }, .interface = "test" };
+				      .key_vlan = key_vlan, .hash_key = { { 1, 2 } }, .interfaces = interfaces, .interface_count = 1, .workers = 1 };
 
-	r->sink = (struct fact_sink){ on_got_transaction, on_got_session, on_got_capture, &r->got };
+	r->sink = (struct fact_sink){ on_got_transaction, on_got_session, on_got_capture, &r->got, NULL };
 	r->p = pipeline_new(&o, &r->sink);
 	return r;
 }
 
 /* The frame in memory of just its size. */
-static void feed(struct run *r, const struct frame *f, uint64_t t_us)
+static void feed_from(struct run *r, unsigned interface, const struct frame *f, uint64_t t_us)
 {
 	uint8_t *copy = xmalloc(f->captured);
 
 	memcpy(copy, f->bytes, f->captured);
-	pipeline_frame(r->p, 1, copy, f->captured, f->n, t_us);
+	pipeline_frame(r->p, &(struct capture_frame){ t_us, 1, f->captured, f->n, interface, copy });
 	free(copy);
+}
+
+static void feed(struct run *r, const struct frame *f, uint64_t t_us)
+{
+	feed_from(r, 0, f, t_us);
 }
 
 static void feed_all(struct run *r, const struct talk *k)
@@ -397,8 +405,8 @@ static void flood_of_syns_leaves_nothing(void **state)
 		segment(k, 0, TCP_SYN, i, 0, "");
 		feed_all(r, k);
 	}
-	assert_true(flow_count(r->p->context.flows) <= 650);	/* a minute of them */
-	assert_int_equal(r->p->context.memory_bytes, 0);
+	assert_true(flow_count(r->p->fanout->lane[0].worker->context.flows) <= 650);	/* a minute of them */
+	assert_int_equal(r->p->fanout->lane[0].worker->context.memory_bytes, 0);
 	run_free(r);
 	free(k);
 }
@@ -782,7 +790,7 @@ static void packets_of_a_closed_flow_do_not_keep_it(void **state)
 	feed_all(r, k);
 	for (uint32_t s = 1; s < 40; s++)
 		feed(r, &k->frame[k->count - 1], k->now_us + s * SECOND);
-	assert_int_equal(flow_count(r->p->context.flows), 0);
+	assert_int_equal(flow_count(r->p->fanout->lane[0].worker->context.flows), 0);
 	run_free(r);
 	free(k);
 }
@@ -1364,9 +1372,9 @@ static void memory_is_short_and_the_idlest_go_first(void **state)
 		say(busy, 'c', "NOOP\r\n");
 		say(busy, 's', "250 ok\r\n");
 		feed_all(r, busy);
-		assert_true(r->p->context.memory_bytes <= SMALL_MEMORY / 2);
+		assert_true(r->p->fanout->lane[0].worker->context.memory_bytes <= SMALL_MEMORY / 2);
 	}
-	evicted = r->p->totals.evicted;
+	evicted = r->p->fanout->lane[0].worker->totals.evicted;
 	assert_true(evicted > 0 && evicted < CROWD);
 	assert_int_equal(r->got.sessions, evicted);
 	for (unsigned i = 0; i < evicted; i++) {
@@ -1395,7 +1403,7 @@ static void flood_of_flows_stays_under_the_ceiling(void **state)
 		k->port[0] = (uint16_t)(1024 + i);
 		segment(k, 0, TCP_SYN, i, 0, "");
 		feed_all(r, k);
-		assert_true(flow_memory_bytes(r->p->context.flows) <= SMALL_MEMORY / 2 + sizeof(struct flow));
+		assert_true(flow_memory_bytes(r->p->fanout->lane[0].worker->context.flows) <= SMALL_MEMORY / 2 + sizeof(struct flow));
 	}
 	finish(r);
 	assert_true(r->got.totals.evicted > 10000);
@@ -1443,6 +1451,61 @@ static void counters_of_the_minutes_add_up(void **state)
 	assert_int_equal(unseen, r->got.totals.unseen_bytes);
 	assert_true(unseen > 0);
 	assert_true(r->got.totals.first_us == START);
+	run_free(r);
+	free(k);
+}
+
+/* A tap with two cards: each sees one direction. What has both counts for the card of its first packet. */
+static void counters_are_those_of_the_interface(void **state)
+{
+	struct talk *k = whole_talk(4);
+	struct run *r = run_new(64 << 20, false);
+	uint64_t from[2] = { 0 };
+
+	(void)state;
+	r->p->o.interface_count = 2;
+	pipeline_kernel_drops(r->p, 1, 5);
+	for (uint32_t i = 0; i < k->count; i++) {
+		feed_from(r, (unsigned)k->frame[i].from, &k->frame[i], k->frame[i].t_us);
+		from[k->frame[i].from]++;
+	}
+	pipeline_kernel_drops(r->p, 1, 7);
+	finish(r);
+	assert_int_equal(r->got.captures, 2);
+	const struct fact_capture *a = &r->got.capture[0], *b = &r->got.capture[1];
+	assert_true(a->interface.p == interfaces[0] && b->interface.p == interfaces[1]);
+	assert_true(a->start_us == START && b->start_us == START);
+	assert_int_equal(a->packets, from[0]);
+	assert_int_equal(b->packets, from[1]);
+	assert_int_equal(a->flows * 10 + a->sessions, 11);
+	assert_int_equal(b->flows + b->sessions, 0);
+	assert_int_equal(a->kernel_drops, 0);
+	assert_int_equal(b->kernel_drops, 12);
+	run_free(r);
+	free(k);
+}
+
+static void idle_links_let_timers_run(void **state)
+{
+	struct talk *k = talk_new(4);
+	struct run *r = run_new(64 << 20, false);
+
+	(void)state;
+	handshake(k);
+	hello(k);
+	mail(k);
+	feed_all(r, k);
+	for (uint64_t t = START; t <= START + LIMIT_IDLE_US - SECOND; t += SECOND)
+		pipeline_idle(r->p, t);
+	assert_int_equal(r->got.sessions, 0);
+	assert_int_equal(r->got.captures, 19);	/* minutes without a packet say so */
+	assert_int_equal(r->got.capture[18].packets, 0);
+	for (uint64_t t = START + LIMIT_IDLE_US; t <= START + LIMIT_IDLE_US + 3 * SECOND; t += SECOND)
+		pipeline_idle(r->p, t);
+	assert_int_equal(r->got.sessions, 1);
+	assert_int_equal(r->got.session[0].end, END_TIMEOUT);
+	finish(r);
+	assert_true(r->got.totals.last_us < START + SECOND);	/* of packets alone */
 	run_free(r);
 	free(k);
 }
@@ -1510,6 +1573,8 @@ int main(void)
 		cmocka_unit_test(memory_is_short_and_the_idlest_go_first),
 		cmocka_unit_test(flood_of_flows_stays_under_the_ceiling),
 		cmocka_unit_test(counters_of_the_minutes_add_up),
+		cmocka_unit_test(counters_are_those_of_the_interface),
+		cmocka_unit_test(idle_links_let_timers_run),
 		cmocka_unit_test(empty_capture_has_no_facts),
 	};
 

@@ -277,9 +277,11 @@ static void put_world(const struct store_options *o, const struct world *w)
 	struct store *s = must_open(o);
 
 	assert_true(store_begin_source(s, NULL, NULL));
-	store_put_transaction(s, &w->mail);
-	store_put_session(s, &w->session);
-	store_put_capture(s, &counters);
+	struct store_feed *feed = store_feed_new(s);
+	store_put_transaction(feed, &w->mail);
+	store_put_session(feed, &w->session);
+	store_put_capture(feed, &counters);
+	store_feed_free(feed);
 	assert_int_equal(store_close(s, "done"), 0);
 }
 
@@ -413,11 +415,13 @@ static void what_was_not_seen_is_null(void **state)
 
 	(void)state;
 	struct store *s = must_open(&o);
-	store_put_transaction(s, &mail);
+	struct store_feed *feed = store_feed_new(s);
+	store_put_transaction(feed, &mail);
 	mail.ordinal = 2;
 	mail.mail_from = (struct text){ "", 0 };
-	store_put_transaction(s, &mail);
-	store_put_session(s, &session);
+	store_put_transaction(feed, &mail);
+	store_put_session(feed, &session);
+	store_feed_free(feed);
 	assert_int_equal(store_close(s, "done"), 0);
 	sqlite3 *db = db_of(o.dir);
 	for (size_t i = 0; i < sizeof nulls / sizeof *nulls; i++) {
@@ -704,8 +708,10 @@ static void put_from(const struct store_options *o, const struct world *w, const
 	struct store *s = must_open(o);
 
 	assert_true(store_begin_source(s, fingerprint, "names"));
-	store_put_transaction(s, &w->mail);
-	store_put_session(s, &w->session);
+	struct store_feed *feed = store_feed_new(s);
+	store_put_transaction(feed, &w->mail);
+	store_put_session(feed, &w->session);
+	store_feed_free(feed);
 	store_end_source(s, false);
 	assert_int_equal(store_close(s, "done"), 0);
 }
@@ -740,16 +746,18 @@ static void longer_sighting_supersedes_what_the_capture_cut_off(void **state)
 	put_from(&o, w, "first");
 	struct store *s = must_open(&o);
 	assert_true(store_begin_source(s, "second", "names"));
+	struct store_feed *feed = store_feed_new(s);
 	w->mail.message = NULL;			/* the first mail again, as it was */
 	w->mail.reply.text = TEXT("not stored: it ends as before");
-	store_put_transaction(s, &w->mail);
+	store_put_transaction(feed, &w->mail);
 	w->mail.ordinal = 2;
 	w->mail.ended_us += 500000;
 	w->mail.reply.text = TEXT("new");
-	store_put_transaction(s, &w->mail);
+	store_put_transaction(feed, &w->mail);
 	w->session.end = END_FIN;
 	w->session.ended_us += 1000000;
-	store_put_session(s, &w->session);
+	store_put_session(feed, &w->session);
+	store_feed_free(feed);
 	store_end_source(s, false);
 	assert_int_equal(store_close(s, "done"), 0);
 	w->mail.ended_us += 500000;		/* a third one: the session is complete, nothing changes any more */
@@ -902,12 +910,16 @@ static void done_source_is_skipped_and_unfinished_one_is_read_again(void **state
 	(void)state;
 	struct store *s = must_open(&o);
 	assert_true(store_begin_source(s, "print", "a.pcap\nb.pcap"));
-	store_put_transaction(s, &w->mail);
+	struct store_feed *feed = store_feed_new(s);
+	store_put_transaction(feed, &w->mail);
+	store_feed_free(feed);
 	assert_int_equal(store_close(s, "stopped"), 0);
 	s = must_open(&o);
 	assert_true(store_begin_source(s, "print", "a.pcap\nb.pcap"));
-	store_put_transaction(s, &w->mail);
-	store_put_session(s, &w->session);
+	feed = store_feed_new(s);
+	store_put_transaction(feed, &w->mail);
+	store_put_session(feed, &w->session);
+	store_feed_free(feed);
 	store_end_source(s, true);
 	assert_int_equal(store_close(s, "damaged"), 0);
 	s = must_open(&o);
@@ -936,8 +948,10 @@ static void counters_of_a_source_are_kept_once(void **state)
 		struct store *s = must_open(&o);
 
 		assert_true(store_begin_source(s, run < 2 ? "print" : "other", "names"));
+		struct store_feed *feed = store_feed_new(s);
 		c.packets = 10 + (unsigned)run;
-		store_put_capture(s, &c);
+		store_put_capture(feed, &c);
+		store_feed_free(feed);
 		assert_int_equal(store_close(s, "stopped"), 0);
 	}
 	sqlite3 *db = db_of(o.dir);
@@ -955,18 +969,48 @@ static void live_facts_are_committed_once_a_second(void **state)
 	(void)state;
 	o.live = true;
 	struct store *s = must_open(&o);
-	store_tick(s, START);
-	store_put_transaction(s, &w->mail);
-	store_tick(s, START + 999999);
+	struct store_feed *feed = store_feed_new(s);
+	store_tick(feed, START);
+	store_put_transaction(feed, &w->mail);
+	store_tick(feed, START + 999999);
 	sqlite3 *db = db_of(o.dir);
 	assert_value(db, "SELECT count(*) FROM transactions", "0");
-	store_tick(s, START + 1000000);
+	store_tick(feed, START + 1000000);
 	settle(s);
 	assert_value(db, "SELECT count(*) FROM transactions", "1");
 	assert_value(db, "SELECT count(*) FROM batch", "1");
-	store_put_session(s, &w->session);
+	store_put_session(feed, &w->session);
+	store_feed_free(feed);
 	assert_int_equal(store_close(s, "done"), 0);
 	assert_value(db, "SELECT group_concat(seq || ' ' || session_rowid || ' ' || transaction_rowid) FROM batch", "1 0 1,2 1 1");
+	sqlite3_close(db);
+	world_free(w);
+}
+
+/* Whoever follows the batches by their greatest row ids must miss nothing. */
+static void row_ids_of_two_feeds_ascend_with_the_commits(void **state)
+{
+	struct store_options o = options(new_dir());
+	struct world *w = world_new("%s", "%s@example.org");
+
+	(void)state;
+	struct store *s = must_open(&o);
+	struct store_feed *feed[2] = { store_feed_new(s), store_feed_new(s) };
+	for (uint32_t i = 0; i < 6; i++) {
+		w->mail.ordinal = i + 1;
+		w->session.session_id[0] = (uint8_t)i;
+		store_put_transaction(feed[i % 2], &w->mail);
+		store_put_session(feed[i % 2], &w->session);
+	}
+	store_feed_free(feed[1]);	/* what was put second is committed first */
+	store_feed_free(feed[0]);
+	assert_int_equal(store_close(s, "done"), 0);
+	sqlite3 *db = db_of(o.dir);
+	assert_value(db, "SELECT group_concat(seq || ' ' || session_rowid || ' ' || transaction_rowid) FROM batch", "1 3 3,2 6 6");
+	assert_value(db, "SELECT group_concat(id || ':' || ordinal) FROM (SELECT id, ordinal FROM transactions WHERE batch_seq = 1 ORDER BY id)", "1:2,2:4,3:6");
+	assert_value(db, "SELECT count(*) FROM sessions s JOIN transactions t ON t.id = s.id AND t.batch_seq = s.batch_seq", "6");
+	assert_value(db, "SELECT group_concat(transaction_rowid) FROM recipients WHERE n = 1", "1,2,3,4,5,6");
+	assert_value(db, "SELECT count(*) FROM messages m JOIN reports USING (transaction_rowid) JOIN returned USING (transaction_rowid)", "6");
 	sqlite3_close(db);
 	world_free(w);
 }
@@ -988,14 +1032,16 @@ static void full_queue_of_a_live_capture_lets_the_oldest_go(void **state)
 	assert_int_equal(db_exec(locker, "BEGIN IMMEDIATE", NULL, 0), 0);
 	w->mail.message = NULL;
 	w->mail.reply.text = (struct text){ big, LIMIT_COLUMN_TEXT };
+	struct store_feed *feed = store_feed_new(s);
 	for (uint32_t i = 0; i < FACTS; i++) {	/* 160 MB */
 		w->mail.ordinal = i + 1;
-		store_put_transaction(s, &w->mail);
+		store_put_transaction(feed, &w->mail);
 	}
 	assert_true(s->queued_bytes <= LIMIT_QUEUE_BYTES + LIMIT_BATCH_BYTES + 65536);
 	assert_true(s->facts_lost > 0);
 	db_exec(locker, "ROLLBACK", NULL, 0);
 	sqlite3_close(locker);
+	store_feed_free(feed);
 	assert_int_equal(store_close(s, "done"), -1);
 	sqlite3 *db = db_of(o.dir);
 	assert_value(db, "SELECT (SELECT count(*) FROM transactions) + (SELECT facts_lost FROM sensor_run)", "20000");
@@ -1192,6 +1238,7 @@ int main(void)
 		cmocka_unit_test(done_source_is_skipped_and_unfinished_one_is_read_again),
 		cmocka_unit_test(counters_of_a_source_are_kept_once),
 		cmocka_unit_test(live_facts_are_committed_once_a_second),
+		cmocka_unit_test(row_ids_of_two_feeds_ascend_with_the_commits),
 		cmocka_unit_test(full_queue_of_a_live_capture_lets_the_oldest_go),
 		cmocka_unit_test(second_writer_is_refused),
 		cmocka_unit_test(store_keeps_its_privacy),
