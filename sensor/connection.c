@@ -55,12 +55,12 @@ static bool is_mail_port(const struct connection_context *x, uint16_t port)
 /* DESIGN 2: the sender of the SYN, else the side not on a mail port, else the higher port. */
 static void settle_client(const struct connection_context *x, struct flow *f)
 {
-	bool mail0 = is_mail_port(x, f->port[0]), mail1 = is_mail_port(x, f->port[1]);
+	bool mail0 = is_mail_port(x, flow_port(f, 0)), mail1 = is_mail_port(x, flow_port(f, 1));
 
 	if (f->flags & F_CLIENT_KNOWN)
 		return;
 	f->flags |= F_CLIENT_KNOWN;
-	if (mail0 != mail1 ? mail0 : f->port[1] > f->port[0])
+	if (mail0 != mail1 ? mail0 : flow_port(f, 1) > flow_port(f, 0))
 		f->flags |= F_CLIENT_IS_1;
 }
 
@@ -75,7 +75,7 @@ static size_t put_uint(uint8_t *out, uint64_t v, size_t bytes)
 
 static bool is_tunnelled(const struct flow *f)
 {
-	return f->path & TUNNEL_BIT;
+	return flow_path(f) & TUNNEL_BIT;
 }
 
 /* DESIGN 2, "Ids". What came through a tunnel that nobody named has an id of its own: nobody can take the place of the session that it forges. */
@@ -83,23 +83,25 @@ static void make_session_id(const struct flow *f, uint8_t out[SESSION_ID_BYTES])
 {
 	enum { ID_VERSION = 1, ID_TUNNEL_VERSION = 2 };
 	uint8_t data[1 + 32 + 4 + 8 + 8 + 4], digest[SHA256_DIGEST_LENGTH];
-	bool apart = is_tunnelled(f) && f->path & TUNNEL_UNNAMED_BIT;
+	bool apart = is_tunnelled(f) && flow_path(f) & TUNNEL_UNNAMED_BIT;
 	int client = client_of(f), server = !client;
-	size_t n = 0, address = f->version == 4 ? 4 : 16;
+	size_t n = 0, address = flow_version(f) == 4 ? 4 : 16;
 
 	data[n++] = apart ? ID_TUNNEL_VERSION : ID_VERSION;
-	memcpy(data + n, f->addr[client], address);
-	n += address;
-	memcpy(data + n, f->addr[server], address);
-	n += address;
-	n += put_uint(data + n, f->port[client], 2);
-	n += put_uint(data + n, f->port[server], 2);
+	for (int side = 0; side < 2; side++) {
+		struct ip_addr a = flow_address(f, side ? server : client);
+
+		memcpy(data + n, a.bytes, address);
+		n += address;
+	}
+	n += put_uint(data + n, flow_port(f, client), 2);
+	n += put_uint(data + n, flow_port(f, server), 2);
 	n += put_uint(data + n, f->isn[client], 4);
 	n += put_uint(data + n, f->isn[server], 4);
 	if (f->isn[0] == 0 || f->isn[1] == 0)
 		n += put_uint(data + n, f->first_us, 8);
 	if (apart)
-		n += put_uint(data + n, f->path, 4);
+		n += put_uint(data + n, flow_path(f), 4);
 	SHA256(data, n, digest);
 	memcpy(out, digest, SESSION_ID_BYTES);
 }
@@ -116,8 +118,8 @@ static void smtp_begin(struct connection *c)
 	make_session_id(f, start.session_id);
 	start.src_ip = flow_address(f, client);
 	start.dest_ip = flow_address(f, !client);
-	start.src_port = f->port[client];
-	start.dest_port = f->port[!client];
+	start.src_port = flow_port(f, client);
+	start.dest_port = flow_port(f, !client);
 	start.interface = f->interface;
 	start.client_isn = f->isn[client];
 	start.server_isn = f->isn[!client];
@@ -213,7 +215,8 @@ static void connection_end(struct connection *c, enum fact_end end, uint64_t now
 
 	stream_flush(c->stream, now_us);
 	for (int dir = 0; dir < 2; dir++)
-		f->end_known[dir] = stream_end(c->stream, dir, &f->end[dir]);
+		if (stream_end(c->stream, dir, &f->end[dir]))
+			f->end_known |= dir ? 2 : 1;
 	x->unseen_bytes += stream_unseen_bytes(c->stream);
 	x->minute[f->interface].unseen_bytes += stream_unseen_bytes(c->stream);
 	if (c->smtp) {
@@ -243,7 +246,7 @@ static void close_flow(struct connection_context *x, struct flow *f, enum fact_e
 	if (f->connection)
 		connection_end(f->connection, end, now_us);
 	f->flags |= F_CLOSED;	/* late retransmissions find it and are dropped */
-	flow_set_timer(x->flows, f, connection_deadline(f));
+	flow_set_timer(x->flows, f, connection_deadline(x, f));
 }
 
 void connection_drop(struct connection_context *x, struct flow *f, enum fact_end end, uint64_t now_us)
@@ -255,11 +258,11 @@ void connection_drop(struct connection_context *x, struct flow *f, enum fact_end
 	flow_remove(x->flows, f);
 }
 
-uint64_t connection_deadline(const struct flow *f)
+uint64_t connection_deadline(const struct connection_context *x, const struct flow *f)
 {
 	const struct connection *c = f->connection;
 
-	uint64_t active_us = f->active_s * 1000000;
+	uint64_t active_us = flow_active_us(x->flows, f);
 
 	if (!c)
 		return active_us + (f->flags & F_CLOSED ? LIMIT_LINGER_US : LIMIT_HANDSHAKE_US);
@@ -298,7 +301,7 @@ bool connection_expire(struct connection_context *x, struct flow *f, uint64_t no
 		close_flow(x, f, END_FIN, now_us);
 	} else if (c && c->closing_us && c->closing_us <= now_us) {
 		close_flow(x, f, closed_how(c), now_us);
-	} else if (connection_deadline(f) <= now_us) {
+	} else if (connection_deadline(x, f) <= now_us) {
 		connection_drop(x, f, END_TIMEOUT, now_us);
 		return true;
 	}
@@ -311,7 +314,7 @@ static void forget(struct flow *f, uint64_t time_us)
 {
 	f->flags = 0;
 	f->isn[0] = f->isn[1] = 0;
-	f->end_known[0] = f->end_known[1] = false;
+	f->end_known = 0;
 	f->first_us = f->last_us = time_us;
 	f->packets = 0;
 }
@@ -408,7 +411,7 @@ static bool is_new_life(const struct flow *f, int dir, const struct packet *p)
 {
 	int32_t last = (int32_t)(p->seq + p->payload_bytes - f->end[dir]);
 
-	return p->payload_bytes && f->end_known[dir] && (last > 0 || last < -LIMIT_WINDOW_BYTES);
+	return p->payload_bytes && f->end_known >> dir & 1 && (last > 0 || last < -LIMIT_WINDOW_BYTES);
 }
 
 static void take_segment(struct connection *c, int dir, const struct packet *p, uint64_t time_us, uint64_t now_us)
@@ -450,7 +453,7 @@ static void take_reset(struct connection_context *x, struct flow *f, int dir, co
 	c->reset_dir = (uint8_t)dir;
 	c->reset_seq = p->seq;
 	c->closing_us = at;
-	flow_set_timer(x->flows, f, connection_deadline(f));
+	flow_set_timer(x->flows, f, connection_deadline(x, f));
 }
 
 static void arm(struct connection_context *x, struct flow *f)
@@ -459,7 +462,7 @@ static void arm(struct connection_context *x, struct flow *f)
 	bool short_wait = c && (stream_deadline(c->stream) || c->closing_us);
 
 	if (short_wait || !flow_has_timer(f))
-		flow_set_timer(x->flows, f, connection_deadline(f));
+		flow_set_timer(x->flows, f, connection_deadline(x, f));
 }
 
 void connection_packet(struct connection_context *x, struct flow *f, int dir, const struct packet *p, uint64_t time_us, uint64_t now_us)
@@ -477,7 +480,7 @@ void connection_packet(struct connection_context *x, struct flow *f, int dir, co
 	}
 	f->packets++;
 	f->flags |= (uint8_t)(F_SEEN << dir);
-	f->active_s = now_us / 1000000 + 1;
+	flow_touch(x->flows, f, now_us);
 	if (time_us + 1000000 < f->last_us)
 		f->flags |= F_BACKWARD;
 	if (time_us > f->last_us)

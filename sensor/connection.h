@@ -23,7 +23,7 @@ struct connection_context {
 void connection_packet(struct connection_context *x, struct flow *f, int dir, const struct packet *p, uint64_t time_us, uint64_t now_us);
 
 /* When something is due for f without another packet. */
-uint64_t connection_deadline(const struct flow *f);
+uint64_t connection_deadline(const struct connection_context *x, const struct flow *f);
 
 /* Does what is due by now_us; f is removed or has a later deadline. True: f is gone. */
 bool connection_expire(struct connection_context *x, struct flow *f, uint64_t now_us);

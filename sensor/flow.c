@@ -1,7 +1,7 @@
 /*
  * flow.c - see flow.h.
  *
- * Index: open addressing, linear probing, 16-bit tags in an array of their own, 32-bit numbers into a slab of blocks. It doubles at 3/4
+ * Index: open addressing, linear probing, 16-bit tags in an array of their own, 32-bit numbers into the slabs. It doubles at 3/4
  * full, a few buckets moved with each insertion, so that no packet waits for a whole rehash. Deletion shifts back; no tombstones.
  */
 #include "sensor/flow.h"
@@ -10,9 +10,10 @@
 
 #include "common/xmalloc.h"
 
-enum { BLOCK = 4096, WHEEL_SLOTS = 2048, NO_SLOT = 0xffff, MIN_BUCKETS = 1024, MOVE_PER_INSERT = 8 };
+enum { BLOCK = 4096, WHEEL_SLOTS = 2048, NO_SLOT = 0xfff, MIN_BUCKETS = 1024, MOVE_PER_INSERT = 8 };
 #define NONE UINT32_MAX
-#define KEY_BYTES offsetof(struct flow, flags)	/* addr, port, path, version */
+#define V6_BIT 0x80000000u	/* of a number: it counts in the slab of IPv6 */
+#define KEY_HEAD offsetof(struct flow_key, addr)
 
 struct index {
 	uint16_t *tag;		/* 0: empty */
@@ -20,22 +21,38 @@ struct index {
 	size_t mask, used;
 };
 
+/* Records of one size, each a struct flow and its key. */
+struct slab {
+	size_t record_bytes, address_bytes;
+	uint8_t **block;
+	size_t block_count, count;
+	uint32_t free_list, used;	/* free records are linked by timer_next */
+};
+
 struct flow_table {
 	struct flow_table_options o;
 	struct index now, old;	/* old: being moved, or without buckets */
 	size_t moved;		/* buckets of old that are done */
-	struct flow **block;
-	size_t block_count;
-	uint32_t free_list, slab_used;	/* free records are linked by timer_next */
-	size_t count;
+	struct slab slab[2];	/* IPv4, IPv6 */
 	uint32_t wheel[WHEEL_SLOTS];
 	uint64_t wheel_second;	/* the second up to which timers ran */
 	bool wheel_started;
+	uint64_t base_s;	/* what active_s counts from */
 };
 
-static struct flow *at(const struct flow_table *t, uint32_t i)
+_Static_assert(sizeof(struct flow) == 64, "a flow is a cache line");
+
+static struct flow *at(const struct flow_table *t, uint32_t number)
 {
-	return &t->block[i / BLOCK][i % BLOCK];
+	const struct slab *s = &t->slab[number >> 31];
+	uint32_t i = number & ~V6_BIT;
+
+	return (struct flow *)(s->block[i / BLOCK] + i % BLOCK * s->record_bytes);
+}
+
+static const struct flow_key *key_of(const struct flow *f)
+{
+	return (const struct flow_key *)(f + 1);
 }
 
 static void index_init(struct index *x, size_t buckets)
@@ -59,7 +76,12 @@ struct flow_table *flow_table_new(const struct flow_table_options *o)
 
 	t->o = *o;
 	index_init(&t->now, MIN_BUCKETS);
-	t->free_list = NONE;
+	for (int v6 = 0; v6 < 2; v6++) {
+		size_t address_bytes = v6 ? 16 : 4;
+
+		t->slab[v6] = (struct slab){ .record_bytes = sizeof(struct flow) + KEY_HEAD + 2 * address_bytes, .address_bytes = address_bytes,
+					     .free_list = NONE };
+	}
 	for (size_t i = 0; i < WHEEL_SLOTS; i++)
 		t->wheel[i] = NONE;
 	return t;
@@ -69,35 +91,75 @@ void flow_table_free(struct flow_table *t)
 {
 	index_fini(&t->now);
 	index_fini(&t->old);
-	for (size_t i = 0; i < t->block_count; i++)
-		free(t->block[i]);
-	free(t->block);
+	for (int v6 = 0; v6 < 2; v6++) {
+		for (size_t i = 0; i < t->slab[v6].block_count; i++)
+			free(t->slab[v6].block[i]);
+		free(t->slab[v6].block);
+	}
 	free(t);
 }
 
 size_t flow_count(const struct flow_table *t)
 {
-	return t->count;
+	return t->slab[0].count + t->slab[1].count;
 }
 
 size_t flow_memory_bytes(const struct flow_table *t)
 {
 	size_t buckets = t->now.mask + 1 + (t->old.tag ? t->old.mask + 1 : 0);
 
-	return buckets * (sizeof(uint16_t) + sizeof(uint32_t)) + t->count * sizeof(struct flow);
+	return buckets * (sizeof(uint16_t) + sizeof(uint32_t)) + t->slab[0].count * t->slab[0].record_bytes
+	       + t->slab[1].count * t->slab[1].record_bytes;
+}
+
+unsigned flow_version(const struct flow *f)
+{
+	return f->number & V6_BIT ? 6 : 4;
 }
 
 struct ip_addr flow_address(const struct flow *f, int endpoint)
 {
-	struct ip_addr a = { .version = f->version };
+	struct ip_addr a = { .version = (uint8_t)flow_version(f) };
+	size_t n = a.version == 4 ? 4 : 16;
 
-	memcpy(a.bytes, f->addr[endpoint], 16);
+	memcpy(a.bytes, key_of(f)->addr + (size_t)endpoint * n, n);
 	return a;
 }
 
-static uint64_t hash_of(const struct flow_table *t, const struct flow *f)
+uint16_t flow_port(const struct flow *f, int endpoint)
 {
-	return siphash13(&t->o.key, f, KEY_BYTES);
+	return key_of(f)->port[endpoint];
+}
+
+uint32_t flow_path(const struct flow *f)
+{
+	return key_of(f)->path;
+}
+
+void flow_touch(struct flow_table *t, struct flow *f, uint64_t now_us)
+{
+	uint64_t now_s = now_us / 1000000;
+
+	if (!t->base_s)
+		t->base_s = now_s;
+	f->active_s = (uint32_t)(now_s + 1 - t->base_s);
+}
+
+uint64_t flow_active_us(const struct flow_table *t, const struct flow *f)
+{
+	return (t->base_s + f->active_s) * 1000000;
+}
+
+/* ---- keys ---- */
+
+static size_t key_bytes(const struct flow_table *t, bool is_v6)
+{
+	return KEY_HEAD + 2 * t->slab[is_v6].address_bytes;
+}
+
+static uint64_t hash_of(const struct flow_table *t, const struct flow_key *key, bool is_v6)
+{
+	return siphash13(&t->o.key, key, key_bytes(t, is_v6));
 }
 
 static uint16_t tag_of(uint64_t hash)
@@ -105,38 +167,91 @@ static uint16_t tag_of(uint64_t hash)
 	return (uint16_t)(hash >> 48 | 1);
 }
 
-/* ---- slab ---- */
-
-static uint32_t slab_take(struct flow_table *t)
+static void prefetch_bucket(const struct index *x, uint64_t hash)
 {
-	uint32_t i = t->free_list;
+	__builtin_prefetch(&x->tag[hash & x->mask]);
+	__builtin_prefetch(&x->slot[hash & x->mask]);
+}
 
-	if (i != NONE) {
-		t->free_list = at(t, i)->timer_next;
-		return i;
+void flow_look(const struct flow_table *t, const struct packet *p, struct flow_lookup *out)
+{
+	size_t n = p->src.version == 4 ? 4 : 16;
+	int order = memcmp(p->src.bytes, p->dst.bytes, n), dir = order > 0 || (order == 0 && p->sport > p->dport);
+	struct flow_key *key = &out->key;
+
+	out->is_v6 = n == 16;
+	out->dir = dir;
+	memcpy(key->addr + (size_t)dir * n, p->src.bytes, n);
+	memcpy(key->addr + (size_t)!dir * n, p->dst.bytes, n);
+	key->port[dir] = p->sport;
+	key->port[!dir] = p->dport;
+	key->path = p->tunnel;
+	if (t->o.key_vlan)	/* TUNNEL_BIT and TUNNEL_UNNAMED_BIT stay */
+		key->path ^= ((uint32_t)p->vlan[0] << 12 | p->vlan[1]) << 1;
+	out->hash = hash_of(t, key, out->is_v6);
+	prefetch_bucket(&t->now, out->hash);
+}
+
+void flow_look_on(const struct flow_table *t, const struct flow_lookup *l)
+{
+	size_t b = l->hash & t->now.mask;
+
+	if (t->now.tag[b] != tag_of(l->hash))
+		return;
+	const uint8_t *record = (const uint8_t *)at(t, t->now.slot[b]);
+	__builtin_prefetch(record);
+	__builtin_prefetch(record + sizeof(struct flow));
+}
+
+/* ---- slabs ---- */
+
+static uint32_t slab_take(struct flow_table *t, bool is_v6)
+{
+	struct slab *s = &t->slab[is_v6];
+	uint32_t number = s->free_list;
+
+	s->count++;
+	if (number != NONE) {
+		s->free_list = at(t, number)->timer_next;
+		return number;
 	}
-	if (t->slab_used == t->block_count * BLOCK) {
-		t->block = xreallocarray(t->block, t->block_count + 1, sizeof *t->block);
-		t->block[t->block_count++] = xmalloc(BLOCK * sizeof(struct flow));
+	if (s->used == s->block_count * BLOCK) {
+		s->block = xreallocarray(s->block, s->block_count + 1, sizeof *s->block);
+		s->block[s->block_count++] = xmalloc(BLOCK * s->record_bytes);
 	}
-	return t->slab_used++;
+	return s->used++ | (is_v6 ? V6_BIT : 0);
+}
+
+static void slab_give(struct flow_table *t, struct flow *f)
+{
+	struct slab *s = &t->slab[f->number >> 31];
+
+	f->is_used = false;
+	f->timer_next = s->free_list;
+	s->free_list = f->number;
+	s->count--;
 }
 
 /* ---- index ---- */
 
-static bool index_find(const struct flow_table *t, const struct index *x, const struct flow *key, uint64_t hash, size_t *bucket)
+static bool index_find(const struct flow_table *t, const struct index *x, const struct flow_key *key, bool is_v6, uint64_t hash, size_t *bucket)
 {
 	uint16_t tag = tag_of(hash);
 
 	if (!x->tag)
 		return false;
 	for (size_t b = hash & x->mask; x->tag[b]; b = (b + 1) & x->mask) {
-		if (x->tag[b] == tag && memcmp(at(t, x->slot[b]), key, KEY_BYTES) == 0) {
+		if (x->tag[b] == tag && x->slot[b] >> 31 == is_v6 && memcmp(key_of(at(t, x->slot[b])), key, key_bytes(t, is_v6)) == 0) {
 			*bucket = b;
 			return true;
 		}
 	}
 	return false;
+}
+
+static uint64_t hash_at(const struct flow_table *t, uint32_t number)
+{
+	return hash_of(t, key_of(at(t, number)), number >> 31);
 }
 
 static void index_add(struct index *x, uint64_t hash, uint32_t number)
@@ -160,7 +275,7 @@ static void index_delete(const struct flow_table *t, struct index *x, size_t hol
 		b = (b + 1) & x->mask;
 		if (!x->tag[b])
 			break;
-		size_t home = hash_of(t, at(t, x->slot[b])) & x->mask;
+		size_t home = hash_at(t, x->slot[b]) & x->mask;
 		if (((b - home) & x->mask) < ((b - hole) & x->mask))
 			continue;	/* it is still found from its home */
 		x->tag[hole] = x->tag[b];
@@ -184,7 +299,7 @@ static void index_move(struct flow_table *t, size_t buckets)
 		while (x->tag[b]) {
 			uint32_t number = x->slot[b];
 
-			index_add(&t->now, hash_of(t, at(t, number)), number);
+			index_add(&t->now, hash_at(t, number), number);
 			index_delete(t, x, b);
 		}
 		t->moved++;
@@ -200,45 +315,24 @@ static void index_grow(struct flow_table *t)
 	index_init(&t->now, (t->old.mask + 1) * 2);
 }
 
-static void key_of(const struct flow_table *t, const struct packet *p, struct flow *key, int *dir)
+struct flow *flow_find(struct flow_table *t, const struct flow_lookup *l, bool make)
 {
-	int order = memcmp(p->src.bytes, p->dst.bytes, 16);
-
-	*dir = order > 0 || (order == 0 && p->sport > p->dport);
-	memset(key, 0, sizeof *key);
-	memcpy(key->addr[*dir], p->src.bytes, 16);
-	memcpy(key->addr[!*dir], p->dst.bytes, 16);
-	key->port[*dir] = p->sport;
-	key->port[!*dir] = p->dport;
-	key->version = p->src.version;
-	key->path = p->tunnel;
-	if (t->o.key_vlan)	/* TUNNEL_BIT and TUNNEL_UNNAMED_BIT stay */
-		key->path ^= ((uint32_t)p->vlan[0] << 12 | p->vlan[1]) << 1;
-}
-
-struct flow *flow_find(struct flow_table *t, const struct packet *p, bool make, int *dir)
-{
-	struct flow key;
 	size_t bucket;
 
-	key_of(t, p, &key, dir);
-	uint64_t hash = hash_of(t, &key);
-	if (index_find(t, &t->now, &key, hash, &bucket))
+	if (index_find(t, &t->now, &l->key, l->is_v6, l->hash, &bucket))
 		return at(t, t->now.slot[bucket]);
-	if (index_find(t, &t->old, &key, hash, &bucket))
+	if (index_find(t, &t->old, &l->key, l->is_v6, l->hash, &bucket))
 		return at(t, t->old.slot[bucket]);
 	if (!make)
 		return NULL;
 	if ((t->now.used + 1) * 4 > (t->now.mask + 1) * 3)
 		index_grow(t);
 	index_move(t, MOVE_PER_INSERT);
-	uint32_t number = slab_take(t);
+	uint32_t number = slab_take(t, l->is_v6);
 	struct flow *f = at(t, number);
-	*f = key;
-	f->number = number;
-	f->timer_slot = NO_SLOT;
-	index_add(&t->now, hash, number);
-	t->count++;
+	*f = (struct flow){ .number = number, .timer_slot = NO_SLOT, .is_used = true };
+	memcpy(f + 1, &l->key, key_bytes(t, l->is_v6));
+	index_add(&t->now, l->hash, number);
 	return f;
 }
 
@@ -274,7 +368,7 @@ void flow_set_timer(struct flow_table *t, struct flow *f, uint64_t at_us)
 	if (f->timer_slot == slot)
 		return;
 	timer_unlink(t, f);
-	f->timer_slot = slot;
+	f->timer_slot = slot & NO_SLOT;
 	f->timer_prev = NONE;
 	f->timer_next = t->wheel[slot];
 	if (f->timer_next != NONE)
@@ -320,26 +414,29 @@ struct flow *flow_idlest(struct flow_table *t)
 
 void flow_remove(struct flow_table *t, struct flow *f)
 {
-	size_t bucket;
-	uint64_t hash = hash_of(t, f);
+	const struct flow_key *key = key_of(f);
+	bool is_v6 = flow_version(f) == 6;
+	uint64_t hash = hash_of(t, key, is_v6);
 	struct index *x = &t->now;
+	size_t bucket;
 
 	timer_unlink(t, f);
-	if (!index_find(t, x, f, hash, &bucket)) {
+	if (!index_find(t, x, key, is_v6, hash, &bucket)) {
 		x = &t->old;
-		if (!index_find(t, x, f, hash, &bucket))
+		if (!index_find(t, x, key, is_v6, hash, &bucket))
 			return;
 	}
 	index_delete(t, x, bucket);
-	f->version = 0;
-	f->timer_next = t->free_list;
-	t->free_list = f->number;
-	t->count--;
+	slab_give(t, f);
 }
 
 void flow_each(struct flow_table *t, void (*each)(void *arg, struct flow *f), void *arg)
 {
-	for (uint32_t i = 0; i < t->slab_used; i++)
-		if (at(t, i)->version)
-			each(arg, at(t, i));
+	for (uint32_t v6 = 0; v6 < 2; v6++)
+		for (uint32_t i = 0; i < t->slab[v6].used; i++) {
+			struct flow *f = at(t, i | v6 << 31);
+
+			if (f->is_used)
+				each(arg, f);
+		}
 }

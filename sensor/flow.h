@@ -1,8 +1,11 @@
 /*
  * flow.h - the table of TCP connections: find by 5-tuple, keyed hash, timers, idlest first when memory is short.
  *
- * Knows nothing of what hangs on a flow: `connection` is its user's. Records lie in a slab and never move; timers are a wheel of seconds,
- * never a scan of the table. Time is packet time, handed in.
+ * Knows nothing of what hangs on a flow: `connection` is its user's. Records lie in slabs and never move, one slab for IPv4 and one for IPv6,
+ * so that a connection that never says anything costs 80 or 104 bytes and its place in the index. Timers are a wheel of seconds, never a scan
+ * of the table. Time is packet time, handed in.
+ *
+ * Looking up is done in steps, so that the cache misses of many packets overlap: flow_look for all of them, flow_look_on, then flow_find.
  */
 #ifndef SENSOR_FLOW_H
 #define SENSOR_FLOW_H
@@ -16,23 +19,35 @@
 
 struct connection;
 
+/* One cache line; the key stands behind it. */
 struct flow {
-	uint8_t addr[2][16];	/* endpoint 0 is the lesser address:port; IPv4 in the first 4 bytes */
-	uint16_t port[2];
-	uint32_t path;		/* packet.tunnel, and the VLAN tags when they belong to the key */
-	uint8_t version;	/* 4, 6 */
-	uint8_t flags;		/* the user's */
-	uint16_t timer_slot;
-	uint32_t isn[2];
-	uint32_t end[2];	/* the user's: where the sides of a closed one ended */
-	bool end_known[2];
-	uint8_t interface;	/* the user's: of its first packet */
-	uint32_t packets;
-	uint64_t active_s;	/* monotone packet time of its last packet, rounded up: what its timers go by */
-	uint64_t first_us, last_us;	/* raw packet time: a clock that is set back is a fact, but must not end flows */
 	struct connection *connection;
+	uint64_t first_us, last_us;	/* raw packet time: a clock that is set back is a fact, but must not end flows */
+	uint32_t isn[2];
+	uint32_t end[2];		/* the user's: where the sides of a closed one ended */
+	uint32_t packets;
+	uint32_t active_s;		/* see flow_touch */
 	uint32_t timer_next, timer_prev;
-	uint32_t number;	/* its place in the slab */
+	uint32_t number;		/* its place in the slabs */
+	uint16_t timer_slot : 12;
+	uint16_t end_known : 2;		/* the user's, a bit for each endpoint */
+	uint16_t is_used : 1;
+	uint8_t flags;			/* the user's */
+	uint8_t interface;		/* the user's: of its first packet */
+};
+
+/* Endpoint 0 is the lesser address:port. */
+struct flow_key {
+	uint32_t path;			/* packet.tunnel, and the VLAN tags when they belong to the key */
+	uint16_t port[2];
+	uint8_t addr[32];		/* both addresses, 4 or 16 bytes each */
+};
+
+struct flow_lookup {
+	uint64_t hash;			/* the same for both directions */
+	struct flow_key key;
+	bool is_v6;
+	int dir;			/* which endpoint sent the packet */
 };
 
 struct flow_table;
@@ -45,18 +60,32 @@ struct flow_table_options {
 struct flow_table *flow_table_new(const struct flow_table_options *o);
 void flow_table_free(struct flow_table *t);
 
-/* The flow of a packet, *dir being which endpoint sent it. NULL when there is none and make is false. A new one is zero but for its key. */
-struct flow *flow_find(struct flow_table *t, const struct packet *p, bool make, int *dir);
+/* Whose packet it is; has its bucket of the index fetched into the cache. */
+void flow_look(const struct flow_table *t, const struct packet *p, struct flow_lookup *out);
+/* Some packets later: has its record fetched. Optional. */
+void flow_look_on(const struct flow_table *t, const struct flow_lookup *l);
+/* The flow; NULL when there is none and make is false. A new one is zero but for its key. */
+struct flow *flow_find(struct flow_table *t, const struct flow_lookup *l, bool make);
+
 /* Whether its timer runs. */
 bool flow_has_timer(const struct flow *f);
 /* Takes it out; what hangs on it was freed by the caller. */
 void flow_remove(struct flow_table *t, struct flow *f);
 
 size_t flow_count(const struct flow_table *t);
-/* Of the flows that are there; the slab keeps room for as many as there ever were. */
+/* Of the flows that are there; the slabs keep room for as many as there ever were. */
 size_t flow_memory_bytes(const struct flow_table *t);
 
+/* 4 or 6. */
+unsigned flow_version(const struct flow *f);
 struct ip_addr flow_address(const struct flow *f, int endpoint);
+uint16_t flow_port(const struct flow *f, int endpoint);
+/* As in struct flow_key. */
+uint32_t flow_path(const struct flow *f);
+
+/* A packet of it came: monotone packet time, kept in seconds and rounded up, which is what its timers go by. */
+void flow_touch(struct flow_table *t, struct flow *f, uint64_t now_us);
+uint64_t flow_active_us(const struct flow_table *t, const struct flow *f);
 
 /* (Re)arms the one timer of a flow, after flow_run_timers was called for the time of now. Beyond the wheel's span it fires early and is armed again by its handler. */
 void flow_set_timer(struct flow_table *t, struct flow *f, uint64_t at_us);

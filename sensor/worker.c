@@ -62,7 +62,7 @@ static void on_due(void *arg, struct flow *f)
 	struct worker *w = arg;
 
 	if (!connection_expire(&w->context, f, w->now_us) && !flow_has_timer(f))
-		flow_set_timer(w->context.flows, f, connection_deadline(f));
+		flow_set_timer(w->context.flows, f, connection_deadline(&w->context, f));
 }
 
 /* Half of the memory is for flow records, half for what hangs on them: a flood of one cannot take the room of the other. */
@@ -82,7 +82,7 @@ static void make_room(struct worker *w)
 		struct flow *f = flow_idlest(w->context.flows);
 		uint16_t slot = f->timer_slot;
 
-		flow_set_timer(w->context.flows, f, connection_deadline(f));
+		flow_set_timer(w->context.flows, f, connection_deadline(&w->context, f));
 		if (f->timer_slot != slot && looks++ < EVICT_LOOKS)
 			continue;
 		looks = 0;
@@ -96,22 +96,23 @@ void worker_packet(struct worker *w, const struct packet *k, const struct arriva
 {
 	struct connection_context *x = &w->context;
 	bool begins = ((k->flags & TCP_SYN) && !(k->flags & TCP_RST)) || k->payload_bytes;
-	int dir;
+	struct flow_lookup l;
 
 	w->now_us = a->now_us;
-	struct flow *f = flow_find(x->flows, k, false, &dir);
-	if (f && connection_deadline(f) <= w->now_us && connection_expire(x, f, w->now_us))
+	flow_look(x->flows, k, &l);
+	struct flow *f = flow_find(x->flows, &l, false);
+	if (f && connection_deadline(x, f) <= w->now_us && connection_expire(x, f, w->now_us))
 		f = NULL;
 	if (!f) {
 		if (!begins)
 			return;
 		make_room(w);
-		f = flow_find(x->flows, k, true, &dir);
+		f = flow_find(x->flows, &l, true);
 		f->interface = (uint8_t)a->interface;
 		w->minute[a->interface].flows++;
 	}
 	size_t before = x->memory_bytes;
-	connection_packet(x, f, dir, k, a->time_us, w->now_us);
+	connection_packet(x, f, l.dir, k, a->time_us, w->now_us);
 	if (x->memory_bytes > before)
 		make_room(w);
 }
