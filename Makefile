@@ -100,7 +100,7 @@ fuzz:
 	@tests/fuzz/run $(BUILD)/fuzz/tests/fuzz $(TIME)
 
 lab:
-	@tests/lab/run $(or $(SCENARIO),postfix-backup-mx)
+	@tests/lab/run $(or $(SCENARIO),postfix-backup-mx exim-callout-and-bounce)
 
 install: all
 	install -d $(DESTDIR)$(PREFIX)/sbin $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/share/bouncetap/lists.d
