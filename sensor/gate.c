@@ -454,19 +454,19 @@ static void hold_bytes(struct gate *g, int dir, const uint8_t *p, size_t n, uint
 		g->verdict = GATE_OTHER;
 }
 
-void gate_replay(const struct gate *g, const struct stream_sink *sink)
+void gate_replay(const struct gate *g, const struct stream_sink *sink, void *arg)
 {
 	struct held_head h;
 
 	for (int dir = 0; dir < 2; dir++)
 		if (g->dropped[dir])
-			sink->gap(sink->arg, dir, g->dropped[dir], 0);
+			sink->gap(arg, dir, g->dropped[dir], 0);
 	for (size_t at = 0; at < g->held.len; at += sizeof h + h.n) {
 		memcpy(&h, g->held.p + at, sizeof h);
 		if (h.gap)
-			sink->gap(sink->arg, h.dir, h.gap, h.t_us);
+			sink->gap(arg, h.dir, h.gap, h.t_us);
 		if (h.n)
-			sink->push(sink->arg, h.dir, (const uint8_t *)g->held.p + at + sizeof h, h.n, h.t_us);
+			sink->push(arg, h.dir, (const uint8_t *)g->held.p + at + sizeof h, h.n, h.t_us);
 	}
 }
 

@@ -44,7 +44,7 @@ enum gate_verdict gate_end(struct gate *g);
 int gate_client(const struct gate *g);
 
 /* Calls push and gap of sink with all that was held, as it came. */
-void gate_replay(const struct gate *g, const struct stream_sink *sink);
+void gate_replay(const struct gate *g, const struct stream_sink *sink, void *arg);
 
 /* After GATE_OTHER: has it heard all that it wants to hear for the name? */
 bool gate_is_full(const struct gate *g);

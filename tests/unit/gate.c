@@ -248,7 +248,7 @@ static void replay_gives_all_bytes_and_holes(void **state)
 {
 	struct gate_options o = { .client = 0 };
 	struct replayed r = { 0 };
-	struct stream_sink sink = { replay_push, replay_gap, NULL, &r };
+	struct stream_sink sink = { replay_push, replay_gap, NULL };
 	struct gate *g = gate_new(&o);
 
 	(void)state;
@@ -256,7 +256,7 @@ static void replay_gives_all_bytes_and_holes(void **state)
 	gate_push(g, 1, (const uint8_t *)"x\r\n", 3, 11);
 	gate_gap(g, 1, 7, 12);
 	assert_int_equal(gate_push(g, 0, (const uint8_t *)"EHLO a\r\n", 8, 13), GATE_SMTP);
-	gate_replay(g, &sink);
+	gate_replay(g, &sink, &r);
 	assert_string_equal(buf_cstr(&r.said), "1:220 m|1:x\r\n|0:EHLO a\r\n|");
 	assert_int_equal(r.gaps[1], 7);
 	assert_int_equal(r.last_us, 13);
@@ -268,7 +268,7 @@ static void long_body_is_held_in_part(void **state)
 {
 	struct gate_options o = { .mid_stream = true };
 	struct replayed r = { 0 };
-	struct stream_sink sink = { replay_push, replay_gap, NULL, &r };
+	struct stream_sink sink = { replay_push, replay_gap, NULL };
 	struct gate *g = gate_new(&o);
 	char body[3000];
 	uint64_t sent = 0;
@@ -282,7 +282,7 @@ static void long_body_is_held_in_part(void **state)
 	push(g, 0, "250 2.0.0 queued as 1\r\n", 23);
 	assert_int_equal(push(g, 1, "QUIT\r\n", 6), GATE_SMTP);
 	assert_int_equal(gate_client(g), 1);
-	gate_replay(g, &sink);
+	gate_replay(g, &sink, &r);
 	size_t held = r.said.len;
 	assert_true(r.gaps[1] > sent - LIMIT_GATE_HELD && r.gaps[1] < sent && held < LIMIT_GATE_HELD + 200);
 	assert_int_equal(r.gaps[0], 0);
@@ -320,7 +320,7 @@ static void proof_is_handed_on_whole(void **state)
 {
 	struct gate_options o = { .client = 0 };
 	struct replayed r = { 0 };
-	struct stream_sink sink = { replay_push, replay_gap, NULL, &r };
+	struct stream_sink sink = { replay_push, replay_gap, NULL };
 	struct gate *g = gate_new(&o);
 	enum { BIG = 3 * LIMIT_GATE_HELD };
 	char *text = xmalloc(BIG);
@@ -330,7 +330,7 @@ static void proof_is_handed_on_whole(void **state)
 	memcpy(text, "EHLO a\r\n", 8);
 	push(g, 1, "220 x\r\n", 7);
 	assert_int_equal(push(g, 0, text, BIG), GATE_SMTP);
-	gate_replay(g, &sink);
+	gate_replay(g, &sink, &r);
 	assert_true(r.said.len > BIG);
 	buf_fini(&r.said);
 	gate_free(g);
