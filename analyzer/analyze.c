@@ -678,7 +678,7 @@ struct analysis *analysis_open(const struct analysis_options *o, bool *busy, cha
 	a->lock_fd = take_lock(o->store, busy, error, error_size);
 	if (a->lock_fd < 0)
 		goto fail;
-	a->verdicts = db_open_write(o->store, DB_VERDICTS, error, error_size);
+	a->verdicts = db_open_write(o->store, DB_VERDICTS, DB_BUSY_MS, NULL, error, error_size);
 	if (!a->verdicts || check_inputs(a, error, error_size))
 		goto fail;
 	db_exec(a->facts, "PRAGMA cache_size = -65536; PRAGMA mmap_size = 1073741824", NULL, 0);

@@ -23,8 +23,6 @@ static const char notes_sql[] =
 #include "notes.sql.h"
 ;
 
-enum { BUSY_MS = 10000 };
-
 static const struct db_kind {
 	const char *name, *schema, *sql;
 	int application_id;	/* "bnt" and F, V or N */
@@ -91,30 +89,55 @@ long long db_int(sqlite3 *db, const char *sql, long long none)
 	return v;
 }
 
-static int read_versions(sqlite3 *db, const char *schema, long long *application_id, long long *version,
-			 long long *tables)
+enum db_refusal db_refusal(sqlite3 *db)
 {
-	char sql[64];
+	int rc = sqlite3_extended_errcode(db), at_system = sqlite3_system_errno(db);
 
-	snprintf(sql, sizeof sql, "PRAGMA %s.application_id", schema);
-	*application_id = db_int(db, sql, LLONG_MIN);
-	snprintf(sql, sizeof sql, "PRAGMA %s.user_version", schema);
-	*version = db_int(db, sql, LLONG_MIN);
-	snprintf(sql, sizeof sql, "SELECT count(*) FROM %s.sqlite_master", schema);
-	*tables = db_int(db, sql, LLONG_MIN);
-	return *application_id == LLONG_MIN || *version == LLONG_MIN || *tables == LLONG_MIN ? -1 : 0;
+	switch (rc & 0xff) {
+	case SQLITE_BUSY:
+	case SQLITE_LOCKED:
+		return DB_LOCKED;
+	case SQLITE_CORRUPT:
+	case SQLITE_NOTADB:
+		return DB_DAMAGED;
+	case SQLITE_PERM:
+	case SQLITE_READONLY:
+		return DB_DENIED;
+	case SQLITE_CANTOPEN:
+		return at_system == EACCES || at_system == EPERM || at_system == EROFS ? DB_DENIED : DB_REFUSED;
+	default:
+		return DB_REFUSED;
+	}
+}
+
+void db_describe(sqlite3 *db, const char *path, char *error, size_t size)
+{
+	static const char *const help[] = {
+		[DB_REFUSED] = "", [DB_LOCKED] = "; another program keeps it locked: end that program, or try again later",
+		[DB_DENIED] = ": see owners, modes, and whether the file system is read-only", [DB_DAMAGED] = "",
+	};
+
+	snprintf(error, size, "%s: %s%s", path, sqlite3_errmsg(db), help[db_refusal(db)]);
 }
 
 /* 0: fine; 1: empty, tables are to be made; -1: not ours or too new. */
 static int check_version(sqlite3 *db, const char *path, const struct db_kind *k, const char *schema, char *error, size_t size)
 {
-	long long application_id, version, tables;
+	char sql[64];
 
-	if (read_versions(db, schema, &application_id, &version, &tables)) {
-		snprintf(error, size, "%s: %s", path, sqlite3_errmsg(db));
+	snprintf(sql, sizeof sql, "PRAGMA %s.application_id", schema);
+	long long application_id = db_int(db, sql, LLONG_MIN);
+	snprintf(sql, sizeof sql, "PRAGMA %s.user_version", schema);
+	long long version = db_int(db, sql, LLONG_MIN), tables = 1;
+	if (application_id == 0 && version == 0) {
+		snprintf(sql, sizeof sql, "SELECT count(*) FROM %s.sqlite_master", schema);
+		tables = db_int(db, sql, LLONG_MIN);
+	}
+	if (application_id == LLONG_MIN || version == LLONG_MIN || tables == LLONG_MIN) {
+		db_describe(db, path, error, size);
 		return -1;
 	}
-	if (application_id == 0 && version == 0 && tables == 0)
+	if (tables == 0)
 		return 1;
 	if (application_id != k->application_id) {
 		snprintf(error, size, "%s: not a %s of bouncetap; name another --store", path, k->name);
@@ -128,57 +151,56 @@ static int check_version(sqlite3 *db, const char *path, const struct db_kind *k,
 	return 0;
 }
 
-static int create_tables(sqlite3 *db, const struct db_kind *k, char *error, size_t size)
+/* What it began is rolled back when the caller closes the database. */
+static int create_tables(sqlite3 *db, const struct db_kind *k)
 {
 	char pragmas[96];
 
 	snprintf(pragmas, sizeof pragmas, "PRAGMA application_id = %d; PRAGMA user_version = %d; COMMIT", k->application_id, k->version);
-	if (db_exec(db, "BEGIN IMMEDIATE", error, size))
+	if (db_exec(db, "BEGIN IMMEDIATE", NULL, 0))
 		return -1;
 	/* Another writer may have been first. */
 	if (db_int(db, "PRAGMA user_version", 0) != 0)
-		return db_exec(db, "ROLLBACK", error, size);
-	if (db_exec(db, k->sql, error, size) || db_exec(db, pragmas, error, size)) {
-		db_exec(db, "ROLLBACK", NULL, 0);
-		return -1;
-	}
-	return 0;
+		return db_exec(db, "ROLLBACK", NULL, 0);
+	return db_exec(db, k->sql, NULL, 0) || db_exec(db, pragmas, NULL, 0) ? -1 : 0;
 }
 
 /* Raises an older minor version. There is none yet; a step is "if (version < N) ALTER TABLE ... ADD COLUMN". */
-static int migrate(sqlite3 *db, const struct db_kind *k, char *error, size_t size)
+static int migrate(sqlite3 *db, const struct db_kind *k)
 {
 	char sql[64];
 
 	if (db_int(db, "PRAGMA user_version", 0) >= k->version)
 		return 0;
 	snprintf(sql, sizeof sql, "PRAGMA user_version = %d", k->version);
-	return db_exec(db, sql, error, size);
+	return db_exec(db, sql, NULL, 0);
 }
 
 static int prepare_file(sqlite3 *db, const char *path, const struct db_kind *k, char *error, size_t size)
 {
 	int persist = 1;
-	char why[256];
 	int fresh = check_version(db, path, k, "main", error, size);
 
 	if (fresh < 0)
 		return -1;
 	sqlite3_file_control(db, "main", SQLITE_FCNTL_PERSIST_WAL, &persist);
-	if (db_exec(db, "PRAGMA journal_mode = WAL; PRAGMA foreign_keys = OFF; PRAGMA temp_store = MEMORY", why, sizeof why)
-	    || (fresh && create_tables(db, k, why, sizeof why)) || migrate(db, k, why, sizeof why)) {
-		snprintf(error, size, "%s: %s", path, why);
+	if (db_exec(db, "PRAGMA journal_mode = WAL; PRAGMA foreign_keys = OFF; PRAGMA temp_store = MEMORY", NULL, 0)
+	    || (fresh && create_tables(db, k)) || migrate(db, k)) {
+		db_describe(db, path, error, size);
 		return -1;
 	}
 	return 0;
 }
 
-sqlite3 *db_open_write(const char *dir, enum db_file f, char *error, size_t error_size)
+sqlite3 *db_open_write(const char *dir, enum db_file f, int busy_ms, enum db_refusal *why, char *error, size_t error_size)
 {
 	const struct db_kind *k = &kinds[f];
+	enum db_refusal nobody_asks;
 	sqlite3 *db = NULL;
 	char path[4096];
 
+	why = why ? why : &nobody_asks;
+	*why = DB_REFUSED;
 	if (snprintf(path, sizeof path, "%s/%s", dir, k->name) >= (int)sizeof path) {
 		snprintf(error, error_size, "%s: the path is too long", dir);
 		return NULL;
@@ -186,13 +208,17 @@ sqlite3 *db_open_write(const char *dir, enum db_file f, char *error, size_t erro
 	mode_t old = umask(0027);
 	int rc = sqlite3_open_v2(path, &db, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX, NULL);
 	if (rc != SQLITE_OK)
-		snprintf(error, error_size, "%s: %s", path, sqlite3_errmsg(db));
-	else {
-		sqlite3_busy_timeout(db, BUSY_MS);
+		db_describe(db, path, error, error_size);
+	else if (sqlite3_db_readonly(db, "main")) {
+		snprintf(error, error_size, "%s: may only be read: see its owner and mode, and whether the file system is read-only", path);
+		rc = SQLITE_READONLY;
+	} else {
+		sqlite3_busy_timeout(db, busy_ms);
 		rc = prepare_file(db, path, k, error, error_size);
 	}
 	umask(old);
 	if (rc != SQLITE_OK) {
+		*why = rc == SQLITE_READONLY ? DB_DENIED : db_refusal(db);
 		sqlite3_close(db);
 		return NULL;
 	}
@@ -230,10 +256,10 @@ sqlite3 *db_open_read(const char *dir, unsigned *present, char *error, size_t er
 		if (stat(path, &st) && errno == ENOENT)
 			snprintf(error, error_size, "%s: there is no store here; bouncetapd makes one, --store names another", dir);
 		else
-			snprintf(error, error_size, "%s: %s", path, sqlite3_errmsg(db));
+			db_describe(db, path, error, error_size);
 		goto fail;
 	}
-	sqlite3_busy_timeout(db, BUSY_MS);
+	sqlite3_busy_timeout(db, DB_BUSY_MS);
 	state = check_version(db, path, &kinds[DB_FACTS], "main", error, error_size);
 	if (state == 1)
 		snprintf(error, error_size, "%s: empty; bouncetapd has not written to it yet", path);
@@ -250,4 +276,59 @@ sqlite3 *db_open_read(const char *dir, unsigned *present, char *error, size_t er
 fail:
 	sqlite3_close(db);
 	return NULL;
+}
+
+/* ---- whether files are still in their places ---- */
+
+/* False: it cannot be told. */
+static bool look(const char *path, struct db_inode *out)
+{
+	struct stat st;
+
+	*out = (struct db_inode){ 0 };
+	if (stat(path, &st))
+		return errno == ENOENT || errno == ENOTDIR;
+	*out = (struct db_inode){ st.st_dev, st.st_ino };
+	return true;
+}
+
+void db_inode_look(const char *path, struct db_inode *out)
+{
+	look(path, out);
+}
+
+bool db_inode_moved(const char *path, const struct db_inode *before)
+{
+	struct db_inode now;
+
+	return look(path, &now) && (now.device != before->device || now.inode != before->inode);
+}
+
+void db_path(const char *dir, enum db_file f, int n, char *out, size_t size)
+{
+	static const char *const suffixes[DB_FILES] = { "", "-wal", "-shm" };
+
+	snprintf(out, size, "%s/%s%s", dir, kinds[f].name, suffixes[n]);
+}
+
+void db_files_look(const char *dir, enum db_file f, struct db_files *out)
+{
+	char path[4096];
+
+	for (int i = 0; i < DB_FILES; i++) {
+		db_path(dir, f, i, path, sizeof path);
+		db_inode_look(path, &out->file[i]);
+	}
+}
+
+bool db_files_moved(const char *dir, enum db_file f, const struct db_files *before)
+{
+	char path[4096];
+
+	for (int i = 0; i < DB_FILES; i++) {
+		db_path(dir, f, i, path, sizeof path);
+		if (db_inode_moved(path, &before->file[i]))
+			return true;
+	}
+	return false;
 }

@@ -7,23 +7,53 @@
 #ifndef SCHEMA_DB_H
 #define SCHEMA_DB_H
 
+#include <stdbool.h>
 #include <stddef.h>
+#include <sys/types.h>
 #include <sqlite3.h>
 
 enum db_file { DB_FACTS, DB_VERDICTS, DB_NOTES };
+/* Why something failed. Damaged: SQLite cannot make sense of the file; that of a newer bouncetap or of another program is merely refused. */
+enum db_refusal { DB_REFUSED, DB_LOCKED, DB_DENIED, DB_DAMAGED };
+enum { DB_BUSY_MS = 10000 };	/* how long a lock of another program is waited for, where nothing else has to go on */
 
 /* File name inside the store: "facts.db". */
 const char *db_name(enum db_file f);
 
 /*
- * Opens for writing, makes the file and its tables when they are not there (mode 0640), migrates an older one. WAL, persistent: the
- * -wal and -shm files stay after the last writer closed, so that a reader who may not write the directory can open it.
- * NULL and a message on failure: newer schema, another program's file, damaged, no permission.
+ * Opens for writing, makes the file and its tables when they are not there (mode 0640 whatever the umask), migrates an older one. WAL, persistent:
+ * the -wal and -shm files stay after the last writer closed, so that a reader who may not write the directory can open it.
+ * NULL and a message on failure: newer schema, another program's file, damaged, locked for busy_ms, no permission. why may be NULL.
  */
-sqlite3 *db_open_write(const char *dir, enum db_file f, char *error, size_t error_size);
+sqlite3 *db_open_write(const char *dir, enum db_file f, int busy_ms, enum db_refusal *why, char *error, size_t error_size);
+
+/* Why the last call on db failed; the message names path and what would help. */
+enum db_refusal db_refusal(sqlite3 *db);
+void db_describe(sqlite3 *db, const char *path, char *error, size_t error_size);
 
 /* Opens facts.db read-only, and attaches verdicts.db as "verdicts" and notes.db as "notes" where they exist. *present: bit (1 << DB_...) each. */
 sqlite3 *db_open_read(const char *dir, unsigned *present, char *error, size_t error_size);
+
+/*
+ * A file that was removed or replaced goes on being read and written by those that have it open, SQLite too, without a word: whoever keeps one
+ * open looks now and then whether it is still in its place. What cannot be looked at (no permission, I/O error) counts as unchanged.
+ */
+struct db_inode {
+	dev_t device;
+	ino_t inode;		/* 0: no file there */
+};
+void db_inode_look(const char *path, struct db_inode *out);
+bool db_inode_moved(const char *path, const struct db_inode *before);
+
+/* The same for a database with its -wal and -shm. */
+enum { DB_FILES = 3 };
+struct db_files {
+	struct db_inode file[DB_FILES];
+};
+/* n: 0 the database, 1 its -wal, 2 its -shm. */
+void db_path(const char *dir, enum db_file f, int n, char *out, size_t size);
+void db_files_look(const char *dir, enum db_file f, struct db_files *out);
+bool db_files_moved(const char *dir, enum db_file f, const struct db_files *before);
 
 /* sqlite3_exec that reports; 0 or -1 with a message in error (may be NULL). */
 int db_exec(sqlite3 *db, const char *sql, char *error, size_t error_size);

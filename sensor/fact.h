@@ -54,10 +54,9 @@ struct fact_reply {
 
 /* One command or reply, for the ladder. */
 struct fact_step {
-	const char *word;	/* verb in upper case; "." is the end of data, "TLS" the first record; NULL: a reply. Static */
-	uint32_t offset_us;	/* since started_us of the fact it belongs to */
-	uint16_t code;		/* of the reply */
 	uint8_t side;		/* enum side */
+	char word[13];		/* verb in upper case, or the reply code; "." is the end of data; "TLS" the first record */
+	uint32_t offset_us;	/* since started_us of the fact it belongs to */
 };
 
 struct fact_steps {

@@ -1,8 +1,8 @@
 /*
  * flow.c - see flow.h.
  *
- * Index: open addressing, linear probing, buckets of 32 bits of the hash and a number into the slabs. It doubles at 3/4 full, a few buckets
- * moved with each insertion, so that no packet waits for a whole rehash. Deletion shifts back; no tombstones.
+ * Index: open addressing, linear probing, 16-bit tags in an array of their own, 32-bit numbers into the slabs. It doubles at 3/4
+ * full, a few buckets moved with each insertion, so that no packet waits for a whole rehash. Deletion shifts back; no tombstones.
  */
 #include "sensor/flow.h"
 
@@ -15,14 +15,9 @@ enum { BLOCK = 4096, WHEEL_SLOTS = 2048, NO_SLOT = 0xfff, MIN_BUCKETS = 1024, MO
 #define V6_BIT 0x80000000u	/* of a number: it counts in the slab of IPv6 */
 #define KEY_HEAD offsetof(struct flow_key, addr)
 
-struct bucket {
-	uint32_t hash;		/* the lower bits, with HASH_BIT; 0: empty */
-	uint32_t number;
-};
-#define HASH_BIT 0x80000000u
-
 struct index {
-	struct bucket *bucket;
+	uint16_t *tag;		/* 0: empty */
+	uint32_t *slot;
 	size_t mask, used;
 };
 
@@ -62,14 +57,16 @@ static const struct flow_key *key_of(const struct flow *f)
 
 static void index_init(struct index *x, size_t buckets)
 {
-	x->bucket = xcalloc(buckets, sizeof *x->bucket);
+	x->tag = xcalloc(buckets, sizeof *x->tag);
+	x->slot = xcalloc(buckets, sizeof *x->slot);
 	x->mask = buckets - 1;
 	x->used = 0;
 }
 
 static void index_fini(struct index *x)
 {
-	free(x->bucket);
+	free(x->tag);
+	free(x->slot);
 	*x = (struct index){ 0 };
 }
 
@@ -109,9 +106,9 @@ size_t flow_count(const struct flow_table *t)
 
 size_t flow_memory_bytes(const struct flow_table *t)
 {
-	size_t buckets = t->now.mask + 1 + (t->old.bucket ? t->old.mask + 1 : 0);
+	size_t buckets = t->now.mask + 1 + (t->old.tag ? t->old.mask + 1 : 0);
 
-	return buckets * sizeof(struct bucket) + t->slab[0].count * t->slab[0].record_bytes
+	return buckets * (sizeof(uint16_t) + sizeof(uint32_t)) + t->slab[0].count * t->slab[0].record_bytes
 	       + t->slab[1].count * t->slab[1].record_bytes;
 }
 
@@ -165,9 +162,15 @@ static uint64_t hash_of(const struct flow_table *t, const struct flow_key *key, 
 	return siphash13(&t->o.key, key, key_bytes(t, is_v6));
 }
 
-static uint32_t mark_of(uint64_t hash)
+static uint16_t tag_of(uint64_t hash)
 {
-	return (uint32_t)hash | HASH_BIT;
+	return (uint16_t)(hash >> 48 | 1);
+}
+
+static void prefetch_bucket(const struct index *x, uint64_t hash)
+{
+	__builtin_prefetch(&x->tag[hash & x->mask]);
+	__builtin_prefetch(&x->slot[hash & x->mask]);
 }
 
 void flow_look(const struct flow_table *t, const struct packet *p, struct flow_lookup *out)
@@ -186,27 +189,18 @@ void flow_look(const struct flow_table *t, const struct packet *p, struct flow_l
 	if (t->o.key_vlan)	/* TUNNEL_BIT and TUNNEL_UNNAMED_BIT stay */
 		key->path ^= ((uint32_t)p->vlan[0] << 12 | p->vlan[1]) << 1;
 	out->hash = hash_of(t, key, out->is_v6);
+	prefetch_bucket(&t->now, out->hash);
 }
 
-void flow_fetch_index(const struct flow_table *t, const struct flow_lookup *l)
+void flow_look_on(const struct flow_table *t, const struct flow_lookup *l)
 {
-	__builtin_prefetch(&t->now.bucket[l->hash & t->now.mask]);
-}
-
-const struct flow *flow_peek(const struct flow_table *t, const struct flow_lookup *l)
-{
-	uint32_t mark = mark_of(l->hash);
 	size_t b = l->hash & t->now.mask;
 
-	while (t->now.bucket[b].hash && t->now.bucket[b].hash != mark)
-		b = (b + 1) & t->now.mask;
-	return t->now.bucket[b].hash ? at(t, t->now.bucket[b].number) : NULL;
-}
-
-void flow_fetch(const struct flow *f)
-{
-	__builtin_prefetch(f);
-	__builtin_prefetch(f + 1);
+	if (t->now.tag[b] != tag_of(l->hash))
+		return;
+	const uint8_t *record = (const uint8_t *)at(t, t->now.slot[b]);
+	__builtin_prefetch(record);
+	__builtin_prefetch(record + sizeof(struct flow));
 }
 
 /* ---- slabs ---- */
@@ -242,14 +236,12 @@ static void slab_give(struct flow_table *t, struct flow *f)
 
 static bool index_find(const struct flow_table *t, const struct index *x, const struct flow_key *key, bool is_v6, uint64_t hash, size_t *bucket)
 {
-	uint32_t mark = mark_of(hash);
+	uint16_t tag = tag_of(hash);
 
-	if (!x->bucket)
+	if (!x->tag)
 		return false;
-	for (size_t b = hash & x->mask; x->bucket[b].hash; b = (b + 1) & x->mask) {
-		uint32_t number = x->bucket[b].number;
-
-		if (x->bucket[b].hash == mark && number >> 31 == is_v6 && memcmp(key_of(at(t, number)), key, key_bytes(t, is_v6)) == 0) {
+	for (size_t b = hash & x->mask; x->tag[b]; b = (b + 1) & x->mask) {
+		if (x->tag[b] == tag && x->slot[b] >> 31 == is_v6 && memcmp(key_of(at(t, x->slot[b])), key, key_bytes(t, is_v6)) == 0) {
 			*bucket = b;
 			return true;
 		}
@@ -257,33 +249,40 @@ static bool index_find(const struct flow_table *t, const struct index *x, const 
 	return false;
 }
 
-static void index_add(struct index *x, struct bucket new)
+static uint64_t hash_at(const struct flow_table *t, uint32_t number)
 {
-	size_t b = new.hash & x->mask;
+	return hash_of(t, key_of(at(t, number)), number >> 31);
+}
 
-	while (x->bucket[b].hash)
+static void index_add(struct index *x, uint64_t hash, uint32_t number)
+{
+	size_t b = hash & x->mask;
+
+	while (x->tag[b])
 		b = (b + 1) & x->mask;
-	x->bucket[b] = new;
+	x->tag[b] = tag_of(hash);
+	x->slot[b] = number;
 	x->used++;
 }
 
 /* Empties a bucket and moves up those behind it that would no longer be found. */
-static void index_delete(struct index *x, size_t hole)
+static void index_delete(const struct flow_table *t, struct index *x, size_t hole)
 {
 	size_t b = hole;
 
 	x->used--;
 	for (;;) {
 		b = (b + 1) & x->mask;
-		if (!x->bucket[b].hash)
+		if (!x->tag[b])
 			break;
-		size_t home = x->bucket[b].hash & x->mask;
+		size_t home = hash_at(t, x->slot[b]) & x->mask;
 		if (((b - home) & x->mask) < ((b - hole) & x->mask))
 			continue;	/* it is still found from its home */
-		x->bucket[hole] = x->bucket[b];
+		x->tag[hole] = x->tag[b];
+		x->slot[hole] = x->slot[b];
 		hole = b;
 	}
-	x->bucket[hole].hash = 0;
+	x->tag[hole] = 0;
 }
 
 /* Moves some buckets of the old index; each run is taken as a whole, so that what stays can be found. */
@@ -291,15 +290,17 @@ static void index_move(struct flow_table *t, size_t buckets)
 {
 	struct index *x = &t->old;
 
-	while (x->bucket && buckets) {
+	while (x->tag && buckets) {
 		if (t->moved > x->mask) {
 			index_fini(x);
 			return;
 		}
 		size_t b = t->moved;
-		while (x->bucket[b].hash) {
-			index_add(&t->now, x->bucket[b]);
-			index_delete(x, b);
+		while (x->tag[b]) {
+			uint32_t number = x->slot[b];
+
+			index_add(&t->now, hash_at(t, number), number);
+			index_delete(t, x, b);
 		}
 		t->moved++;
 		buckets--;
@@ -319,9 +320,9 @@ struct flow *flow_find(struct flow_table *t, const struct flow_lookup *l, bool m
 	size_t bucket;
 
 	if (index_find(t, &t->now, &l->key, l->is_v6, l->hash, &bucket))
-		return at(t, t->now.bucket[bucket].number);
+		return at(t, t->now.slot[bucket]);
 	if (index_find(t, &t->old, &l->key, l->is_v6, l->hash, &bucket))
-		return at(t, t->old.bucket[bucket].number);
+		return at(t, t->old.slot[bucket]);
 	if (!make)
 		return NULL;
 	if ((t->now.used + 1) * 4 > (t->now.mask + 1) * 3)
@@ -331,7 +332,7 @@ struct flow *flow_find(struct flow_table *t, const struct flow_lookup *l, bool m
 	struct flow *f = at(t, number);
 	*f = (struct flow){ .number = number, .timer_slot = NO_SLOT, .is_used = true };
 	memcpy(f + 1, &l->key, key_bytes(t, l->is_v6));
-	index_add(&t->now, (struct bucket){ mark_of(l->hash), number });
+	index_add(&t->now, l->hash, number);
 	return f;
 }
 
@@ -425,7 +426,7 @@ void flow_remove(struct flow_table *t, struct flow *f)
 		if (!index_find(t, x, key, is_v6, hash, &bucket))
 			return;
 	}
-	index_delete(x, bucket);
+	index_delete(t, x, bucket);
 	slab_give(t, f);
 }
 

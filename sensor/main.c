@@ -113,33 +113,17 @@ static bool keep_reading(void *arg)
 	return !stop_signal && !(out->store && store_gave_up(out->store));
 }
 
-/* Those that are there without waiting for more. 0: the end. */
-static size_t next_frames(struct capture *c, struct capture_frame frames[PIPELINE_FRAMES])
-{
-	size_t n = 0;
-
-	if (capture_next(c, &frames[0]) != 1)
-		return 0;
-	do
-		n++;
-	while (n < PIPELINE_FRAMES && capture_more(c, &frames[n]));
-	return n;
-}
-
 static void run_frames(struct capture *c, struct output *out, bool progress)
 {
 	struct pipeline *p = out->pipeline;
-	struct capture_frame frames[PIPELINE_FRAMES];
+	struct capture_frame frame;
 	struct pipeline_totals totals;
 	uint64_t shown_us = 0;
-	size_t ticked = 0, n;
 
-	while (!stop_signal && (n = next_frames(c, frames))) {
-		pipeline_frames(p, frames, n);
-		ticked += n;
-		if (ticked < TICK_FRAMES)
+	for (unsigned n = 1; !stop_signal && capture_next(c, &frame) == 1; n++) {
+		pipeline_frame(p, &frame);
+		if (n % TICK_FRAMES)
 			continue;
-		ticked = 0;
 		if (!keep_reading(out))
 			break;
 		uint64_t wall = (uint64_t)time_now_us();
@@ -234,14 +218,6 @@ static int read_into_store(struct options *o, struct capture *c, const struct so
 	return store_close(out->store, end) ? EX_IOERR : rc;
 }
 
-static bool reads_standard_input(const struct options *o)
-{
-	for (size_t i = 0; i < o->file_count; i++)
-		if (o->files[i][0] == '-' && !o->files[i][1])
-			return true;
-	return false;
-}
-
 /* What the kernel lacks is no news to whoever reads a file as a plain user. */
 static int enter_sandbox(const struct config *c)
 {
@@ -260,7 +236,7 @@ static int read_capture(struct options *o, struct capture *c, struct output *out
 	const char *const *paths = capture_paths(c);
 	struct source source = { o->filter ? NULL : source_fingerprint(paths, o->file_count), source_names(paths, o->file_count) };
 	struct store_options so = { .dir = o->config->store.dir, .privacy = o->config->privacy.addresses, .subject = o->config->privacy.subject,
-				    .sensor = o->config->capture.sensor, .live = false, .once = reads_standard_input(o), .stop = &stop_signal,
+				    .sensor = o->config->capture.sensor, .live = false, .once = !source.fingerprint, .stop = &stop_signal,
 				    .version = VERSION };
 	char error[1024];
 	int rc = enter_sandbox(o->config);

@@ -2,34 +2,44 @@
  * store.c - see store.h. A feed's thread encodes facts into its open batch (row.h); the writer thread makes a batch one SQL transaction and gives
  * out the row ids, so that they ascend with the commits whatever feed a batch came from. The queue between them is bounded in bytes. What is
  * queued is let go only after its commit.
+ *
+ * What can go wrong with facts.db, and what the writer thread does about it before it tries the batch again:
+ *
+ *   locked, disk full                waits
+ *   I/O error                        opens it again; looks whether a commit that failed is there all the same
+ *   removed or replaced              opens what stands in its place (place.h)
+ *   damaged, twice in a row          sets it aside and begins a new one
+ *   does not take this very batch    counts it as lost
  */
 #include "sensor/store.h"
 
-#include <errno.h>
-#include <fcntl.h>
 #include <pthread.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/file.h>
 #include <sys/random.h>
-#include <sys/stat.h>
 #include <sysexits.h>
 #include <time.h>
-#include <unistd.h>
 
 #include "common/timefmt.h"
 #include "common/xmalloc.h"
 #include "schema/db.h"
 #include "sensor/limits.h"
 #include "sensor/phrase.h"
+#include "sensor/place.h"
 #include "sensor/row.h"
 
-enum { CACHE_KIB = 64 * 1024, CHECKPOINT_PAGES = 20000, RETRY_MS = 200, BUSY_MS = 200, GIVE_UP_MS = 5000, KEY_BYTES = 16 };
+enum { CACHE_KIB = 64 * 1024, CHECKPOINT_PAGES = 20000, WAL_KEPT_BYTES = 96 * 1024 * 1024, PROBLEM_BYTES = 1024 };
+/* milliseconds */
+enum { RETRY_MS = 200, BUSY_MS = 200, LOOK_MS = 1000, GIVE_UP_MS = 5000, STOP_MS = 1000, OPEN_MS = 10000, SAY_AGAIN_MS = 10000, WAL_STUCK_MS = 60000 };
 
 struct batch {
 	struct batch *next;
 	struct buf rows;
 	uint32_t facts;
+	uint64_t number;		/* in the order of the queue, from 1 */
+	unsigned generation;		/* of the key that its addresses were hashed with */
+	unsigned refused;		/* how often the store did not take it */
 };
 
 /* How far the clocks of two taps may differ for the same connection to be known again, in both directions: seven look-ups by whole seconds. */
@@ -37,7 +47,7 @@ struct batch {
 enum { NEAR_S = 3 };
 
 /* Statements beside those of row.h. */
-enum { S_BATCH, S_BATCH_END, S_OLD_SESSION, S_OLD_TRANSACTION, S_DROP_SESSION, S_DROP_TRANSACTION, S_SIGHTING, S_DROP_CAPTURE, S_COUNT };
+enum { S_BATCH, S_BATCH_END, S_OLD_SESSION, S_OLD_TRANSACTION, S_DROP_SESSION, S_DROP_TRANSACTION, S_SIGHTING, S_DROP_CAPTURE, S_LOST, S_COUNT };
 static const char *const sql[S_COUNT] = {
 	[S_BATCH] = "INSERT INTO batch (committed_us, session_rowid, transaction_rowid) VALUES (?1, 0, 0)",
 	[S_BATCH_END] = "UPDATE batch SET session_rowid = (SELECT coalesce(max(id), 0) FROM sessions), "
@@ -60,214 +70,338 @@ static const char *const sql[S_COUNT] = {
 	/* a source that is read again is counted once */
 	[S_DROP_CAPTURE] = "DELETE FROM capture WHERE run_id IN (SELECT id FROM sensor_run WHERE source_id = ?1 AND id <> ?2) AND interface = ?3 "
 			   "AND start_us = ?4",
+	[S_LOST] = "UPDATE sensor_run SET facts_lost = ?1 WHERE id = ?2",
 };
 /* What hangs on a transaction that is superseded. */
 static const char *const children[] = { "recipients", "messages", "reports", "report_recipients", "returned" };
 
+/* A time in which facts could not be written, and what was said about such times. */
+struct outage {
+	bool on, said, dropping;
+	int64_t since_ms, said_ms;
+	uint64_t lost_said;
+	char problem[PROBLEM_BYTES];
+};
+
 struct store {
-	sqlite3 *db;
+	struct store_options o;
+	bool waits;			/* what is read cannot be read again: the store is waited for until the user ends us */
+	struct place place;
+	sqlite3 *db;			/* that of the place; NULL: not open */
 	sqlite3_stmt *row[ROW_STATEMENTS], *stmt[S_COUNT], *drop_child[sizeof children / sizeof *children];
-	int key_fd;			/* holds the lock of the one writer */
-	bool live, once;
-	const volatile sig_atomic_t *stop;
+	char store_id[33], found_id[33];	/* "" before the first one was opened; what stands in the place now */
 	int64_t run_id, source_id;	/* source_id 0: none */
 	int64_t first_s, last_s;	/* when the first and the last session began that was there at the start */
 	int64_t last_session, last_transaction;	/* row ids given out; the writer's */
-	enum config_privacy privacy;
-	enum config_subject subject;
-	struct siphash_key key;
+	unsigned damage;		/* found in a row */
+	struct {
+		int64_t seq, committed_us;	/* a commit that failed may be in the -wal all the same; 0: none */
+		uint64_t batch_number;
+		uint32_t facts;
+		bool resolved;		/* it is there */
+	} doubt;
+	uint64_t lost_here, lost_elsewhere;	/* of facts_lost: written into this run, and into runs of other stores before */
+	int wal_pages;
+	int64_t wal_since_ms, wal_tried_ms;	/* the -wal is too long since; 0: it is not */
+	bool wal_said;
+	int64_t moved_ms, away_ms, stop_ms;	/* since when: files not in their places, no store open, an end asked for; 0: not so */
+	char problem[PROBLEM_BYTES];
 
 	pthread_t thread;
 	pthread_mutex_t lock;		/* guards what follows */
 	pthread_cond_t changed;
 	struct batch *first, **last;
+	uint64_t batches;		/* numbers given out */
 	size_t queued_bytes;
-	bool writing, closing;
-	bool gave_up;			/* a replay could not write: the source is to be read again, what follows is let go */
+	bool busy;			/* somebody is at work on the database; the first batch is the writer's meanwhile */
+	bool closing;
+	bool gave_up;			/* what follows is let go */
 	uint64_t facts_lost;
-	bool complained;
-	char problem[256];
+	struct outage outage;
+	struct siphash_key key;
+	atomic_uint generation;		/* of the key; feeds look at it without the lock */
 };
 
 struct store_feed {
 	struct store *store;
+	unsigned generation;
 	struct row_encoder encoder;
 	struct batch *open;
 	uint64_t cut_us;		/* wall clock of the last cut */
 };
 
-/* ---- opening ---- */
+/* ---- small things ---- */
 
-static int fail(char *error, size_t size, int *exit_code, int code, const char *what, const char *path)
+/* A clock that nobody sets. */
+static int64_t now_ms(void)
 {
-	snprintf(error, size, "%s: %s: %s", path, what, strerror(errno));
-	*exit_code = code;
-	return -1;
+	struct timespec t;
+
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return t.tv_sec * INT64_C(1000) + t.tv_nsec / 1000000;
 }
 
-static bool has_facts(const char *dir)
+static void pause_ms(long ms)
+{
+	struct timespec t = { ms / 1000, ms % 1000 * 1000000 };
+
+	nanosleep(&t, NULL);
+}
+
+static bool is_stopped(const struct store *s)
+{
+	return s->o.stop && *s->o.stop;
+}
+
+static void describe(struct store *s)
 {
 	char path[4096];
-	struct stat st;
 
-	snprintf(path, sizeof path, "%s/%s", dir, db_name(DB_FACTS));
-	return stat(path, &st) == 0 && st.st_size > 0;
+	db_path(s->o.dir, DB_FACTS, 0, path, sizeof path);
+	db_describe(s->db, path, s->problem, sizeof s->problem);
 }
 
-/* The key of this store: made once, readable by the sensor alone; its lock keeps a second writer away. */
-static int open_key(struct store *s, const char *dir, char *error, size_t size, int *exit_code)
+/* A statement outside batches, which it frees. */
+static int exec(struct store *s, char *query)
 {
-	char path[4096];
-	uint8_t key[KEY_BYTES];
+	int rc = db_exec(s->db, query, NULL, 0);
 
-	snprintf(path, sizeof path, "%s/key", dir);
-	s->key_fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
-	if (s->key_fd < 0)
-		return fail(error, size, exit_code, EX_CANTCREAT, "cannot be opened", path);
-	if (flock(s->key_fd, LOCK_EX | LOCK_NB)) {
-		snprintf(error, size, "%s: another bouncetapd writes to this store; stop it or name another --store", dir);
-		*exit_code = EX_TEMPFAIL;
-		return -1;
-	}
-	if (pread(s->key_fd, key, sizeof key, 0) == (ssize_t)sizeof key)
-		;
-	else if (has_facts(dir)) {
-		snprintf(error, size, "%s: missing or damaged; what is in this store can be told again only with its key: put it back, or name another --store",
-			 path);
-		*exit_code = EX_DATAERR;
-		return -1;
-	} else if (getrandom(key, sizeof key, 0) != (ssize_t)sizeof key || pwrite(s->key_fd, key, sizeof key, 0) != (ssize_t)sizeof key
-		   || fsync(s->key_fd))
-		return fail(error, size, exit_code, EX_IOERR, "cannot be written", path);
-	memcpy(s->key.k, key, sizeof key);
-	return 0;
+	if (rc)
+		describe(s);
+	sqlite3_free(query);
+	return rc;
 }
 
-/* A statement outside batches; what went wrong names the store. */
-static int exec_named(struct store *s, const char *dir, const char *query, char *error, size_t size)
+/* One number; none: when there is no row. -1: it cannot be read. */
+static int ask(struct store *s, const char *query, int64_t none, int64_t *out)
 {
-	char why[256];
-
-	if (db_exec(s->db, query, why, sizeof why) == 0)
+	*out = db_int(s->db, query, none);
+	if (sqlite3_errcode(s->db) == SQLITE_OK)
 		return 0;
-	bool locked = (sqlite3_errcode(s->db) & 0xff) == SQLITE_BUSY;
-	snprintf(error, size, "%s: the store cannot be written: %s%s", dir, why,
-		 locked ? "; another program keeps it locked: end that program, or try again later" : "");
+	describe(s);
 	return -1;
 }
+
+/* ---- opening ---- */
 
 static const char *const privacy_names[] = { "full", "hash", "domain" };
 
-static int check_meta(struct store *s, const struct store_options *o, char *error, size_t size, int *exit_code)
+static int make_meta(struct store *s)
 {
-	char privacy[16], make[256];
 	uint64_t id[2];
 
+	if (getrandom(id, sizeof id, 0) != (ssize_t)sizeof id)
+		id[0] = (uint64_t)time_now_us();
+	return exec(s, sqlite3_mprintf("INSERT INTO meta (store_id, privacy, created_us, phrases_version) VALUES ('%016llx%016llx', %Q, %lld, %d)",
+				       (unsigned long long)id[0], (unsigned long long)id[1], privacy_names[s->o.privacy],
+				       (long long)time_now_us(), phrase_version()));
+}
+
+static int check_meta(struct store *s, int *exit_code)
+{
+	char privacy[16];
+	int64_t rows;
+
+	*exit_code = EX_IOERR;
+	if (ask(s, "SELECT count(*) FROM meta", 0, &rows))
+		return -1;
+	if (rows == 0)
+		return make_meta(s);
 	if (db_text(s->db, "SELECT privacy FROM meta", privacy, sizeof privacy)) {
-		if (getrandom(id, sizeof id, 0) != (ssize_t)sizeof id)
-			id[0] = (uint64_t)time_now_us();
-		snprintf(make, sizeof make, "INSERT INTO meta (store_id, privacy, created_us, phrases_version) VALUES ('%016llx%016llx', '%s', %lld, %d)",
-			 (unsigned long long)id[0], (unsigned long long)id[1], privacy_names[o->privacy], (long long)time_now_us(), phrase_version());
-		*exit_code = EX_IOERR;
-		return exec_named(s, o->dir, make, error, size);
+		describe(s);
+		return -1;
 	}
-	if (strcmp(privacy, privacy_names[o->privacy]) != 0) {
-		snprintf(error, size, "%s: made with [privacy] addresses = %s, the configuration says %s; a store keeps its mode: name another --store",
-			 o->dir, privacy, privacy_names[o->privacy]);
+	if (strcmp(privacy, privacy_names[s->o.privacy]) != 0) {
+		snprintf(s->problem, sizeof s->problem, "%s: made with [privacy] addresses = %s, the configuration says %s; a store keeps its mode: "
+			 "name another --store", s->o.dir, privacy, privacy_names[s->o.privacy]);
 		*exit_code = EX_CONFIG;
 		return -1;
 	}
-	snprintf(make, sizeof make, "UPDATE meta SET phrases_version = %d WHERE phrases_version <> %d", phrase_version(), phrase_version());
-	*exit_code = EX_IOERR;
-	return exec_named(s, o->dir, make, error, size);
+	if (db_int(s->db, "SELECT phrases_version FROM meta", 0) == phrase_version())
+		return 0;
+	return exec(s, sqlite3_mprintf("UPDATE meta SET phrases_version = %d", phrase_version()));
 }
 
-static void prepare(struct store *s)
+static int prepare_one(struct store *s, const char *query, sqlite3_stmt **out)
+{
+	if (sqlite3_prepare_v3(s->db, query, -1, SQLITE_PREPARE_PERSISTENT, out, NULL) == SQLITE_OK)
+		return 0;
+	describe(s);
+	return -1;
+}
+
+static int prepare(struct store *s)
 {
 	char drop[96];
+	int rc = 0;
 
-	for (int i = 0; i < ROW_STATEMENTS; i++)
-		s->row[i] = db_prepare(s->db, row_sql((enum row_statement)i));
-	for (int i = 0; i < S_COUNT; i++)
-		s->stmt[i] = db_prepare(s->db, sql[i]);
-	for (size_t i = 0; i < sizeof children / sizeof *children; i++) {
+	for (int i = 0; rc == 0 && i < ROW_STATEMENTS; i++)
+		rc = prepare_one(s, row_sql((enum row_statement)i), &s->row[i]);
+	for (int i = 0; rc == 0 && i < S_COUNT; i++)
+		rc = prepare_one(s, sql[i], &s->stmt[i]);
+	for (size_t i = 0; rc == 0 && i < sizeof children / sizeof *children; i++) {
 		snprintf(drop, sizeof drop, "DELETE FROM %s WHERE transaction_rowid = ?1", children[i]);
-		s->drop_child[i] = db_prepare(s->db, drop);
+		rc = prepare_one(s, drop, &s->drop_child[i]);
 	}
+	return rc;
 }
 
-static int begin_run(struct store *s, const struct store_options *o, char *error, size_t size)
+static int begin_run(struct store *s)
 {
-	char *begin = sqlite3_mprintf("INSERT INTO sensor_run (sensor, version, started_us) VALUES (%Q, %Q, %lld)", o->sensor, o->version,
-				      (long long)time_now_us());
-	int result = exec_named(s, o->dir, begin, error, size);
-
-	sqlite3_free(begin);
+	if (exec(s, sqlite3_mprintf("INSERT INTO sensor_run (sensor, version, started_us) VALUES (%Q, %Q, %lld)", s->o.sensor, s->o.version,
+				    (long long)time_now_us())))
+		return -1;
 	s->run_id = sqlite3_last_insert_rowid(s->db);
-	s->first_s = db_int(s->db, "SELECT min(t) FROM (SELECT min(started_us/1000000) t FROM sessions UNION "
-			    "SELECT min(session_started_us/1000000) FROM transactions)", INT64_MAX);
-	s->last_s = db_int(s->db, "SELECT max(t) FROM (SELECT max(started_us/1000000) t FROM sessions UNION "
-			   "SELECT max(session_started_us/1000000) FROM transactions)", INT64_MIN);
-	s->last_session = db_int(s->db, "SELECT seq FROM sqlite_sequence WHERE name = 'sessions'", 0);
-	s->last_transaction = db_int(s->db, "SELECT seq FROM sqlite_sequence WHERE name = 'transactions'", 0);
-	return result;
+	s->lost_elsewhere += s->lost_here;
+	s->lost_here = 0;
+	return 0;
+}
+
+/* A store that is opened again goes on with the run that it has. */
+static int join_run(struct store *s)
+{
+	char query[80];
+	int64_t known;
+
+	snprintf(query, sizeof query, "SELECT 1 FROM sensor_run WHERE id = %lld", (long long)s->run_id);
+	if (db_text(s->db, "SELECT store_id FROM meta", s->found_id, sizeof s->found_id)) {
+		describe(s);
+		return -1;
+	}
+	if (ask(s, query, 0, &known)
+	    || ask(s, "SELECT seq FROM sqlite_sequence WHERE name = 'sessions'", 0, &s->last_session)
+	    || ask(s, "SELECT seq FROM sqlite_sequence WHERE name = 'transactions'", 0, &s->last_transaction))
+		return -1;
+	if (known && strcmp(s->found_id, s->store_id) == 0)
+		return 0;
+	return ask(s, "SELECT min(t) FROM (SELECT min(started_us/1000000) t FROM sessions UNION "
+		   "SELECT min(session_started_us/1000000) FROM transactions)", INT64_MAX, &s->first_s)
+	       || ask(s, "SELECT max(t) FROM (SELECT max(started_us/1000000) t FROM sessions UNION "
+		      "SELECT max(session_started_us/1000000) FROM transactions)", INT64_MIN, &s->last_s)
+	       || begin_run(s) ? -1 : 0;
+}
+
+static void finalize(sqlite3_stmt **list, size_t count)
+{
+	for (size_t i = 0; i < count; i++)
+		sqlite3_finalize(list[i]);
+	memset(list, 0, count * sizeof *list);
+}
+
+static void close_database(struct store *s)
+{
+	finalize(s->row, ROW_STATEMENTS);
+	finalize(s->stmt, S_COUNT);
+	finalize(s->drop_child, sizeof children / sizeof *children);
+	place_close(&s->place);
+	s->db = NULL;
+}
+
+static int note_wal(void *arg, sqlite3 *db, const char *name, int pages)
+{
+	struct store *s = arg;
+
+	(void)db;
+	(void)name;
+	s->wal_pages = pages;
+	return SQLITE_OK;
+}
+
+/* Everything between the file and the first batch. */
+static int set_up(struct store *s, int *exit_code)
+{
+	*exit_code = EX_CANTCREAT;
+	if (exec(s, sqlite3_mprintf("PRAGMA synchronous = %s; PRAGMA cache_size = -%d; PRAGMA journal_size_limit = %d",
+				    s->o.live ? "FULL" : "NORMAL", CACHE_KIB, WAL_KEPT_BYTES))
+	    || check_meta(s, exit_code) || prepare(s) || join_run(s))
+		return -1;
+	sqlite3_wal_hook(s->db, note_wal, s);	/* in place of automatic checkpoints: check_wal */
+	place_mark(&s->place);
+	return 0;
+}
+
+/* What stands in the place; make: or a new one. -1: closed, with a problem. */
+static int open_database(struct store *s, bool make, enum db_refusal *why, int *exit_code)
+{
+	if (place_open(&s->place, make, BUSY_MS, why, s->problem, sizeof s->problem, exit_code))
+		return -1;
+	s->db = s->place.db;
+	if (set_up(s, exit_code) == 0)
+		return 0;
+	*why = db_refusal(s->db);
+	if (*why == DB_LOCKED)
+		*exit_code = EX_TEMPFAIL;
+	close_database(s);
+	return -1;
+}
+
+/* A second look at a file that made no sense, then it is set aside. 0: it was. */
+static int note_damage(struct store *s)
+{
+	char name[4096], error[PROBLEM_BYTES];
+
+	if (++s->damage < 2)
+		return -1;
+	if (place_set_aside(&s->place, name, sizeof name, error, sizeof error)) {
+		memcpy(s->problem, error, sizeof error);
+		return -1;
+	}
+	fprintf(stderr, "bouncetapd: %s: set aside as %s, a new store takes its place\n", s->problem, name);
+	s->damage = 0;
+	return 0;
+}
+
+static int open_first(struct store *s, int *exit_code)
+{
+	int64_t until = now_ms() + OPEN_MS;
+	enum db_refusal why;
+
+	while (open_database(s, true, &why, exit_code)) {
+		if (why == DB_DAMAGED && (note_damage(s) == 0 || s->damage == 1))
+			continue;
+		if (why != DB_LOCKED || is_stopped(s) || now_ms() > until)
+			return -1;
+		pause_ms(RETRY_MS);
+	}
+	s->damage = 0;
+	return 0;
 }
 
 static void *writer(void *arg);
 
-static void store_free(struct store *s)
+static int start_writer(struct store *s)
 {
-	for (int i = 0; i < ROW_STATEMENTS; i++)
-		sqlite3_finalize(s->row[i]);
-	for (int i = 0; i < S_COUNT; i++)
-		sqlite3_finalize(s->stmt[i]);
-	for (size_t i = 0; i < sizeof children / sizeof *children; i++)
-		sqlite3_finalize(s->drop_child[i]);
-	sqlite3_close(s->db);
-	if (s->key_fd >= 0)
-		close(s->key_fd);
-	free(s);
+	pthread_condattr_t attributes;
+
+	pthread_condattr_init(&attributes);
+	pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
+	pthread_cond_init(&s->changed, &attributes);
+	pthread_condattr_destroy(&attributes);
+	pthread_mutex_init(&s->lock, NULL);
+	return pthread_create(&s->thread, NULL, writer, s);
 }
 
 struct store *store_open(const struct store_options *o, char *error, size_t error_size, int *exit_code)
 {
 	struct store *s = xcalloc(1, sizeof *s);
-	char pragmas[160];
 
-	s->key_fd = -1;
-	s->live = o->live;
-	s->once = o->once;
-	s->stop = o->stop;
+	s->o = *o;
+	s->waits = o->live || o->once;
 	s->last = &s->first;
-	s->privacy = o->privacy;
-	s->subject = o->subject;
-	if (mkdir(o->dir, 0750) && errno != EEXIST) {
-		fail(error, error_size, exit_code, EX_CANTCREAT, "cannot be made", o->dir);
-		goto failed;
+	place_init(&s->place, o->dir);
+	if (open_first(s, exit_code) == 0) {
+		s->key = s->place.key;
+		memcpy(s->store_id, s->found_id, sizeof s->store_id);
+		int rc = start_writer(s);
+
+		if (rc == 0)
+			return s;
+		snprintf(s->problem, sizeof s->problem, "%s: no thread for the store: %s", o->dir, strerror(rc));
+		*exit_code = EX_OSERR;
+		close_database(s);
 	}
-	if (open_key(s, o->dir, error, error_size, exit_code))
-		goto failed;
-	*exit_code = EX_CANTCREAT;
-	s->db = db_open_write(o->dir, DB_FACTS, error, error_size);
-	if (!s->db)
-		goto failed;
-	snprintf(pragmas, sizeof pragmas, "PRAGMA synchronous = %s; PRAGMA cache_size = -%d; PRAGMA wal_autocheckpoint = %d", o->live ? "FULL" : "NORMAL",
-		 CACHE_KIB, CHECKPOINT_PAGES);
-	if (exec_named(s, o->dir, pragmas, error, error_size) || check_meta(s, o, error, error_size, exit_code) || begin_run(s, o, error, error_size))
-		goto failed;
-	prepare(s);
-	sqlite3_busy_timeout(s->db, BUSY_MS);	/* from here on tries are counted here */
-	pthread_mutex_init(&s->lock, NULL);
-	pthread_cond_init(&s->changed, NULL);
-	int rc = pthread_create(&s->thread, NULL, writer, s);
-	if (rc) {
-		errno = rc;
-		fail(error, error_size, exit_code, EX_OSERR, "no thread for the store", o->dir);
-		goto failed;
-	}
-	return s;
-failed:
-	store_free(s);
+	snprintf(error, error_size, "%s", s->problem);
+	free(s);
 	return NULL;
 }
 
@@ -379,7 +513,8 @@ static enum old_row supersede_session(struct store *s, const struct row_field *v
 		run_id = sqlite3_column_int64(q, 2);
 		drop = sqlite3_column_int(q, 3);
 	}
-	sqlite3_reset(q);
+	if (sqlite3_reset(q))
+		return OLD_ERROR;
 	if (!found)
 		return OLD_NONE;
 	bool other_source = source_id != s->source_id || (!source_id && run_id != s->run_id);
@@ -414,7 +549,8 @@ static enum old_row supersede_transaction(struct store *s, const struct row_fiel
 		id = sqlite3_column_int64(q, 0);
 		drop = sqlite3_column_int(q, 1);
 	}
-	sqlite3_reset(q);
+	if (sqlite3_reset(q))
+		return OLD_ERROR;
 	if (!drop)
 		return found ? OLD_STAYS : OLD_NONE;
 	return drop_transaction(s, id) ? OLD_ERROR : OLD_DROPPED;
@@ -486,71 +622,52 @@ static int write_rows(struct store *s, const struct batch *b, int64_t batch_seq)
 	return 0;
 }
 
-static int write_batch(struct store *s, const struct batch *b)
+/* What was lost so far, as far as no other store says it. */
+static int write_lost(struct store *s, uint64_t lost)
 {
-	if (db_exec(s->db, "BEGIN IMMEDIATE", s->problem, sizeof s->problem))
-		return -1;
-	sqlite3_bind_int64(s->stmt[S_BATCH], 1, time_now_us());
+	if (lost == s->lost_here)
+		return 0;
+	sqlite3_bind_int64(s->stmt[S_LOST], 1, (int64_t)lost);
+	sqlite3_bind_int64(s->stmt[S_LOST], 2, s->run_id);
+	return step_once(s->stmt[S_LOST]);
+}
+
+/* 0, or what SQLite says; then nothing was written, or there is a doubt. */
+static int write_batch(struct store *s, const struct batch *b, uint64_t lost)
+{
+	int64_t now = time_now_us(), seq = 0;
+	bool committing = false;
+
+	if (db_exec(s->db, "BEGIN IMMEDIATE", NULL, 0))
+		goto failed;
+	sqlite3_bind_int64(s->stmt[S_BATCH], 1, now);
 	if (step_once(s->stmt[S_BATCH]))
 		goto failed;
-	int64_t seq = sqlite3_last_insert_rowid(s->db);
-	if (write_rows(s, b, seq))
+	seq = sqlite3_last_insert_rowid(s->db);
+	if (write_rows(s, b, seq) || write_lost(s, lost))
 		goto failed;
 	sqlite3_bind_int64(s->stmt[S_BATCH_END], 1, seq);
-	if (step_once(s->stmt[S_BATCH_END]) || db_exec(s->db, "COMMIT", NULL, 0))
+	if (step_once(s->stmt[S_BATCH_END]))
 		goto failed;
+	committing = true;
+	if (db_exec(s->db, "COMMIT", NULL, 0))
+		goto failed;
+	s->lost_here = lost;
 	return 0;
 failed:
-	snprintf(s->problem, sizeof s->problem, "%s", sqlite3_errmsg(s->db));
+	describe(s);
+	int rc = sqlite3_errcode(s->db);
+	if (committing && rc != SQLITE_BUSY && rc != SQLITE_FULL) {
+		s->doubt.seq = seq;
+		s->doubt.committed_us = now;
+		s->doubt.batch_number = b->number;
+		s->doubt.facts = b->facts;
+	}
 	db_exec(s->db, "ROLLBACK", NULL, 0);
-	return -1;
+	return rc;
 }
 
-static bool is_stopped(const struct store *s)
-{
-	return s->stop && *s->stop;
-}
-
-static void pause_ms(long ms)
-{
-	struct timespec t = { ms / 1000, ms % 1000 * 1000000 };
-
-	nanosleep(&t, NULL);
-}
-
-/* After a failed write. True: try again. What cannot be read again waits until the program ends, a replay only some seconds. */
-static bool is_worth_another_try(struct store *s, const struct batch *b, int64_t since_us)
-{
-	pthread_mutex_lock(&s->lock);
-	if (!s->complained)
-		fprintf(stderr, "bouncetapd: the store cannot be written: %s; trying again\n", s->problem);
-	s->complained = true;
-	bool again = ((s->live || s->once) && !s->closing && !is_stopped(s)) || time_now_us() - since_us < GIVE_UP_MS * 1000;
-	if (!again) {
-		s->facts_lost += b->facts;
-		s->gave_up = true;
-	}
-	pthread_mutex_unlock(&s->lock);
-	return again;
-}
-
-static void write_until_done(struct store *s, struct batch *b)
-{
-	int64_t since_us = 0;
-
-	while (write_batch(s, b)) {
-		if (!since_us)
-			since_us = time_now_us();
-		if (!is_worth_another_try(s, b, since_us))
-			return;
-		pause_ms(RETRY_MS);
-	}
-	pthread_mutex_lock(&s->lock);
-	if (s->complained)
-		fprintf(stderr, "bouncetapd: the store is written again\n");
-	s->complained = false;
-	pthread_mutex_unlock(&s->lock);
-}
+/* ---- the writer thread: when the store fails ---- */
 
 static void batch_free(struct batch *b)
 {
@@ -558,15 +675,322 @@ static void batch_free(struct batch *b)
 	free(b);
 }
 
-static struct batch *queue_take(struct store *s)
+/* Takes a batch out of the queue. */
+static struct batch *queue_take(struct store *s, struct batch **link)
 {
-	struct batch *b = s->first;
+	struct batch *b = *link;
 
-	s->first = b->next;
-	if (!s->first)
-		s->last = &s->first;
-	s->queued_bytes -= b->rows.len;
+	*link = b->next;
+	if (s->last == &b->next)
+		s->last = link;
+	s->queued_bytes -= b->rows.cap;
 	return b;
+}
+
+static void drop(struct store *s, struct batch **link)
+{
+	struct batch *b = queue_take(s, link);
+
+	s->facts_lost += b->facts;
+	batch_free(b);
+}
+
+static void give_up(struct store *s)
+{
+	pthread_mutex_lock(&s->lock);
+	s->gave_up = true;
+	pthread_mutex_unlock(&s->lock);
+}
+
+static int end_run(struct store *s, const char *end_reason)
+{
+	pthread_mutex_lock(&s->lock);
+	uint64_t lost = s->facts_lost - s->lost_elsewhere;
+	pthread_mutex_unlock(&s->lock);
+
+	if (exec(s, sqlite3_mprintf("UPDATE sensor_run SET ended_us = %lld, end_reason = %Q, facts_lost = %lld WHERE id = %lld",
+				    (long long)time_now_us(), end_reason, (long long)lost, (long long)s->run_id)))
+		return -1;
+	s->lost_here = lost;
+	return 0;
+}
+
+/*
+ * Files are no longer in their places. When only the -wal lost its name, what is in it has to come into facts.db before that is closed, which
+ * readers may delay. 0: closed.
+ */
+static int leave(struct store *s)
+{
+	if (!s->moved_ms) {
+		s->moved_ms = now_ms();
+		fprintf(stderr, "bouncetapd: %s: files of the store were removed or replaced while it was being written\n", s->o.dir);
+	}
+	if (!place_is_deleted(&s->place)) {
+		end_run(s, "stopped");
+		int rc = sqlite3_wal_checkpoint_v2(s->db, NULL, SQLITE_CHECKPOINT_TRUNCATE, NULL, NULL);
+
+		if (rc == SQLITE_BUSY && now_ms() - s->moved_ms < GIVE_UP_MS && !is_stopped(s)) {
+			describe(s);
+			return -1;
+		}
+		if (rc)
+			fprintf(stderr, "bouncetapd: %s: not all of the -wal could be taken into facts.db: %s\n", s->o.dir, sqlite3_errmsg(s->db));
+	}
+	s->moved_ms = 0;
+	close_database(s);
+	return 0;
+}
+
+/* Is a commit that failed there all the same? Its batch may have been counted as lost meanwhile. */
+static int end_doubt(struct store *s)
+{
+	char query[120];
+	int64_t there;
+
+	if (!s->doubt.seq)
+		return 0;
+	snprintf(query, sizeof query, "SELECT 1 FROM batch WHERE seq = %lld AND committed_us = %lld", (long long)s->doubt.seq,
+		 (long long)s->doubt.committed_us);
+	if (ask(s, query, 0, &there))
+		return -1;
+	s->doubt.seq = 0;
+	if (!there)
+		return 0;
+	pthread_mutex_lock(&s->lock);
+	if (s->first && s->first->number == s->doubt.batch_number)
+		s->doubt.resolved = true;
+	else
+		s->facts_lost -= s->doubt.facts;
+	pthread_mutex_unlock(&s->lock);
+	return 0;
+}
+
+/* Facts go into another store from now on; what was encoded with the key of the old one does not. */
+static void change_store(struct store *s)
+{
+	fprintf(stderr, "bouncetapd: %s: %s\n", s->o.dir, db_int(s->db, "SELECT count(*) FROM sensor_run", 0) == 1 ?
+		"a new store was begun" : "facts go into the other store that stands there now");
+	memcpy(s->store_id, s->found_id, sizeof s->store_id);
+	s->doubt.seq = 0;
+	if (memcmp(&s->key, &s->place.key, sizeof s->key) == 0)
+		return;
+	pthread_mutex_lock(&s->lock);
+	s->key = s->place.key;
+	s->generation++;
+	pthread_mutex_unlock(&s->lock);
+}
+
+/* Opens what stands in the place. A replay is not split over two stores: its source could be in neither of them. */
+static int enter(struct store *s)
+{
+	enum db_refusal why;
+	int exit_code;
+
+	if (!s->away_ms)
+		s->away_ms = now_ms();
+	if (open_database(s, s->waits, &why, &exit_code)) {
+		if (why == DB_DAMAGED && note_damage(s) == 0 && !s->waits)
+			give_up(s);
+		if (why == DB_DENIED && s->o.live && place_is_elsewhere(&s->place) && now_ms() - s->away_ms > GIVE_UP_MS) {
+			fprintf(stderr, "bouncetapd: %s: the directory is another one and may not be opened by this program any more: ending, "
+				"so that the next start opens it\n", s->o.dir);
+			give_up(s);
+		}
+		return -1;
+	}
+	s->away_ms = 0;
+	bool same = strcmp(s->found_id, s->store_id) == 0;
+	if (same && end_doubt(s)) {
+		close_database(s);
+		return -1;
+	}
+	if (!same && s->waits)
+		change_store(s);
+	if (same || s->waits)
+		return 0;
+	snprintf(s->problem, sizeof s->problem, "%s: another store stands there now", s->o.dir);
+	end_run(s, "stopped");
+	close_database(s);
+	give_up(s);
+	return -1;
+}
+
+/* Before each batch, and once a second: facts.db is open and where it was, or opened anew. */
+static int tend(struct store *s)
+{
+	if (s->db && !place_is_moved(&s->place))
+		return 0;
+	if (s->db && leave(s))
+		return -1;
+	return enter(s);
+}
+
+/* The -wal goes into facts.db when it has grown. A reader who stays keeps it from that: nothing is lost, but it grows on. */
+static void check_wal(struct store *s)
+{
+	int64_t now = now_ms();
+	bool stuck = s->wal_since_ms && s->wal_pages >= 2 * CHECKPOINT_PAGES;
+
+	if (s->wal_pages < CHECKPOINT_PAGES) {
+		if (s->wal_said)
+			fprintf(stderr, "bouncetapd: %s: facts.db-wal is short again\n", s->o.dir);
+		s->wal_since_ms = 0;
+		s->wal_said = false;
+		return;
+	}
+	if (!s->wal_since_ms)
+		s->wal_since_ms = now;
+	if (!stuck)
+		sqlite3_wal_checkpoint_v2(s->db, NULL, SQLITE_CHECKPOINT_PASSIVE, NULL, NULL);
+	else if (now - s->wal_tried_ms > LOOK_MS) {	/* waits for readers a moment */
+		s->wal_tried_ms = now;
+		sqlite3_wal_checkpoint_v2(s->db, NULL, SQLITE_CHECKPOINT_RESTART, NULL, NULL);
+	}
+	if (s->wal_said || now - s->wal_since_ms < WAL_STUCK_MS)
+		return;
+	fprintf(stderr, "bouncetapd: %s: facts.db-wal grows and cannot be taken into facts.db for %d s: a program reads the store without a pause\n",
+		s->o.dir, WAL_STUCK_MS / 1000);
+	s->wal_said = true;
+}
+
+enum outcome { COMMITTED, FAILED, LOST };
+
+/* What SQLite said decides what is done before the next try. */
+static enum outcome mend(struct store *s, struct batch *b, int rc)
+{
+	switch (rc) {
+	case SQLITE_BUSY:
+	case SQLITE_LOCKED:
+	case SQLITE_FULL:
+	case SQLITE_NOMEM:
+		if (!s->doubt.seq)
+			return FAILED;
+		break;
+	case SQLITE_CORRUPT:
+	case SQLITE_NOTADB:
+		close_database(s);
+		if (note_damage(s) == 0 && !s->waits)
+			give_up(s);
+		return FAILED;
+	case SQLITE_CONSTRAINT:
+	case SQLITE_MISMATCH:
+	case SQLITE_TOOBIG:
+		if (++b->refused > 1)
+			return LOST;
+		break;
+	default:
+		break;
+	}
+	close_database(s);
+	return FAILED;
+}
+
+/* One try. b: NULL when there is nothing to write; then it is only looked after the store. */
+static enum outcome try_batch(struct store *s, struct batch *b, uint64_t lost)
+{
+	if (tend(s))
+		return FAILED;
+	if (!b || s->doubt.resolved) {
+		s->doubt.resolved = false;
+		return COMMITTED;
+	}
+	if (b->generation != s->generation)
+		return LOST;
+	int rc = write_batch(s, b, lost - s->lost_elsewhere);
+	if (rc)
+		return mend(s, b, rc);
+	s->damage = 0;
+	check_wal(s);
+	return place_is_moved(&s->place) && place_is_deleted(&s->place) ? LOST : COMMITTED;
+}
+
+/* ---- the writer thread: the queue ---- */
+
+static void begin_outage(struct store *s)
+{
+	if (s->outage.on)
+		return;
+	s->outage.on = true;
+	s->outage.since_ms = now_ms();
+}
+
+/* Said once, and when it is another problem, but not again and again. */
+static void complain(struct store *s)
+{
+	struct outage *x = &s->outage;
+	bool news = strcmp(x->problem, s->problem) != 0;
+
+	begin_outage(s);
+	if (x->said_ms && (now_ms() - x->said_ms < SAY_AGAIN_MS || (x->said && !news)))
+		return;
+	fprintf(stderr, "bouncetapd: the store cannot be written: %s%s\n", s->problem, s->gave_up ? "" : "; trying again");
+	memcpy(x->problem, s->problem, sizeof x->problem);
+	x->said = true;
+	x->said_ms = now_ms();
+}
+
+/* A queue that is still half full will lose more soon. */
+static void end_outage(struct store *s)
+{
+	struct outage *x = &s->outage;
+
+	if (!x->on || s->queued_bytes > LIMIT_QUEUE_BYTES / 2)
+		return;
+	if (x->said || x->dropping) {
+		fprintf(stderr, "bouncetapd: the store is written again; %llu facts were lost\n", (unsigned long long)(s->facts_lost - x->lost_said));
+		x->lost_said = s->facts_lost;
+	}
+	x->on = x->said = x->dropping = false;
+}
+
+/* What cannot be read again waits until the user ends the program, a replay only some seconds. */
+static bool is_worth_another_try(struct store *s)
+{
+	bool stopped = is_stopped(s);
+
+	if (s->gave_up)
+		return false;
+	if (!stopped && !(s->o.live && s->closing))
+		return s->waits || now_ms() - s->outage.since_ms < GIVE_UP_MS;
+	if (!s->stop_ms)
+		s->stop_ms = now_ms();
+	return now_ms() - s->stop_ms < (stopped ? STOP_MS : GIVE_UP_MS);
+}
+
+/* For changed, or a while: a signal wakes nobody. */
+static void wait_a_while(struct store *s, long ms)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	t.tv_nsec += ms % 1000 * 1000000;
+	t.tv_sec += ms / 1000 + t.tv_nsec / 1000000000;
+	t.tv_nsec %= 1000000000;
+	pthread_cond_timedwait(&s->changed, &s->lock, &t);
+}
+
+/* b: what was tried, or NULL. */
+static void take_outcome(struct store *s, struct batch *b, enum outcome outcome)
+{
+	if (outcome == FAILED) {
+		complain(s);
+		s->gave_up = !is_worth_another_try(s);
+		return;
+	}
+	if (b && outcome == COMMITTED)
+		batch_free(queue_take(s, &s->first));
+	if (b && outcome == LOST)
+		drop(s, &s->first);
+	end_outage(s);
+}
+
+/* Until the next try is due, or there is something to do. */
+static void rest(struct store *s, enum outcome outcome)
+{
+	int64_t until = now_ms() + (outcome == FAILED ? RETRY_MS : LOOK_MS);
+
+	while (now_ms() < until && !s->gave_up && (outcome == FAILED || (!s->first && !s->closing)))
+		wait_a_while(s, RETRY_MS);
 }
 
 static void *writer(void *arg)
@@ -574,23 +998,30 @@ static void *writer(void *arg)
 	struct store *s = arg;
 
 	pthread_mutex_lock(&s->lock);
-	for (;;) {
-		while (!s->first && !s->closing)
+	while (s->first || !s->closing) {
+		struct batch *b = s->first;
+		uint64_t lost = s->facts_lost;
+
+		if (s->busy) {
 			pthread_cond_wait(&s->changed, &s->lock);
-		if (!s->first)
-			break;
-		struct batch *b = queue_take(s);
-		bool lost = s->gave_up;
-		if (lost)
-			s->facts_lost += b->facts;
-		s->writing = true;
+			continue;
+		}
+		if (s->gave_up) {
+			if (b)
+				drop(s, &s->first);
+			else
+				wait_a_while(s, LOOK_MS);
+			pthread_cond_broadcast(&s->changed);
+			continue;
+		}
+		s->busy = true;
 		pthread_mutex_unlock(&s->lock);
-		if (!lost)
-			write_until_done(s, b);
-		batch_free(b);
+		enum outcome outcome = try_batch(s, b, lost);
 		pthread_mutex_lock(&s->lock);
-		s->writing = false;
+		s->busy = false;
+		take_outcome(s, b, outcome);
 		pthread_cond_broadcast(&s->changed);
+		rest(s, outcome);
 	}
 	pthread_mutex_unlock(&s->lock);
 	return NULL;
@@ -598,31 +1029,48 @@ static void *writer(void *arg)
 
 /* ---- a feed ---- */
 
+static void begin_batch(struct store_feed *feed)
+{
+	feed->open = xcalloc(1, sizeof *feed->open);
+	feed->open->generation = feed->generation;
+}
+
+/* The key that is in force now. */
+static void take_key(struct store_feed *feed)
+{
+	struct store *s = feed->store;
+
+	pthread_mutex_lock(&s->lock);
+	feed->encoder.key = s->key;
+	feed->generation = s->generation;
+	pthread_mutex_unlock(&s->lock);
+}
+
 struct store_feed *store_feed_new(struct store *s)
 {
 	struct store_feed *feed = xcalloc(1, sizeof *feed);
 
 	feed->store = s;
-	feed->encoder.privacy = s->privacy;
-	feed->encoder.subject = s->subject;
-	feed->encoder.key = s->key;
-	feed->open = xcalloc(1, sizeof *feed->open);
+	feed->encoder.privacy = s->o.privacy;
+	feed->encoder.subject = s->o.subject;
+	take_key(feed);
+	begin_batch(feed);
 	return feed;
 }
 
-/* For changed, or a while: a signal wakes nobody. */
-static void wait_a_while(struct store *s)
+/* Live capture lets go of the oldest, but not of what is being written at this moment. */
+static void make_room(struct store *s)
 {
-	struct timespec t;
-
-	clock_gettime(CLOCK_REALTIME, &t);
-	t.tv_nsec += RETRY_MS * 1000000L;
-	t.tv_sec += t.tv_nsec / 1000000000;
-	t.tv_nsec %= 1000000000;
-	pthread_cond_timedwait(&s->changed, &s->lock, &t);
+	while (s->queued_bytes > LIMIT_QUEUE_BYTES && s->first && !(s->busy && !s->first->next)) {
+		if (!s->outage.dropping)
+			fprintf(stderr, "bouncetapd: %d MiB wait for the store: the oldest facts are dropped\n", LIMIT_QUEUE_BYTES >> 20);
+		begin_outage(s);
+		s->outage.dropping = true;
+		drop(s, s->busy ? &s->first->next : &s->first);
+	}
 }
 
-/* The open batch goes to the writer. A full queue: a replay waits, live capture lets go of the oldest. */
+/* The open batch goes to the writer. A full queue: a replay waits, live capture makes room. */
 static void cut(struct store_feed *feed)
 {
 	struct store *s = feed->store;
@@ -630,24 +1078,31 @@ static void cut(struct store_feed *feed)
 
 	if (b->facts == 0)
 		return;
-	feed->open = xcalloc(1, sizeof *feed->open);
+	begin_batch(feed);
 	pthread_mutex_lock(&s->lock);
-	while (s->queued_bytes > LIMIT_QUEUE_BYTES && !s->live && !is_stopped(s))
-		wait_a_while(s);
-	while (s->queued_bytes > LIMIT_QUEUE_BYTES && s->first) {
-		struct batch *oldest = queue_take(s);
-
-		s->facts_lost += oldest->facts;
-		batch_free(oldest);
-	}
+	while (s->queued_bytes > LIMIT_QUEUE_BYTES && !s->o.live && !is_stopped(s))
+		wait_a_while(s, RETRY_MS);
+	make_room(s);
+	b->number = ++s->batches;
 	*s->last = b;
 	s->last = &b->next;
-	s->queued_bytes += b->rows.len;
+	s->queued_bytes += b->rows.cap;
 	pthread_cond_broadcast(&s->changed);
 	pthread_mutex_unlock(&s->lock);
 }
 
-static void put_done(struct store_feed *feed)
+/* What was encoded with the key of a store that is gone is cut off; the writer counts it. */
+static struct buf *begin_put(struct store_feed *feed)
+{
+	if (feed->generation != feed->store->generation) {
+		cut(feed);
+		take_key(feed);
+		feed->open->generation = feed->generation;
+	}
+	return &feed->open->rows;
+}
+
+static void end_put(struct store_feed *feed)
 {
 	feed->open->facts++;
 	if (feed->open->facts >= LIMIT_BATCH_FACTS || feed->open->rows.len >= LIMIT_BATCH_BYTES)
@@ -656,20 +1111,26 @@ static void put_done(struct store_feed *feed)
 
 void store_put_session(struct store_feed *feed, const struct fact_session *f)
 {
-	row_session(&feed->encoder, &feed->open->rows, f);
-	put_done(feed);
+	struct buf *rows = begin_put(feed);
+
+	row_session(&feed->encoder, rows, f);
+	end_put(feed);
 }
 
 void store_put_transaction(struct store_feed *feed, const struct fact_transaction *f)
 {
-	row_transaction(&feed->encoder, &feed->open->rows, f);
-	put_done(feed);
+	struct buf *rows = begin_put(feed);
+
+	row_transaction(&feed->encoder, rows, f);
+	end_put(feed);
 }
 
 void store_put_capture(struct store_feed *feed, const struct fact_capture *f)
 {
-	row_capture(&feed->encoder, &feed->open->rows, f);
-	put_done(feed);
+	struct buf *rows = begin_put(feed);
+
+	row_capture(&feed->encoder, rows, f);
+	end_put(feed);
 }
 
 void store_tick(struct store_feed *feed, uint64_t wall_us)
@@ -691,12 +1152,21 @@ void store_feed_free(struct store_feed *feed)
 
 /* ---- the caller that opened it ---- */
 
-/* Waits until all that was cut is committed. */
-static void settle(struct store *s)
+/* Waits until all that was cut is committed; then the database is the caller's, until release. */
+static void claim(struct store *s)
 {
 	pthread_mutex_lock(&s->lock);
-	while (s->first || s->writing)
+	while (s->first || s->busy)
 		pthread_cond_wait(&s->changed, &s->lock);
+	s->busy = true;
+	pthread_mutex_unlock(&s->lock);
+}
+
+static void release(struct store *s)
+{
+	pthread_mutex_lock(&s->lock);
+	s->busy = false;
+	pthread_cond_broadcast(&s->changed);
 	pthread_mutex_unlock(&s->lock);
 }
 
@@ -708,66 +1178,100 @@ bool store_gave_up(struct store *s)
 	return gave_up;
 }
 
-/* A statement of the caller's thread, while the writer has nothing to do; frees it. */
-static int exec_direct(struct store *s, char *query)
+/* Tries something on the claimed database for a while. */
+static int patiently(struct store *s, int (*work)(struct store *s, const void *arg), const void *arg, int64_t ms)
 {
-	int rc;
+	int64_t until = now_ms() + ms;
 
-	sqlite3_busy_timeout(s->db, GIVE_UP_MS);
-	rc = db_exec(s->db, query, s->problem, sizeof s->problem);
-	sqlite3_busy_timeout(s->db, BUSY_MS);
+	while (tend(s) || work(s, arg)) {
+		if (now_ms() > until || store_gave_up(s)) {
+			pthread_mutex_lock(&s->lock);
+			s->gave_up = true;
+			complain(s);
+			pthread_mutex_unlock(&s->lock);
+			return -1;
+		}
+		pause_ms(RETRY_MS);
+	}
+	return 0;
+}
+
+struct source_names {
+	const char *fingerprint, *files;
+};
+
+static int put_source(struct store *s, const void *arg)
+{
+	const struct source_names *n = arg;
+	char *query;
+
+	if (exec(s, sqlite3_mprintf("INSERT OR IGNORE INTO source (fingerprint, files, state) VALUES (%Q, %Q, 'reading')", n->fingerprint, n->files)))
+		return -1;
+	query = sqlite3_mprintf("SELECT id FROM source WHERE fingerprint = %Q", n->fingerprint);
+	s->source_id = db_int(s->db, query, 0);
 	sqlite3_free(query);
-	if (rc && !s->complained)
-		fprintf(stderr, "bouncetapd: the store cannot be written: %s\n", s->problem);
-	return rc;
+	return exec(s, sqlite3_mprintf("UPDATE sensor_run SET source_id = %lld WHERE id = %lld", s->source_id, s->run_id));
 }
 
 int store_begin_source(struct store *s, const char *fingerprint, const char *files_text)
 {
-	char state[16] = "", *query;
+	struct source_names names = { fingerprint, files_text };
+	char query[80];
 
-	settle(s);
 	s->source_id = 0;
 	if (!fingerprint)
 		return 1;
-	if (exec_direct(s, sqlite3_mprintf("INSERT OR IGNORE INTO source (fingerprint, files, state) VALUES (%Q, %Q, 'reading')", fingerprint,
-					   files_text)))
-		return -1;
-	query = sqlite3_mprintf("SELECT id FROM source WHERE fingerprint = %Q", fingerprint);
-	s->source_id = db_int(s->db, query, 0);
-	sqlite3_free(query);
-	query = sqlite3_mprintf("SELECT state FROM source WHERE id = %lld", s->source_id);
-	int rc = db_text(s->db, query, state, sizeof state);
-	sqlite3_free(query);
-	if (rc || exec_direct(s, sqlite3_mprintf("UPDATE sensor_run SET source_id = %lld WHERE id = %lld", s->source_id, s->run_id)))
-		return -1;
-	return strcmp(state, "done") != 0 && strcmp(state, "damaged") != 0;
+	claim(s);
+	int result = patiently(s, put_source, &names, GIVE_UP_MS);
+	if (result == 0) {
+		snprintf(query, sizeof query, "SELECT state = 'reading' FROM source WHERE id = %lld", (long long)s->source_id);
+		result = (int)db_int(s->db, query, 1);
+	}
+	release(s);
+	return result;
+}
+
+static int put_state(struct store *s, const void *arg)
+{
+	return exec(s, sqlite3_mprintf("UPDATE source SET state = %Q WHERE id = %lld", arg, s->source_id));
 }
 
 int store_end_source(struct store *s, bool damaged)
 {
-	settle(s);
-	if (s->facts_lost || !s->source_id)
-		return 0;		/* it has to be read again */
-	return exec_direct(s, sqlite3_mprintf("UPDATE source SET state = %Q WHERE id = %lld", damaged ? "damaged" : "done", s->source_id));
+	int result = 0;
+
+	claim(s);
+	if (!s->facts_lost && s->source_id)	/* else it has to be read again */
+		result = patiently(s, put_state, damaged ? "damaged" : "done", GIVE_UP_MS);
+	release(s);
+	return result;
+}
+
+static int put_end(struct store *s, const void *arg)
+{
+	return end_run(s, arg);
 }
 
 int store_close(struct store *s, const char *end_reason)
 {
+	int rc = -1;
+
 	pthread_mutex_lock(&s->lock);
 	s->closing = true;
 	pthread_cond_broadcast(&s->changed);
 	pthread_mutex_unlock(&s->lock);
 	pthread_join(s->thread, NULL);
-	uint64_t lost = s->facts_lost;
-	if (lost)
-		fprintf(stderr, "bouncetapd: %llu facts were lost: the store could not be written%s\n", (unsigned long long)lost,
+	if (s->waits || !s->gave_up || s->db)
+		rc = patiently(s, put_end, end_reason, s->gave_up || is_stopped(s) ? 0 : GIVE_UP_MS);
+	if (s->facts_lost)
+		fprintf(stderr, "bouncetapd: %llu facts were lost: the store could not be written%s\n", (unsigned long long)s->facts_lost,
 			s->source_id ? "; read the files again" : "");
-	int rc = exec_direct(s, sqlite3_mprintf("UPDATE sensor_run SET ended_us = %lld, end_reason = %Q, facts_lost = %lld WHERE id = %lld",
-						(long long)time_now_us(), end_reason, (long long)lost, (long long)s->run_id));
-	sqlite3_wal_checkpoint_v2(s->db, NULL, SQLITE_CHECKPOINT_TRUNCATE, NULL, NULL);
+	uint64_t lost = s->facts_lost;
+	if (s->db)
+		sqlite3_wal_checkpoint_v2(s->db, NULL, SQLITE_CHECKPOINT_TRUNCATE, NULL, NULL);
+	close_database(s);
 	pthread_cond_destroy(&s->changed);
 	pthread_mutex_destroy(&s->lock);
-	store_free(s);
+	free(s);
 	return lost || rc ? -1 : 0;
 }

@@ -90,7 +90,7 @@ static inline int world_make(void **state)
 	char error[300];
 
 	strcpy(w->dir, "/tmp/bouncetap-test-XXXXXX");
-	if (!mkdtemp(w->dir) || !(w->facts = db_open_write(w->dir, DB_FACTS, error, sizeof error)))
+	if (!mkdtemp(w->dir) || !(w->facts = db_open_write(w->dir, DB_FACTS, DB_BUSY_MS, NULL, error, sizeof error)))
 		return -1;
 	w->config = config_new();
 	configure(w, "own", NULL, "networks", "192.0.2.0/24");
