@@ -7,7 +7,7 @@ CFLAGS ?= -O3 -g
 SIZE ?= small
 TIME ?= 60
 
-DEBIAN_BUILD := gcc make libc6-dev libpcap-dev libssl-dev libsqlite3-dev libinih-dev libndpi-dev libseccomp-dev libcap-ng-dev
+DEBIAN_BUILD := gcc make libc6-dev libpcap-dev libssl-dev libsqlite3-dev libinih-dev libseccomp-dev libcap-ng-dev
 DEBIAN_TEST := clang libclang-rt-14-dev libcmocka-dev python3 python3-jsonschema sqlite3 mandoc iproute2 util-linux
 DEBIAN_BENCH := python3 sqlite3
 
@@ -15,7 +15,7 @@ WARN := -std=c11 -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes
 	-Wformat=2 -Wundef -Wvla
 CPPFLAGS_ALL := -D_GNU_SOURCE -DVERSION='"$(VERSION)"' -DPREFIX='"$(PREFIX)"' -DSYSCONFDIR='"$(SYSCONFDIR)"' -I. -I$(BUILD)/gen $(CPPFLAGS)
 CFLAGS_ALL := $(WARN) $(CFLAGS)
-LIBS_SENSOR := -lpcap -lndpi -lsqlite3 -lcrypto -linih -lseccomp -lcap-ng -pthread
+LIBS_SENSOR := -lpcap -lsqlite3 -lcrypto -linih -lseccomp -lcap-ng -pthread
 LIBS_ANALYZER := -lsqlite3 -lcrypto -linih
 
 COMMON := $(wildcard common/*.c schema/*.c)
@@ -24,6 +24,7 @@ ANALYZER := $(wildcard analyzer/*.c)
 GEN := $(patsubst schema/%.sql,$(BUILD)/gen/%.sql.h,$(wildcard schema/*.sql))
 UNIT := $(patsubst tests/unit/%.c,$(BUILD)/tests/unit/%,$(wildcard tests/unit/*.c))
 FUZZ := $(patsubst tests/fuzz/%.c,$(BUILD)/tests/fuzz/%,$(wildcard tests/fuzz/*.c))
+FEEDER := $(BUILD)/tests/stress/feeder
 BENCH := $(BUILD)/tests/bench/generate $(BUILD)/tests/bench/yardstick
 obj = $(patsubst %.c,$(BUILD)/%.o,$(1))
 
@@ -36,7 +37,7 @@ SANITIZE := -O1 -g -Werror -fno-omit-frame-pointer -fsanitize=address,undefined 
 
 all: check-packages programs
 programs: $(BUILD)/bouncetapd $(BUILD)/bouncetap
-unit: $(UNIT)
+unit: $(UNIT) $(FEEDER)
 fuzz-targets: $(FUZZ)
 
 $(BUILD)/bouncetapd: $(call obj,$(COMMON) $(SENSOR))
@@ -62,6 +63,9 @@ $(BUILD)/libtest.a: $(call obj,$(filter-out %/main.c,$(COMMON) $(SENSOR) $(ANALY
 $(BUILD)/tests/unit/%: tests/unit/%.c $(BUILD)/libtest.a
 	@mkdir -p $(@D)
 	$(call say,CC,$<)$(CC) $(CPPFLAGS_ALL) $(CFLAGS_ALL) $(LDFLAGS) -MMD -MP -o $@ $< $(BUILD)/libtest.a -lcmocka $(LIBS_SENSOR)
+
+$(FEEDER): $(call obj,$(wildcard tests/stress/*.c)) $(BUILD)/libtest.a
+	$(call say,LD,$@)$(CC) $(CFLAGS_ALL) $(LDFLAGS) -o $@ $^ $(LIBS_SENSOR)
 
 $(BUILD)/tests/fuzz/%: tests/fuzz/%.c $(BUILD)/libtest.a
 	@mkdir -p $(@D)
@@ -100,7 +104,7 @@ fuzz:
 	@tests/fuzz/run $(BUILD)/fuzz/tests/fuzz $(TIME)
 
 lab:
-	@tests/lab/run $(or $(SCENARIO),postfix-backup-mx exim-callout-and-bounce)
+	@tests/lab/run $(or $(SCENARIO),postfix-backup-mx)
 
 install: all
 	install -d $(DESTDIR)$(PREFIX)/sbin $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/share/bouncetap/lists.d
