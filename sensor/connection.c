@@ -281,7 +281,7 @@ static void settle_reset(struct connection *c, uint64_t now_us)
 
 	if (!c->reset_pending || c->closing_us || !stream_next(c->stream, c->reset_dir, &next))
 		return;
-	if (next == c->reset_seq) {
+	if (stream_stands_at(c->stream, c->reset_dir, c->reset_seq)) {
 		c->reset = true;
 		c->closing_us = now_us + LIMIT_ACKED_WAIT_US;
 	} else if ((int32_t)(next - c->reset_seq) > 0) {
@@ -326,8 +326,8 @@ static bool begins_anew(const struct flow *f, int dir, const struct packet *p)
 		return !(f->flags & F_SYN << dir) || f->isn[dir] != p->seq;
 	if (f->flags & F_SYN << dir)
 		return f->isn[dir] != p->seq;
-	/* Joined in the middle, and now a beginning. With the other side's SYN known it is just a late packet. */
-	return f->connection && !(f->flags & F_SYN << !dir);
+	/* Joined in the middle, and now a beginning. It is just late when the other side's SYN is known, or nothing was handed on yet. */
+	return f->connection && !(f->flags & F_SYN << !dir) && !stream_may_begin(f->connection->stream, dir, p->seq);
 }
 
 static void note_syn(struct flow *f, int dir, uint32_t seq, bool has_ack)

@@ -41,6 +41,7 @@
 #define LIMIT_HELD_PER_FLOW (256 * 1024)	/* out-of-order bytes of one connection */
 #define LIMIT_ACKED_WAIT_US 1000000		/* a hole that the receiver has acknowledged can only be filled by a late tap */
 #define LIMIT_HOLE_WAIT_US 30000000		/* a hole that it has not will be retransmitted */
+#define LIMIT_FIRST_FLIGHT 65536		/* bytes that may overtake their SYN on the way to us; the first window is no larger (RFC 7323 2.2: not scaled) */
 #define LIMIT_WINDOW_BYTES (16 * 1024 * 1024)	/* scaling allows 1 GiB, mail servers' windows stay below this; more missing at once is a new start */
 
 /* pipeline */

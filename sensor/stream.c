@@ -124,6 +124,13 @@ bool stream_stands_at(const struct stream *s, int dir, uint32_t seq)
 	return !h->known || (ahead(seq, h->next) >= -1 && ahead(seq, h->next) <= 1);
 }
 
+bool stream_may_begin(const struct stream *s, int dir, uint32_t seq)
+{
+	const struct half *h = &s->half[dir];
+
+	return !h->known && (!h->held || (ahead(h->held->seq, seq) > 0 && ahead(h->held->seq, seq) < LIMIT_FIRST_FLIGHT));
+}
+
 /* Up to where a side is known to have sent. */
 static uint32_t top_of(const struct half *h)
 {
@@ -384,16 +391,6 @@ static void learn(struct stream *s, const struct stream_segment *g)
 	if (g->syn && g->has_ack && !other->known) {
 		other->start = g->ack;
 		other->start_known = true;
-	}
-	if (!g->syn && !h->syn && !other->syn) {	/* joined in the middle */
-		if (!h->known) {
-			h->known = true;
-			h->next = g->seq;
-		}
-		if (g->has_ack && !other->known) {
-			other->known = true;
-			other->next = g->ack;
-		}
 	}
 	if (g->has_ack && (!other->acked_known || ahead(g->ack, other->acked) > 0)) {
 		other->acked = g->ack;

@@ -3,7 +3,7 @@
  *
  * Bytes in order are handed on where they lie, without a copy. Others are held under caps: behind a hole, or because they
  * acknowledge bytes of the other side that have not arrived yet (taps deliver a reply before its command). A wait is bounded in bytes and in
- * packet time; then the hole is declared a gap. Wrong checksums, bytes that were there before, keep-alives: ignored; so are numbers far from where
+ * packet time; then the hole is declared a gap. So do the first bytes of a connection wait for its SYN. Wrong checksums, bytes that were there before, keep-alives: ignored; so are numbers far from where
  * both sides are, unless both go on from there and nowhere else.
  */
 #ifndef SENSOR_STREAM_H
@@ -51,6 +51,9 @@ uint64_t stream_deadline(const struct stream *s);
  */
 bool stream_accepts_reset(const struct stream *s, int dir, uint32_t seq);
 bool stream_stands_at(const struct stream *s, int dir, uint32_t seq);
+
+/* Could a SYN with this number be the late beginning of what came without one? No more once bytes of that side were handed on. */
+bool stream_may_begin(const struct stream *s, int dir, uint32_t seq);
 
 /* The first byte of a side that was not handed on; up to where it is known to have sent. False: unknown. */
 bool stream_next(const struct stream *s, int dir, uint32_t *next);

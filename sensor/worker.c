@@ -95,7 +95,7 @@ static void make_room(struct worker *w)
 void worker_packet(struct worker *w, const struct packet *k, const struct arrival *a)
 {
 	struct connection_context *x = &w->context;
-	bool begins = ((k->flags & TCP_SYN) && !(k->flags & TCP_RST)) || k->payload_bytes;
+	bool begins = k->payload_bytes || (k->flags & (TCP_SYN | TCP_FIN) && !(k->flags & TCP_RST));	/* a FIN may come before its bytes */
 	struct flow_lookup l;
 
 	w->now_us = a->now_us;

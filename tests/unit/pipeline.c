@@ -1047,6 +1047,59 @@ static void frames_seen_twice_change_no_fact(void **state)
 	free(k);
 }
 
+/* The same times, the frames behind the first `fixed` shuffled: splitmix64 from a seed. */
+static void shuffle(struct talk *k, uint32_t fixed, uint64_t seed)
+{
+	for (uint32_t i = k->count - 1; i > fixed; i--) {
+		uint64_t z = seed += 0x9e3779b97f4a7c15u;
+
+		z = (z ^ z >> 30) * 0xbf58476d1ce4e5b9u;
+		z = (z ^ z >> 27) * 0x94d049bb133111ebu;
+		uint32_t j = fixed + (uint32_t)((z ^ z >> 31) % (i + 1 - fixed));
+		struct frame swap = k->frame[i];
+		k->frame[i] = k->frame[j];
+		k->frame[j] = swap;
+		k->frame[i].t_us = START + i;
+		k->frame[j].t_us = START + j;
+	}
+}
+
+/* The end: FIN of both, FIN and then RST (number of the FIN, or of the byte behind it), or RST alone. */
+static void frames_in_any_order_change_no_fact(void **state)
+{
+	enum { ENDS = 4, ORDERS = 300 };
+
+	(void)state;
+	for (unsigned how = 0; how < ENDS; how++) {
+		struct talk *k = talk_new(4);
+
+		handshake(k);
+		hello(k);
+		mail(k);
+		say(k, 'c', "QUIT\r\n");
+		say(k, 's', "221 2.0.0 bye\r\n");
+		if (how < 3)
+			fin(k, 'c');
+		if (how == 0)
+			fin(k, 's');
+		else
+			segment(k, 0, TCP_RST, k->isn[0] + 1 + k->sent[0] - (how == 1), 0, "");
+		for (uint32_t i = 0; i < k->count; i++)
+			k->frame[i].t_us = START + i;
+		struct run *plain = play(k);
+		assert_non_null(strstr(buf_cstr(&plain->got.log), how == 3 ? " rst mail " : " fin mail "));
+		for (uint64_t seed = 0; seed < ORDERS; seed++) {
+			shuffle(k, how != 0, seed);	/* a RST alone begins nothing */
+			struct run *r = play(k);
+			if (strcmp(buf_cstr(&r->got.log), buf_cstr(&plain->got.log)) != 0)
+				fail_msg("end %u, seed %llu: %s", how, (unsigned long long)seed, buf_cstr(&r->got.log));
+			run_free(r);
+		}
+		run_free(plain);
+		free(k);
+	}
+}
+
 /* Any one frame is missing, then any two next to each other. */
 static void lost_frame_never_makes_an_accepted_mail(void **state)
 {
@@ -1560,6 +1613,7 @@ int main(void)
 		cmocka_unit_test(one_side_alone_is_noted),
 		cmocka_unit_test(side_that_is_late_changes_no_fact),
 		cmocka_unit_test(frames_seen_twice_change_no_fact),
+		cmocka_unit_test(frames_in_any_order_change_no_fact),
 		cmocka_unit_test(lost_frame_never_makes_an_accepted_mail),
 		cmocka_unit_test(cut_frame_is_a_gap),
 		cmocka_unit_test(clock_that_is_set_back_ends_no_session),

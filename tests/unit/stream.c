@@ -748,10 +748,45 @@ static void joined_in_the_middle(void **state)
 	data(t, 'c', 300, 503, "MAIL");
 	data(t, 's', 503, 304, "251");
 	fin(t, 'c', 304, 506, "QUIT");
+	assert_log(t, "");	/* the beginning may be late */
+	wait_us(t, LIMIT_ACKED_WAIT_US);
+	assert_log(t, "s:250 c:MAIL s:251 c:QUIT c.");
 	fin(t, 's', 506, 309, "");
 	assert_true(stream_is_done(t->s));
 	assert_int_equal(stream_unseen_bytes(t->s), 0);
 	assert_end(t, "s:250 c:MAIL s:251 c:QUIT c. s.");
+}
+
+static void joined_in_the_middle_out_of_order(void **state)
+{
+	struct tape *t = tape_new();
+
+	(void)state;
+	data(t, 'c', 305, 503, "FROM");
+	data(t, 's', 503, 309, "251");
+	data(t, 'c', 300, 503, "MAIL ");
+	wait_us(t, LIMIT_ACKED_WAIT_US);
+	assert_int_equal(stream_unseen_bytes(t->s), 0);
+	assert_end(t, "c:MAIL FROM s:251");
+}
+
+static void bytes_may_overtake_the_handshake(void **state)
+{
+	struct tape *t = tape_new();
+
+	(void)state;
+	data(t, 's', 3, 4, "250");
+	data(t, 'c', 0, 3, "EHLO");
+	assert_true(stream_may_begin(t->s, 0, 1000));
+	assert_false(stream_may_begin(t->s, 0, 1001));
+	assert_false(stream_may_begin(t->s, 0, 1000 - LIMIT_FIRST_FLIGHT));
+	syn(t, 's');
+	data(t, 's', 0, 0, "220");
+	assert_log(t, "");
+	syn(t, 'c');
+	assert_false(stream_may_begin(t->s, 0, 1000));
+	assert_int_equal(stream_unseen_bytes(t->s), 0);
+	assert_end(t, "s:220 c:EHLO s:250");
 }
 
 static void joined_in_the_middle_with_one_side(void **state)
@@ -1290,6 +1325,8 @@ int main(void)
 		cmocka_unit_test(server_side_alone_is_heard),
 		cmocka_unit_test(joined_in_the_middle),
 		cmocka_unit_test(joined_in_the_middle_with_one_side),
+		cmocka_unit_test(joined_in_the_middle_out_of_order),
+		cmocka_unit_test(bytes_may_overtake_the_handshake),
 		cmocka_unit_test(handshake_is_not_needed_in_order),
 		cmocka_unit_test(mutual_wait_ends),
 		cmocka_unit_test(held_bytes_have_a_cap),
