@@ -7,7 +7,7 @@ CFLAGS ?= -O3 -g
 SIZE ?= small
 TIME ?= 60
 
-DEBIAN_BUILD := gcc make libc6-dev libpcap-dev libssl-dev libsqlite3-dev libinih-dev libseccomp-dev libcap-ng-dev
+DEBIAN_BUILD := gcc make libc6-dev libpcap-dev libssl-dev libsqlite3-dev libinih-dev libndpi-dev libseccomp-dev libcap-ng-dev
 DEBIAN_TEST := clang libclang-rt-14-dev libcmocka-dev python3 python3-jsonschema sqlite3 mandoc iproute2 util-linux
 DEBIAN_BENCH := python3 sqlite3
 
@@ -15,7 +15,7 @@ WARN := -std=c11 -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes
 	-Wformat=2 -Wundef -Wvla
 CPPFLAGS_ALL := -D_GNU_SOURCE -DVERSION='"$(VERSION)"' -DPREFIX='"$(PREFIX)"' -DSYSCONFDIR='"$(SYSCONFDIR)"' -I. -I$(BUILD)/gen $(CPPFLAGS)
 CFLAGS_ALL := $(WARN) $(CFLAGS)
-LIBS_SENSOR := -lpcap -lsqlite3 -lcrypto -linih -lseccomp -lcap-ng -pthread
+LIBS_SENSOR := -lpcap -lndpi -lsqlite3 -lcrypto -linih -lseccomp -lcap-ng -pthread
 LIBS_ANALYZER := -lsqlite3 -lcrypto -linih
 
 COMMON := $(wildcard common/*.c schema/*.c)
@@ -104,7 +104,7 @@ fuzz:
 	@tests/fuzz/run $(BUILD)/fuzz/tests/fuzz $(TIME)
 
 lab:
-	@tests/lab/run $(or $(SCENARIO),postfix-backup-mx)
+	@tests/lab/run $(or $(SCENARIO),postfix-backup-mx exim-callout-and-bounce)
 
 install: all
 	install -d $(DESTDIR)$(PREFIX)/sbin $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/share/bouncetap/lists.d

@@ -7,7 +7,7 @@
 
 #include "common/xmalloc.h"
 
-static void reserve(struct buf *b, size_t n)
+void buf_reserve(struct buf *b, size_t n)
 {
 	if (b->cap - b->len >= n)
 		return;
@@ -29,30 +29,6 @@ void buf_clear(struct buf *b)
 	b->len = 0;
 }
 
-void buf_add(struct buf *b, const void *p, size_t n)
-{
-	if (n == 0)
-		return;
-	reserve(b, n);
-	memcpy(b->p + b->len, p, n);
-	b->len += n;
-}
-
-void buf_add_char(struct buf *b, char c)
-{
-	buf_add(b, &c, 1);
-}
-
-void buf_add_str(struct buf *b, const char *s)
-{
-	buf_add(b, s, strlen(s));
-}
-
-void buf_add_text(struct buf *b, struct text t)
-{
-	buf_add(b, t.p, t.len);
-}
-
 void buf_printf(struct buf *b, const char *format, ...)
 {
 	va_list ap;
@@ -62,7 +38,7 @@ void buf_printf(struct buf *b, const char *format, ...)
 	va_end(ap);
 	if (n < 0)
 		return;
-	reserve(b, (size_t)n + 1);
+	buf_reserve(b, (size_t)n + 1);
 	va_start(ap, format);
 	vsnprintf(b->p + b->len, (size_t)n + 1, format, ap);
 	va_end(ap);
@@ -71,7 +47,7 @@ void buf_printf(struct buf *b, const char *format, ...)
 
 const char *buf_cstr(struct buf *b)
 {
-	reserve(b, 1);
+	buf_reserve(b, 1);
 	b->p[b->len] = '\0';
 	return b->p;
 }

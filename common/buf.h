@@ -8,6 +8,7 @@
 
 #include <stddef.h>
 #include <stdint.h>
+#include <string.h>
 
 #include "common/text.h"
 
@@ -18,10 +19,36 @@ struct buf {
 
 void buf_fini(struct buf *b);
 void buf_clear(struct buf *b);
-void buf_add(struct buf *b, const void *p, size_t n);
-void buf_add_char(struct buf *b, char c);
-void buf_add_str(struct buf *b, const char *s);
-void buf_add_text(struct buf *b, struct text t);
+/* Room for n bytes more; buf_add and its like need it not. */
+void buf_reserve(struct buf *b, size_t n);
+
+static inline void buf_add(struct buf *b, const void *p, size_t n)
+{
+	if (n == 0)
+		return;
+	if (b->cap - b->len < n)
+		buf_reserve(b, n);
+	memcpy(b->p + b->len, p, n);
+	b->len += n;
+}
+
+static inline void buf_add_char(struct buf *b, char c)
+{
+	if (b->cap == b->len)
+		buf_reserve(b, 1);
+	b->p[b->len++] = c;
+}
+
+static inline void buf_add_str(struct buf *b, const char *s)
+{
+	buf_add(b, s, strlen(s));
+}
+
+static inline void buf_add_text(struct buf *b, struct text t)
+{
+	buf_add(b, t.p, t.len);
+}
+
 void buf_printf(struct buf *b, const char *format, ...) __attribute__((format(printf, 2, 3)));
 /* The content with a NUL behind it; valid until the buffer changes. */
 const char *buf_cstr(struct buf *b);

@@ -70,11 +70,28 @@ int ip_prefix_parse(const char *s, struct ip_prefix *out)
 	return 0;
 }
 
+/* As inet_ntop does, without its printf: every row has two of them. */
+static void format_v4(const uint8_t bytes[4], char *out)
+{
+	for (int i = 0; i < 4; i++) {
+		unsigned v = bytes[i];
+
+		if (v >= 100)
+			*out++ = (char)('0' + v / 100);
+		if (v >= 10)
+			*out++ = (char)('0' + v / 10 % 10);
+		*out++ = (char)('0' + v % 10);
+		*out++ = i < 3 ? '.' : '\0';
+	}
+}
+
 const char *ip_format(const struct ip_addr *a, char out[IP_TEXT_MAX])
 {
 	out[0] = '\0';
-	if (a->version)
-		inet_ntop(a->version == 4 ? AF_INET : AF_INET6, a->bytes, out, IP_TEXT_MAX);
+	if (a->version == 4)
+		format_v4(a->bytes, out);
+	else if (a->version)
+		inet_ntop(AF_INET6, a->bytes, out, IP_TEXT_MAX);
 	return out;
 }
 

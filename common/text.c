@@ -7,7 +7,7 @@
 
 #include "common/xmalloc.h"
 
-enum { CHUNK_MIN = 1024, CHUNK_MAX = 65536 };
+enum { CHUNK_MIN = 960, CHUNK_MAX = 65536 };	/* with its head, the least one is what malloc keeps at hand for each thread (1032) */
 
 struct arena_chunk {
 	struct arena_chunk *next;

@@ -356,6 +356,20 @@ static int next_plain(struct file *f, struct capture_frame *out, const char **wh
 	return 1;
 }
 
+/* Is the next record in the block, so that the frames before it stay where they are? */
+static bool has_plain(const struct file *f)
+{
+	const struct source *s = &f->source;
+	uint32_t bytes, room = (uint32_t)(s->have - s->pos);
+
+	if (!f->plain || f->peeked || room < 16)
+		return false;
+	memcpy(&bytes, s->block + s->pos + 8, sizeof bytes);
+	if (f->swapped)
+		bytes = __builtin_bswap32(bytes);
+	return bytes <= RECORD_MAX && room - 16 >= bytes;
+}
+
 static int next_pcap(struct file *f, struct capture_frame *out, const char **why)
 {
 	struct pcap_pkthdr *h;
@@ -556,6 +570,16 @@ int capture_next(struct capture *c, struct capture_frame *out)
 			return 1;
 	}
 	return 0;
+}
+
+bool capture_more(struct capture *c, struct capture_frame *out)
+{
+	const char *why = NULL;
+
+	while (c->current && has_plain(c->current) && file_next(c->current, out, &why) == 1)
+		if (passes(c->current, out))
+			return true;
+	return false;
 }
 
 const char *capture_current_file(const struct capture *c)

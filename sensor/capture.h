@@ -20,7 +20,7 @@ struct capture_frame {
 	int linktype;
 	uint32_t captured, length;	/* bytes in the file, bytes on the wire */
 	unsigned interface;		/* index; 0 for files */
-	const uint8_t *bytes;		/* borrowed until the next call */
+	const uint8_t *bytes;		/* borrowed until the next call of capture_next */
 };
 
 /*
@@ -40,6 +40,9 @@ struct capture *capture_open_files(const char *const *paths, size_t count, const
 
 /* 1: a frame; 0: the end of all files, or go_on said so. Damage ends a file, not the capture. */
 int capture_next(struct capture *c, struct capture_frame *out);
+
+/* True: one more frame, which was read already. It and those since the last capture_next are there together. */
+bool capture_more(struct capture *c, struct capture_frame *out);
 
 /* The file that capture_next is reading (index into the sorted order) and how far it is, for progress. */
 const char *capture_current_file(const struct capture *c);

@@ -6,33 +6,36 @@
 
 static const struct verb_info {
 	const char *name;
+	uint8_t length;		/* of the name */
 	bool ends_group;
 	bool on_wire;
 } verbs[] = {
-	[VERB_UNKNOWN] = { "?", false, false },
-	[VERB_HELO] = { "HELO", true, true },
-	[VERB_EHLO] = { "EHLO", true, true },
-	[VERB_LHLO] = { "LHLO", true, true },
-	[VERB_MAIL] = { "MAIL", false, true },
-	[VERB_RCPT] = { "RCPT", false, true },
-	[VERB_DATA] = { "DATA", true, true },
-	[VERB_BDAT] = { "BDAT", false, true },
-	[VERB_RSET] = { "RSET", false, true },
-	[VERB_QUIT] = { "QUIT", true, true },
-	[VERB_NOOP] = { "NOOP", true, true },
-	[VERB_VRFY] = { "VRFY", true, true },
-	[VERB_EXPN] = { "EXPN", true, true },
-	[VERB_HELP] = { "HELP", true, true },
-	[VERB_ETRN] = { "ETRN", true, true },
-	[VERB_TURN] = { "TURN", true, true },
-	[VERB_AUTH] = { "AUTH", true, true },
-	[VERB_STARTTLS] = { "STARTTLS", true, true },
-	[VERB_XANONYMOUSTLS] = { "X-ANONYMOUSTLS", true, true },
-	[VERB_XCLIENT] = { "XCLIENT", true, true },
-	[VERB_XFORWARD] = { "XFORWARD", false, true },
-	[VERB_AUTH_LINE] = { "*", true, false },
-	[VERB_DATA_END] = { ".", false, false },
-	[VERB_HOLE] = { "-", false, false },
+#define V(name, ends_group, on_wire) { name, sizeof name - 1, ends_group, on_wire }
+	[VERB_UNKNOWN] = V("?", false, false),
+	[VERB_HELO] = V("HELO", true, true),
+	[VERB_EHLO] = V("EHLO", true, true),
+	[VERB_LHLO] = V("LHLO", true, true),
+	[VERB_MAIL] = V("MAIL", false, true),
+	[VERB_RCPT] = V("RCPT", false, true),
+	[VERB_DATA] = V("DATA", true, true),
+	[VERB_BDAT] = V("BDAT", false, true),
+	[VERB_RSET] = V("RSET", false, true),
+	[VERB_QUIT] = V("QUIT", true, true),
+	[VERB_NOOP] = V("NOOP", true, true),
+	[VERB_VRFY] = V("VRFY", true, true),
+	[VERB_EXPN] = V("EXPN", true, true),
+	[VERB_HELP] = V("HELP", true, true),
+	[VERB_ETRN] = V("ETRN", true, true),
+	[VERB_TURN] = V("TURN", true, true),
+	[VERB_AUTH] = V("AUTH", true, true),
+	[VERB_STARTTLS] = V("STARTTLS", true, true),
+	[VERB_XANONYMOUSTLS] = V("X-ANONYMOUSTLS", true, true),
+	[VERB_XCLIENT] = V("XCLIENT", true, true),
+	[VERB_XFORWARD] = V("XFORWARD", false, true),
+	[VERB_AUTH_LINE] = V("*", true, false),
+	[VERB_DATA_END] = V(".", false, false),
+	[VERB_HOLE] = V("-", false, false),
+#undef V
 };
 
 const char *command_verb_name(enum verb v)
@@ -50,17 +53,21 @@ static bool is_space(char c)
 	return c == ' ' || c == '\t';
 }
 
+static bool is_verb(const struct verb_info *v, struct text line)
+{
+	return v->on_wire && line.len >= v->length && (line.p[0] | 32) == (v->name[0] | 32) && strncasecmp(line.p, v->name, v->length) == 0
+	       && (line.len == v->length || is_space(line.p[v->length]));
+}
+
 struct command command_parse(struct text line)
 {
 	struct command c = { VERB_UNKNOWN, { 0 } };
 
 	line = text_trim(line);
 	for (unsigned v = 1; v < sizeof verbs / sizeof *verbs; v++) {
-		size_t n = strlen(verbs[v].name);
+		size_t n = verbs[v].length;
 
-		if (!verbs[v].on_wire || line.len < n || strncasecmp(line.p, verbs[v].name, n) != 0)
-			continue;
-		if (line.len > n && !is_space(line.p[n]))
+		if (!is_verb(&verbs[v], line))
 			continue;
 		c.verb = (enum verb)v;
 		c.argument = text_trim((struct text){ line.p + n, line.len - (uint32_t)n });

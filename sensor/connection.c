@@ -23,8 +23,6 @@ struct other_syn {
 struct connection {
 	struct connection_context *context;
 	struct flow *flow;
-	struct stream_sink sink;
-	struct stream *stream;
 	struct smtp *smtp;	/* from the first byte that is handed on */
 	uint64_t bytes[2];
 	uint64_t closing_us;	/* a RST was seen: the end comes then, since taps may be behind, and the RST forged */
@@ -35,6 +33,7 @@ struct connection {
 	size_t memory;		/* counted in the context */
 	bool fin_seen, reset;
 	uint8_t closer;		/* endpoint that sent the first FIN or RST */
+	struct stream stream;
 };
 
 static int client_of(const struct flow *f)
@@ -162,7 +161,7 @@ static void on_fin(void *arg, int dir)
 
 static void count_memory(struct connection *c)
 {
-	size_t now = sizeof *c + stream_memory_bytes(c->stream) + (c->smtp ? smtp_memory_bytes(c->smtp) : 0);
+	size_t now = sizeof *c + stream_memory_bytes(&c->stream) + (c->smtp ? smtp_memory_bytes(c->smtp) : 0);
 
 	c->context->memory_bytes += now - c->memory;
 	c->memory = now;
@@ -176,21 +175,30 @@ static void push_syns(struct connection *c, uint64_t now_us)
 		struct stream_segment g = { .dir = dir, .seq = f->isn[dir], .syn = true, .time_us = f->first_us };
 
 		if (f->flags & F_SYN << dir)
-			stream_push(c->stream, &g, now_us);
+			stream_push(&c->stream, &g, now_us);
 	}
 }
 
 static struct connection *connection_new(struct connection_context *x, struct flow *f, uint64_t now_us)
 {
+	static const struct stream_sink sink = { on_push, on_gap, on_fin };
 	struct connection *c = xcalloc(1, sizeof *c);
 
 	c->context = x;
 	c->flow = f;
-	c->sink = (struct stream_sink){ on_push, on_gap, on_fin, c };
-	c->stream = stream_new(&c->sink);
+	stream_init(&c->stream, &sink, c);
 	f->connection = c;
 	push_syns(c, now_us);
 	return c;
+}
+
+void connection_fetch(const struct connection *c, bool session)
+{
+	if (session && c->smtp)
+		smtp_fetch(c->smtp);
+	else if (!session)
+		for (size_t i = 0; i < sizeof *c; i += 64)
+			__builtin_prefetch((const char *)c + i);
 }
 
 static uint32_t notes_of(const struct connection *c)
@@ -200,7 +208,7 @@ static uint32_t notes_of(const struct connection *c)
 
 	if (!(f->flags & F_SEEN) != !(f->flags & F_SEEN << 1))
 		notes |= NOTE_ONE_SIDED;
-	if (stream_overlap_differed(c->stream))
+	if (stream_overlap_differed(&c->stream))
 		notes |= NOTE_OVERLAP;
 	if (f->flags & F_BACKWARD)
 		notes |= NOTE_CLOCK_BACKWARD;
@@ -213,24 +221,24 @@ static void connection_end(struct connection *c, enum fact_end end, uint64_t now
 	struct connection_context *x = c->context;
 	struct flow *f = c->flow;
 
-	stream_flush(c->stream, now_us);
+	stream_flush(&c->stream, now_us);
 	for (int dir = 0; dir < 2; dir++)
-		if (stream_end(c->stream, dir, &f->end[dir]))
+		if (stream_end(&c->stream, dir, &f->end[dir]))
 			f->end_known |= dir ? 2 : 1;
-	x->unseen_bytes += stream_unseen_bytes(c->stream);
-	x->minute[f->interface].unseen_bytes += stream_unseen_bytes(c->stream);
+	x->unseen_bytes += stream_unseen_bytes(&c->stream);
+	x->minute[f->interface].unseen_bytes += stream_unseen_bytes(&c->stream);
 	if (c->smtp) {
 		struct fact_session *s = smtp_session(c->smtp);
 		int client = client_of(f);
 
 		s->bytes_toserver = c->bytes[client];
 		s->bytes_toclient = c->bytes[!client];
-		s->unseen_bytes = stream_unseen_bytes(c->stream);
+		s->unseen_bytes = stream_unseen_bytes(&c->stream);
 		s->packets = f->packets;
 		s->notes |= notes_of(c);
 		smtp_end(c->smtp, end, side_of(c, c->closer), f->last_us);
 	}
-	stream_free(c->stream);
+	stream_fini(&c->stream);
 	x->memory_bytes -= c->memory;
 	f->connection = NULL;
 	free(c);
@@ -266,7 +274,7 @@ uint64_t connection_deadline(const struct connection_context *x, const struct fl
 
 	if (!c)
 		return active_us + (f->flags & F_CLOSED ? LIMIT_LINGER_US : LIMIT_HANDSHAKE_US);
-	uint64_t at = active_us + LIMIT_IDLE_US, wait = stream_deadline(c->stream);
+	uint64_t at = active_us + LIMIT_IDLE_US, wait = stream_deadline(&c->stream);
 	if (wait && wait < at)
 		at = wait;
 	if (c->closing_us && c->closing_us < at)
@@ -279,9 +287,9 @@ static void settle_reset(struct connection *c, uint64_t now_us)
 {
 	uint32_t next;
 
-	if (!c->reset_pending || c->closing_us || !stream_next(c->stream, c->reset_dir, &next))
+	if (!c->reset_pending || c->closing_us || !stream_next(&c->stream, c->reset_dir, &next))
 		return;
-	if (stream_stands_at(c->stream, c->reset_dir, c->reset_seq)) {
+	if (stream_stands_at(&c->stream, c->reset_dir, c->reset_seq)) {
 		c->reset = true;
 		c->closing_us = now_us + LIMIT_ACKED_WAIT_US;
 	} else if ((int32_t)(next - c->reset_seq) > 0) {
@@ -293,11 +301,11 @@ bool connection_expire(struct connection_context *x, struct flow *f, uint64_t no
 {
 	struct connection *c = f->connection;
 
-	while (c && stream_deadline(c->stream) && stream_deadline(c->stream) <= now_us)
-		stream_expire(c->stream, now_us);
+	while (c && stream_deadline(&c->stream) && stream_deadline(&c->stream) <= now_us)
+		stream_expire(&c->stream, now_us);
 	if (c)
 		settle_reset(c, now_us);
-	if (c && stream_is_done(c->stream)) {
+	if (c && stream_is_done(&c->stream)) {
 		close_flow(x, f, END_FIN, now_us);
 	} else if (c && c->closing_us && c->closing_us <= now_us) {
 		close_flow(x, f, closed_how(c), now_us);
@@ -327,7 +335,7 @@ static bool begins_anew(const struct flow *f, int dir, const struct packet *p)
 	if (f->flags & F_SYN << dir)
 		return f->isn[dir] != p->seq;
 	/* Joined in the middle, and now a beginning. It is just late when the other side's SYN is known, or nothing was handed on yet. */
-	return f->connection && !(f->flags & F_SYN << !dir) && !stream_may_begin(f->connection->stream, dir, p->seq);
+	return f->connection && !(f->flags & F_SYN << !dir) && !stream_may_begin(&f->connection->stream, dir, p->seq);
 }
 
 static void note_syn(struct flow *f, int dir, uint32_t seq, bool has_ack)
@@ -366,7 +374,7 @@ static bool goes_on(const struct connection *c, int dir, const struct packet *p)
 
 	if (!o->set || o->dir != dir || p->seq != o->seq + 1 || p->flags & (TCP_SYN | TCP_RST))
 		return false;
-	return !stream_next(c->stream, dir, &next) || p->seq != next;
+	return !stream_next(&c->stream, dir, &next) || p->seq != next;
 }
 
 /* The ports are used again; a remembered SYN is part of the new connection. */
@@ -420,7 +428,7 @@ static void take_segment(struct connection *c, int dir, const struct packet *p, 
 				    .fin = p->flags & TCP_FIN, .payload = p->payload, .length = p->payload_bytes,
 				    .captured = p->captured_bytes, .time_us = time_us };
 
-	stream_push(c->stream, &g, now_us);
+	stream_push(&c->stream, &g, now_us);
 }
 
 /* Whose RST was true sends nothing more: new bytes behind it come from a tap that is late, or the RST was forged. */
@@ -428,7 +436,7 @@ static void doubt_reset(struct connection *c, int dir, const struct packet *p)
 {
 	uint32_t next;
 
-	if (!c->closing_us || dir != c->reset_dir || !p->payload_bytes || !stream_next(c->stream, dir, &next))
+	if (!c->closing_us || dir != c->reset_dir || !p->payload_bytes || !stream_next(&c->stream, dir, &next))
 		return;
 	int32_t from = (int32_t)(p->seq - next), to = (int32_t)(p->seq + p->payload_bytes - next);
 	if (to <= 0 || from > LIMIT_WINDOW_BYTES)
@@ -443,9 +451,9 @@ static void take_reset(struct connection_context *x, struct flow *f, int dir, co
 	struct connection *c = f->connection ? f->connection : connection_new(x, f, now_us);
 
 	count_memory(c);
-	bool exact = stream_stands_at(c->stream, dir, p->seq);
+	bool exact = stream_stands_at(&c->stream, dir, p->seq);
 	uint64_t at = now_us + (exact ? LIMIT_ACKED_WAIT_US : LIMIT_HOLE_WAIT_US);
-	if ((c->closing_us && c->closing_us <= at) || !stream_accepts_reset(c->stream, dir, p->seq))
+	if ((c->closing_us && c->closing_us <= at) || !stream_accepts_reset(&c->stream, dir, p->seq))
 		return;
 	if (!c->fin_seen)
 		c->closer = (uint8_t)dir;
@@ -459,7 +467,7 @@ static void take_reset(struct connection_context *x, struct flow *f, int dir, co
 static void arm(struct connection_context *x, struct flow *f)
 {
 	struct connection *c = f->connection;
-	bool short_wait = c && (stream_deadline(c->stream) || c->closing_us);
+	bool short_wait = c && (stream_deadline(&c->stream) || c->closing_us);
 
 	if (short_wait || !flow_has_timer(f))
 		flow_set_timer(x->flows, f, connection_deadline(x, f));
@@ -499,7 +507,7 @@ void connection_packet(struct connection_context *x, struct flow *f, int dir, co
 	take_segment(f->connection, dir, p, time_us, now_us);
 	settle_reset(f->connection, now_us);
 	count_memory(f->connection);
-	if (stream_is_done(f->connection->stream))
+	if (stream_is_done(&f->connection->stream))
 		close_flow(x, f, END_FIN, now_us);
 	else
 		arm(x, f);

@@ -19,6 +19,9 @@ struct connection_context {
 	struct fact_capture *minute;	/* counters by interface: unseen_bytes is kept up to date here */
 };
 
+/* Has fetched into the cache what the next packet will need, of the session when its connection is there already. */
+void connection_fetch(const struct connection *c, bool session);
+
 /* The next packet of f; may end the connection, may remove f. now_us: monotone packet time. */
 void connection_packet(struct connection_context *x, struct flow *f, int dir, const struct packet *p, uint64_t time_us, uint64_t now_us);
 

@@ -54,9 +54,10 @@ struct fact_reply {
 
 /* One command or reply, for the ladder. */
 struct fact_step {
-	uint8_t side;		/* enum side */
-	char word[13];		/* verb in upper case, or the reply code; "." is the end of data; "TLS" the first record */
+	const char *word;	/* verb in upper case; "." is the end of data, "TLS" the first record; NULL: a reply. Static */
 	uint32_t offset_us;	/* since started_us of the fact it belongs to */
+	uint16_t code;		/* of the reply */
+	uint8_t side;		/* enum side */
 };
 
 struct fact_steps {

@@ -17,6 +17,7 @@ struct record {
 	union {
 		struct {
 			struct arrival arrival;
+			struct flow_lookup lookup;
 			struct packet packet;	/* its payload stands behind the record */
 		};
 		uint64_t time_us;	/* RECORD_SECOND, RECORD_TICK */
@@ -34,7 +35,6 @@ struct lane {
 };
 
 struct fanout {
-	struct siphash_key hash_key;
 	unsigned count, running;	/* lanes, those whose thread runs */
 	uint64_t ticked_us;
 	struct lane lane[];
@@ -77,7 +77,7 @@ static void *lane_run(void *arg)
 		switch (r->type) {
 		case RECORD_PACKET:
 			r->packet.payload = (const uint8_t *)(r + 1);
-			worker_packet(l->worker, &r->packet, &r->arrival);
+			worker_packet(l->worker, &r->packet, &r->lookup, &r->arrival);
 			break;
 		case RECORD_SECOND:
 			worker_second(l->worker, r->time_us);
@@ -160,7 +160,6 @@ struct fanout *fanout_new(const struct worker_options *o, unsigned workers, cons
 {
 	struct fanout *f = xcalloc(1, sizeof *f + workers * sizeof *f->lane);
 
-	f->hash_key = o->hash_key;
 	f->count = workers;
 	for (unsigned i = 0; i < workers; i++)
 		lane_init(&f->lane[i], o, &sinks[i]);
@@ -171,34 +170,30 @@ struct fanout *fanout_new(const struct worker_options *o, unsigned workers, cons
 	return NULL;
 }
 
-/* The same for both directions. */
-static struct lane *lane_of(struct fanout *f, const struct packet *k)
+void fanout_look(const struct fanout *f, const struct packet *k, struct flow_lookup *out)
 {
-	struct {
-		uint8_t addr[2][16];
-		uint16_t port[2];
-	} key;
-	int order = memcmp(k->src.bytes, k->dst.bytes, sizeof k->src.bytes);
-	int src = order > 0 || (order == 0 && k->sport > k->dport);
-
-	memcpy(key.addr[src], k->src.bytes, sizeof key.addr[src]);
-	memcpy(key.addr[!src], k->dst.bytes, sizeof key.addr[!src]);
-	key.port[src] = k->sport;
-	key.port[!src] = k->dport;
-	return &f->lane[siphash13(&f->hash_key, &key, sizeof key) % f->count];
+	worker_look(f->lane[0].worker, k, out);
 }
 
-void fanout_packet(struct fanout *f, const struct packet *k, const struct arrival *a)
+void fanout_fetch(const struct fanout *f, const struct flow_lookup *l, enum worker_fetch step)
+{
+	if (f->count == 1)
+		worker_fetch(f->lane[0].worker, l, step);
+}
+
+void fanout_packet(struct fanout *f, const struct packet *k, const struct flow_lookup *l, const struct arrival *a)
 {
 	if (f->count == 1) {
-		worker_packet(f->lane[0].worker, k, a);
+		worker_packet(f->lane[0].worker, k, l, a);
 		return;
 	}
 	uint32_t captured = k->captured_bytes;
 	if (captured > RING_RECORD_MAX - sizeof(struct record))
 		captured = RING_RECORD_MAX - sizeof(struct record);
-	struct record *r = put(lane_of(f, k), RECORD_PACKET, captured);
+	/* the buckets of the tables are told by the lower bits */
+	struct record *r = put(&f->lane[(l->hash >> 32) % f->count], RECORD_PACKET, captured);
 	r->arrival = *a;
+	r->lookup = *l;
 	r->packet = *k;
 	r->packet.captured_bytes = captured;
 	memcpy(r + 1, k->payload, captured);

@@ -22,8 +22,12 @@ size_t fanout_memory_bytes(unsigned workers);
  */
 struct fanout *fanout_new(const struct worker_options *o, unsigned workers, const struct fact_sink *sinks);
 
+/* As worker_look and worker_fetch; with several workers there is nothing to be fetched here. */
+void fanout_look(const struct fanout *f, const struct packet *k, struct flow_lookup *out);
+void fanout_fetch(const struct fanout *f, const struct flow_lookup *l, enum worker_fetch step);
+
 /* The payload may be reused at once. */
-void fanout_packet(struct fanout *f, const struct packet *k, const struct arrival *a);
+void fanout_packet(struct fanout *f, const struct packet *k, const struct flow_lookup *l, const struct arrival *a);
 
 /* As worker_second, worker_minute; the minute is for all of them. */
 void fanout_second(struct fanout *f, uint64_t now_us);

@@ -1,8 +1,8 @@
 /*
  * flow.c - see flow.h.
  *
- * Index: open addressing, linear probing, 16-bit tags in an array of their own, 32-bit numbers into the slabs. It doubles at 3/4
- * full, a few buckets moved with each insertion, so that no packet waits for a whole rehash. Deletion shifts back; no tombstones.
+ * Index: open addressing, linear probing, buckets of 32 bits of the hash and a number into the slabs. It doubles at 3/4 full, a few buckets
+ * moved with each insertion, so that no packet waits for a whole rehash. Deletion shifts back; no tombstones.
  */
 #include "sensor/flow.h"
 
@@ -15,9 +15,14 @@ enum { BLOCK = 4096, WHEEL_SLOTS = 2048, NO_SLOT = 0xfff, MIN_BUCKETS = 1024, MO
 #define V6_BIT 0x80000000u	/* of a number: it counts in the slab of IPv6 */
 #define KEY_HEAD offsetof(struct flow_key, addr)
 
+struct bucket {
+	uint32_t hash;		/* the lower bits, with HASH_BIT; 0: empty */
+	uint32_t number;
+};
+#define HASH_BIT 0x80000000u
+
 struct index {
-	uint16_t *tag;		/* 0: empty */
-	uint32_t *slot;
+	struct bucket *bucket;
 	size_t mask, used;
 };
 
@@ -57,16 +62,14 @@ static const struct flow_key *key_of(const struct flow *f)
 
 static void index_init(struct index *x, size_t buckets)
 {
-	x->tag = xcalloc(buckets, sizeof *x->tag);
-	x->slot = xcalloc(buckets, sizeof *x->slot);
+	x->bucket = xcalloc(buckets, sizeof *x->bucket);
 	x->mask = buckets - 1;
 	x->used = 0;
 }
 
 static void index_fini(struct index *x)
 {
-	free(x->tag);
-	free(x->slot);
+	free(x->bucket);
 	*x = (struct index){ 0 };
 }
 
@@ -106,9 +109,9 @@ size_t flow_count(const struct flow_table *t)
 
 size_t flow_memory_bytes(const struct flow_table *t)
 {
-	size_t buckets = t->now.mask + 1 + (t->old.tag ? t->old.mask + 1 : 0);
+	size_t buckets = t->now.mask + 1 + (t->old.bucket ? t->old.mask + 1 : 0);
 
-	return buckets * (sizeof(uint16_t) + sizeof(uint32_t)) + t->slab[0].count * t->slab[0].record_bytes
+	return buckets * sizeof(struct bucket) + t->slab[0].count * t->slab[0].record_bytes
 	       + t->slab[1].count * t->slab[1].record_bytes;
 }
 
@@ -162,15 +165,9 @@ static uint64_t hash_of(const struct flow_table *t, const struct flow_key *key, 
 	return siphash13(&t->o.key, key, key_bytes(t, is_v6));
 }
 
-static uint16_t tag_of(uint64_t hash)
+static uint32_t mark_of(uint64_t hash)
 {
-	return (uint16_t)(hash >> 48 | 1);
-}
-
-static void prefetch_bucket(const struct index *x, uint64_t hash)
-{
-	__builtin_prefetch(&x->tag[hash & x->mask]);
-	__builtin_prefetch(&x->slot[hash & x->mask]);
+	return (uint32_t)hash | HASH_BIT;
 }
 
 void flow_look(const struct flow_table *t, const struct packet *p, struct flow_lookup *out)
@@ -189,18 +186,27 @@ void flow_look(const struct flow_table *t, const struct packet *p, struct flow_l
 	if (t->o.key_vlan)	/* TUNNEL_BIT and TUNNEL_UNNAMED_BIT stay */
 		key->path ^= ((uint32_t)p->vlan[0] << 12 | p->vlan[1]) << 1;
 	out->hash = hash_of(t, key, out->is_v6);
-	prefetch_bucket(&t->now, out->hash);
 }
 
-void flow_look_on(const struct flow_table *t, const struct flow_lookup *l)
+void flow_fetch_index(const struct flow_table *t, const struct flow_lookup *l)
 {
+	__builtin_prefetch(&t->now.bucket[l->hash & t->now.mask]);
+}
+
+const struct flow *flow_peek(const struct flow_table *t, const struct flow_lookup *l)
+{
+	uint32_t mark = mark_of(l->hash);
 	size_t b = l->hash & t->now.mask;
 
-	if (t->now.tag[b] != tag_of(l->hash))
-		return;
-	const uint8_t *record = (const uint8_t *)at(t, t->now.slot[b]);
-	__builtin_prefetch(record);
-	__builtin_prefetch(record + sizeof(struct flow));
+	while (t->now.bucket[b].hash && t->now.bucket[b].hash != mark)
+		b = (b + 1) & t->now.mask;
+	return t->now.bucket[b].hash ? at(t, t->now.bucket[b].number) : NULL;
+}
+
+void flow_fetch(const struct flow *f)
+{
+	__builtin_prefetch(f);
+	__builtin_prefetch(f + 1);
 }
 
 /* ---- slabs ---- */
@@ -236,12 +242,14 @@ static void slab_give(struct flow_table *t, struct flow *f)
 
 static bool index_find(const struct flow_table *t, const struct index *x, const struct flow_key *key, bool is_v6, uint64_t hash, size_t *bucket)
 {
-	uint16_t tag = tag_of(hash);
+	uint32_t mark = mark_of(hash);
 
-	if (!x->tag)
+	if (!x->bucket)
 		return false;
-	for (size_t b = hash & x->mask; x->tag[b]; b = (b + 1) & x->mask) {
-		if (x->tag[b] == tag && x->slot[b] >> 31 == is_v6 && memcmp(key_of(at(t, x->slot[b])), key, key_bytes(t, is_v6)) == 0) {
+	for (size_t b = hash & x->mask; x->bucket[b].hash; b = (b + 1) & x->mask) {
+		uint32_t number = x->bucket[b].number;
+
+		if (x->bucket[b].hash == mark && number >> 31 == is_v6 && memcmp(key_of(at(t, number)), key, key_bytes(t, is_v6)) == 0) {
 			*bucket = b;
 			return true;
 		}
@@ -249,40 +257,33 @@ static bool index_find(const struct flow_table *t, const struct index *x, const 
 	return false;
 }
 
-static uint64_t hash_at(const struct flow_table *t, uint32_t number)
+static void index_add(struct index *x, struct bucket new)
 {
-	return hash_of(t, key_of(at(t, number)), number >> 31);
-}
+	size_t b = new.hash & x->mask;
 
-static void index_add(struct index *x, uint64_t hash, uint32_t number)
-{
-	size_t b = hash & x->mask;
-
-	while (x->tag[b])
+	while (x->bucket[b].hash)
 		b = (b + 1) & x->mask;
-	x->tag[b] = tag_of(hash);
-	x->slot[b] = number;
+	x->bucket[b] = new;
 	x->used++;
 }
 
 /* Empties a bucket and moves up those behind it that would no longer be found. */
-static void index_delete(const struct flow_table *t, struct index *x, size_t hole)
+static void index_delete(struct index *x, size_t hole)
 {
 	size_t b = hole;
 
 	x->used--;
 	for (;;) {
 		b = (b + 1) & x->mask;
-		if (!x->tag[b])
+		if (!x->bucket[b].hash)
 			break;
-		size_t home = hash_at(t, x->slot[b]) & x->mask;
+		size_t home = x->bucket[b].hash & x->mask;
 		if (((b - home) & x->mask) < ((b - hole) & x->mask))
 			continue;	/* it is still found from its home */
-		x->tag[hole] = x->tag[b];
-		x->slot[hole] = x->slot[b];
+		x->bucket[hole] = x->bucket[b];
 		hole = b;
 	}
-	x->tag[hole] = 0;
+	x->bucket[hole].hash = 0;
 }
 
 /* Moves some buckets of the old index; each run is taken as a whole, so that what stays can be found. */
@@ -290,17 +291,15 @@ static void index_move(struct flow_table *t, size_t buckets)
 {
 	struct index *x = &t->old;
 
-	while (x->tag && buckets) {
+	while (x->bucket && buckets) {
 		if (t->moved > x->mask) {
 			index_fini(x);
 			return;
 		}
 		size_t b = t->moved;
-		while (x->tag[b]) {
-			uint32_t number = x->slot[b];
-
-			index_add(&t->now, hash_at(t, number), number);
-			index_delete(t, x, b);
+		while (x->bucket[b].hash) {
+			index_add(&t->now, x->bucket[b]);
+			index_delete(x, b);
 		}
 		t->moved++;
 		buckets--;
@@ -320,9 +319,9 @@ struct flow *flow_find(struct flow_table *t, const struct flow_lookup *l, bool m
 	size_t bucket;
 
 	if (index_find(t, &t->now, &l->key, l->is_v6, l->hash, &bucket))
-		return at(t, t->now.slot[bucket]);
+		return at(t, t->now.bucket[bucket].number);
 	if (index_find(t, &t->old, &l->key, l->is_v6, l->hash, &bucket))
-		return at(t, t->old.slot[bucket]);
+		return at(t, t->old.bucket[bucket].number);
 	if (!make)
 		return NULL;
 	if ((t->now.used + 1) * 4 > (t->now.mask + 1) * 3)
@@ -332,7 +331,7 @@ struct flow *flow_find(struct flow_table *t, const struct flow_lookup *l, bool m
 	struct flow *f = at(t, number);
 	*f = (struct flow){ .number = number, .timer_slot = NO_SLOT, .is_used = true };
 	memcpy(f + 1, &l->key, key_bytes(t, l->is_v6));
-	index_add(&t->now, l->hash, number);
+	index_add(&t->now, (struct bucket){ mark_of(l->hash), number });
 	return f;
 }
 
@@ -426,7 +425,7 @@ void flow_remove(struct flow_table *t, struct flow *f)
 		if (!index_find(t, x, key, is_v6, hash, &bucket))
 			return;
 	}
-	index_delete(t, x, bucket);
+	index_delete(x, bucket);
 	slab_give(t, f);
 }
 

@@ -5,7 +5,8 @@
  * so that a connection that never says anything costs 80 or 104 bytes and its place in the index. Timers are a wheel of seconds, never a scan
  * of the table. Time is packet time, handed in.
  *
- * Looking up is done in steps, so that the cache misses of many packets overlap: flow_look for all of them, flow_look_on, then flow_find.
+ * Looking up is done in steps, so that the cache misses of many packets overlap: flow_look for all of them, then each way of
+ * fetching, then flow_find.
  */
 #ifndef SENSOR_FLOW_H
 #define SENSOR_FLOW_H
@@ -60,10 +61,12 @@ struct flow_table_options {
 struct flow_table *flow_table_new(const struct flow_table_options *o);
 void flow_table_free(struct flow_table *t);
 
-/* Whose packet it is; has its bucket of the index fetched into the cache. */
+/* Whose packet it is; what changes in the table is not looked at. */
 void flow_look(const struct flow_table *t, const struct packet *p, struct flow_lookup *out);
-/* Some packets later: has its record fetched. Optional. */
-void flow_look_on(const struct flow_table *t, const struct flow_lookup *l);
+/* Has its bucket of the index fetched into the cache; where it very likely is, or NULL, of which only the index is read; has that fetched. */
+void flow_fetch_index(const struct flow_table *t, const struct flow_lookup *l);
+const struct flow *flow_peek(const struct flow_table *t, const struct flow_lookup *l);
+void flow_fetch(const struct flow *f);
 /* The flow; NULL when there is none and make is false. A new one is zero but for its key. */
 struct flow *flow_find(struct flow_table *t, const struct flow_lookup *l, bool make);
 

@@ -37,6 +37,10 @@
 #define LIMIT_FRAGMENT_HOLE_US 30000000ull	/* packet time; what Linux waits (ipfrag_time), RFC 791 3.2 says 15 s, RFC 8200 4.5 60 s */
 #define LIMIT_FRAGMENT_LATE_US 250000ull	/* a second tap's copies of a datagram that is whole already; a longer wait meets reused numbers */
 
+/* gate */
+#define LIMIT_GATE_HELD 8192		/* bytes of a connection that waits for the verdict; banner and EHLO take some hundred */
+#define LIMIT_GATE_BYTES (64 * 1024 * 1024)	/* of one that was joined in the middle, perhaps of a message: few servers take larger ones */
+
 /* stream */
 #define LIMIT_HELD_PER_FLOW (256 * 1024)	/* out-of-order bytes of one connection */
 #define LIMIT_ACKED_WAIT_US 1000000		/* a hole that the receiver has acknowledged can only be filled by a late tap */

@@ -113,17 +113,33 @@ static bool keep_reading(void *arg)
 	return !stop_signal && !(out->store && store_gave_up(out->store));
 }
 
+/* Those that are there without waiting for more. 0: the end. */
+static size_t next_frames(struct capture *c, struct capture_frame frames[PIPELINE_FRAMES])
+{
+	size_t n = 0;
+
+	if (capture_next(c, &frames[0]) != 1)
+		return 0;
+	do
+		n++;
+	while (n < PIPELINE_FRAMES && capture_more(c, &frames[n]));
+	return n;
+}
+
 static void run_frames(struct capture *c, struct output *out, bool progress)
 {
 	struct pipeline *p = out->pipeline;
-	struct capture_frame frame;
+	struct capture_frame frames[PIPELINE_FRAMES];
 	struct pipeline_totals totals;
 	uint64_t shown_us = 0;
+	size_t ticked = 0, n;
 
-	for (unsigned n = 1; !stop_signal && capture_next(c, &frame) == 1; n++) {
-		pipeline_frame(p, &frame);
-		if (n % TICK_FRAMES)
+	while (!stop_signal && (n = next_frames(c, frames))) {
+		pipeline_frames(p, frames, n);
+		ticked += n;
+		if (ticked < TICK_FRAMES)
 			continue;
+		ticked = 0;
 		if (!keep_reading(out))
 			break;
 		uint64_t wall = (uint64_t)time_now_us();

@@ -99,38 +99,59 @@ static bool is_followed(const struct pipeline *p, const struct packet *k)
 	return p->mail_port[k->sport / 8] >> (k->sport % 8) & 1 || p->mail_port[k->dport / 8] >> (k->dport % 8) & 1;
 }
 
-static void take_tcp(struct pipeline *p, const struct packet *k, const struct capture_frame *frame)
+/* A frame with what is in it. */
+struct taken {
+	const struct capture_frame *frame;
+	struct packet packet;
+	enum decode_result result;
+	bool followed;
+	struct flow_lookup lookup;
+};
+
+static void look(struct pipeline *p, struct taken *t)
 {
-	if (is_followed(p, k))
-		fanout_packet(p->fanout, k, &(struct arrival){ frame->time_us, p->now_us, frame->interface });
+	t->followed = t->result == DECODE_TCP && is_followed(p, &t->packet);
+	if (t->followed)
+		fanout_look(p->fanout, &t->packet, &t->lookup);
+}
+
+static void take_tcp(struct pipeline *p, const struct taken *t)
+{
+	if (t->followed)
+		fanout_packet(p->fanout, &t->packet, &t->lookup, &(struct arrival){ t->frame->time_us, p->now_us, t->frame->interface });
 }
 
 /* A datagram that became whole may hold a fragment again, inside a tunnel; decode bounds that. */
-static void take_fragment(struct pipeline *p, struct packet *k, const struct capture_frame *frame)
+static void take_fragment(struct pipeline *p, struct taken *t)
 {
-	enum decode_result r = DECODE_FRAGMENT;
 	struct packet whole;
 
-	while (r == DECODE_FRAGMENT && ipfrag_push(p->fragments, k, p->now_us, &whole))
-		r = decode_datagram(&p->o.tunnels, &whole, k);
-	if (r == DECODE_TCP)
-		take_tcp(p, k, frame);
+	while (t->result == DECODE_FRAGMENT && ipfrag_push(p->fragments, &t->packet, p->now_us, &whole))
+		t->result = decode_datagram(&p->o.tunnels, &whole, &t->packet);
+	look(p, t);
+	take_tcp(p, t);
 }
 
-static void take_frame(struct pipeline *p, const struct capture_frame *frame)
+static void decode(struct pipeline *p, const struct capture_frame *frame, struct taken *out)
 {
-	struct packet k;
+	out->frame = frame;
+	out->result = decode_frame(&p->o.tunnels, frame->linktype, frame->bytes, frame->captured, &out->packet);
+	look(p, out);
+}
+
+static void take_frame(struct pipeline *p, struct taken *t)
+{
+	const struct capture_frame *frame = t->frame;
 
 	p->totals.frames++;
 	p->totals.bytes += frame->length;
 	p->minute[frame->interface].packets++;
 	p->minute[frame->interface].bytes += frame->length;
-	enum decode_result r = decode_frame(&p->o.tunnels, frame->linktype, frame->bytes, frame->captured, &k);
-	p->totals.decoded[r]++;
-	if (r == DECODE_TCP)
-		take_tcp(p, &k, frame);
-	else if (r == DECODE_FRAGMENT)
-		take_fragment(p, &k, frame);
+	p->totals.decoded[t->result]++;
+	if (t->result == DECODE_FRAGMENT)
+		take_fragment(p, t);
+	else
+		take_tcp(p, t);
 }
 
 static void doubt(struct pipeline *p, const struct capture_frame *frame)
@@ -144,6 +165,7 @@ static void doubt(struct pipeline *p, const struct capture_frame *frame)
 static void end_doubt(struct pipeline *p, bool confirmed)
 {
 	struct doubtful d = p->doubtful;
+	struct taken t;
 
 	if (!d.bytes)
 		return;
@@ -152,12 +174,15 @@ static void end_doubt(struct pipeline *p, bool confirmed)
 		count_time(p, d.frame.time_us);
 		advance(p, d.frame.time_us);
 	}
-	take_frame(p, &d.frame);
+	decode(p, &d.frame, &t);
+	take_frame(p, &t);
 	free(d.bytes);
 }
 
-void pipeline_frame(struct pipeline *p, const struct capture_frame *frame)
+static void take_in_time(struct pipeline *p, struct taken *t)
 {
+	const struct capture_frame *frame = t->frame;
+
 	end_doubt(p, frame->time_us + LIMIT_CLOCK_JUMP_US >= p->doubtful.frame.time_us);
 	if (is_far_ahead(p, frame->time_us)) {
 		doubt(p, frame);
@@ -165,7 +190,27 @@ void pipeline_frame(struct pipeline *p, const struct capture_frame *frame)
 	}
 	count_time(p, frame->time_us);
 	advance(p, frame->time_us);
-	take_frame(p, frame);
+	take_frame(p, t);
+}
+
+void pipeline_frames(struct pipeline *p, const struct capture_frame *frames, size_t count)
+{
+	struct taken taken[PIPELINE_FRAMES];
+
+	assert(count <= PIPELINE_FRAMES);
+	for (size_t i = 0; i < count; i++)
+		decode(p, &frames[i], &taken[i]);
+	for (int step = 0; step < FETCH_STEPS && count > 1; step++)
+		for (size_t i = 0; i < count; i++)
+			if (taken[i].followed)
+				fanout_fetch(p->fanout, &taken[i].lookup, (enum worker_fetch)step);
+	for (size_t i = 0; i < count; i++)
+		take_in_time(p, &taken[i]);
+}
+
+void pipeline_frame(struct pipeline *p, const struct capture_frame *frame)
+{
+	pipeline_frames(p, frame, 1);
 }
 
 void pipeline_idle(struct pipeline *p, uint64_t now_us)

@@ -38,6 +38,9 @@ struct pipeline_options {
 struct pipeline *pipeline_new(const struct pipeline_options *o, const struct fact_sink *sinks);
 
 /* frame->interface is an index into interfaces. */
+/* Frames that are there together, at most PIPELINE_FRAMES; more at once cost less. */
+#define PIPELINE_FRAMES 32
+void pipeline_frames(struct pipeline *p, const struct capture_frame *frames, size_t count);
 void pipeline_frame(struct pipeline *p, const struct capture_frame *frame);
 
 /* No frame came, and packet time is at least now_us (live: wall clock minus what the kernel may hold back): timers run, minutes end. */

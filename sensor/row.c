@@ -254,6 +254,13 @@ static void add_uint(struct buf *b, uint32_t v)
 	buf_add(b, digits + n, sizeof digits - n);
 }
 
+static void add_code(struct buf *b, unsigned code)
+{
+	char digits[3] = { (char)('0' + code / 100 % 10), (char)('0' + code / 10 % 10), (char)('0' + code % 10) };
+
+	buf_add(b, digits, sizeof digits);
+}
+
 static void put_steps(struct row *r, const struct fact_steps *steps)
 {
 	struct buf *b = &r->e->text;
@@ -269,7 +276,10 @@ static void put_steps(struct row *r, const struct fact_steps *steps)
 		if (i)
 			buf_add_char(b, '\n');
 		buf_add_str(b, s->side == SIDE_CLIENT ? "c " : "s ");
-		buf_add_str(b, s->word);
+		if (s->word)
+			buf_add_str(b, s->word);
+		else
+			add_code(b, s->code);
 		buf_add_char(b, ' ');
 		add_uint(b, s->offset_us);
 	}

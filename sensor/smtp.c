@@ -39,6 +39,12 @@ struct smtp *smtp_new(const struct fact_sink *sink, const struct fact_session *s
 	return s;
 }
 
+void smtp_fetch(const struct smtp *s)
+{
+	for (size_t i = 0; i < SMTP_HOT_BYTES; i += 64)
+		__builtin_prefetch((const char *)s + i);
+}
+
 struct fact_session *smtp_session(struct smtp *s)
 {
 	return &s->f;
@@ -79,23 +85,25 @@ struct text smtp_keep_last(struct smtp *s, struct buf *b, struct text t, size_t 
 	return (struct text){ buf_cstr(b), (uint32_t)b->len };
 }
 
-void smtp_step(struct smtp *s, struct transaction *t, enum side side, const char *word)
+static void add_step(struct smtp *s, struct transaction *t, struct fact_step what)
 {
 	if (t) {
-		transaction_step(t, side, word, s->now_us);
+		transaction_step(t, what, s->now_us);
 		return;
 	}
 	uint64_t offset = s->now_us > s->f.started_us ? s->now_us - s->f.started_us : 0;
-	if (fact_step_add(&s->f.steps, &s->arena, side, word, offset))
+	if (fact_step_add(&s->f.steps, &s->arena, what, offset))
 		s->f.notes |= NOTE_STEPS_TRUNCATED;
+}
+
+void smtp_step(struct smtp *s, struct transaction *t, enum side side, const char *word)
+{
+	add_step(s, t, (struct fact_step){ .word = word, .side = (uint8_t)side });
 }
 
 void smtp_step_reply(struct smtp *s, struct transaction *t, const struct fact_reply *r)
 {
-	unsigned code = r->code % 1000u;
-	char word[4] = { (char)('0' + code / 100), (char)('0' + code / 10 % 10), (char)('0' + code % 10), '\0' };
-
-	smtp_step(s, t, SIDE_SERVER, word);
+	add_step(s, t, (struct fact_step){ .code = r->code, .side = SIDE_SERVER });
 }
 
 bool smtp_is_without_auth(const struct smtp *s)

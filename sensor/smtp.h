@@ -21,6 +21,9 @@ struct smtp;
  * start: ids, addresses, ports, started_us, notes (NOTE_MID_STREAM when the beginning was not seen); copied. The sink must live as long.
  * Transactions go to the sink when they end, the session at smtp_end.
  */
+/* Has fetched into the cache what most packets touch. */
+void smtp_fetch(const struct smtp *s);
+
 struct smtp *smtp_new(const struct fact_sink *sink, const struct fact_session *start);
 
 /* The next n bytes that side `from` sent; borrowed. t_us: packet time of them. */

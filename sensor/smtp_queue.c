@@ -200,7 +200,7 @@ void nested_undo(struct smtp *s, struct transaction *t)
 	for (unsigned i = 0; i < t->f.steps.count; i++) {
 		const struct fact_step *step = &t->f.steps.step[i];
 
-		transaction_step(outer, step->side, step->word, t->f.started_us + step->offset_us);
+		transaction_step(outer, *step, t->f.started_us + step->offset_us);
 	}
 	queue_retarget(s, t, outer);
 	outer->f.rcpt_count += t->f.rcpt_count - t->f.rcpt_kept;

@@ -369,6 +369,14 @@ static void on_reply(struct smtp *s, const struct fact_reply *r)
 		on_421(s, r, fitting);
 }
 
+static void keep_enhanced(struct smtp *s, struct text code)
+{
+	size_t n = code.len < sizeof s->reply_enhanced ? code.len : sizeof s->reply_enhanced - 1;
+
+	memcpy(s->reply_enhanced, code.p, n);
+	s->reply_enhanced[n] = '\0';
+}
+
 /* Collects the lines of a reply; the last one makes it whole. */
 static void server_line(struct smtp *s, struct text line)
 {
@@ -389,7 +397,7 @@ static void server_line(struct smtp *s, struct text line)
 		s->reply_enhanced[0] = '\0';
 	}
 	if (l.enhanced.p && !s->reply_enhanced[0])
-		snprintf(s->reply_enhanced, sizeof s->reply_enhanced, "%.*s", (int)l.enhanced.len, l.enhanced.p);
+		keep_enhanced(s, l.enhanced);
 	s->reply_lines++;
 	bool single = !l.more && !s->reply_open;
 	if (!single && s->reply_text.len + l.text.len + 1 <= LIMIT_REPLY_TEXT) {

@@ -6,40 +6,12 @@
 #include "common/xmalloc.h"
 #include "sensor/limits.h"
 
-struct held {
-	struct held *next;	/* by sequence number */
+struct stream_held {
+	struct stream_held *next;	/* by sequence number */
 	uint32_t seq, length, captured, ack;
 	bool has_ack, fin;
 	uint64_t time_us, since_us;	/* packet time; when the wait began */
 	uint8_t bytes[];	/* captured */
-};
-
-struct half {
-	uint32_t next;		/* first byte not handed on */
-	uint32_t acked;		/* the other side has these */
-	uint32_t start;		/* where it begins, as the other side's SYN/ACK said */
-	uint32_t fin_seq;
-	uint32_t held_bytes;
-	struct held *held, *last_held;
-	bool known, syn, start_known, acked_known, fin_seen, fin_done;
-	bool seen;		/* a packet of this side was captured */
-	bool absent;		/* none ever was: nobody waits for it */
-};
-
-/* Segments far from where both sides are: a new place, once they are all that comes. */
-struct stray {
-	uint64_t since_us;
-	uint32_t at[2];
-	bool known[2], seen[2], any;
-};
-
-struct stream {
-	const struct stream_sink *sink;
-	struct half half[2];
-	struct stray stray;
-	uint64_t deadline_us, unseen_bytes;
-	size_t held_memory;
-	bool overlap_differed;
 };
 
 static int32_t ahead(uint32_t a, uint32_t b)
@@ -47,16 +19,13 @@ static int32_t ahead(uint32_t a, uint32_t b)
 	return (int32_t)(a - b);
 }
 
-struct stream *stream_new(const struct stream_sink *sink)
+void stream_init(struct stream *s, const struct stream_sink *sink, void *arg)
 {
-	struct stream *s = xcalloc(1, sizeof *s);
-
-	s->sink = sink;
-	return s;
+	*s = (struct stream){ .sink = sink, .arg = arg };
 }
 
 /* What a held segment counts for in bytes: small ones cost their header, and the search for their place among the others. */
-static uint32_t held_cost(const struct held *g)
+static uint32_t held_cost(const struct stream_held *g)
 {
 	enum { LEAST = 256 };
 	uint32_t n = g->length + (uint32_t)sizeof *g;
@@ -64,24 +33,23 @@ static uint32_t held_cost(const struct held *g)
 	return n > LEAST ? n : LEAST;
 }
 
-static void held_drop_first(struct stream *s, struct half *h)
+static void held_drop_first(struct stream *s, struct stream_half *h)
 {
-	struct held *g = h->held;
+	struct stream_held *g = h->held;
 
 	h->held = g->next;
 	if (!h->held)
 		h->last_held = NULL;
 	h->held_bytes -= held_cost(g);
-	s->held_memory -= sizeof *g + g->captured;
+	s->held_memory -= (uint32_t)sizeof *g + g->captured;
 	free(g);
 }
 
-void stream_free(struct stream *s)
+void stream_fini(struct stream *s)
 {
 	for (int d = 0; d < 2; d++)
 		while (s->half[d].held)
 			held_drop_first(s, &s->half[d]);
-	free(s);
 }
 
 uint64_t stream_deadline(const struct stream *s)
@@ -111,14 +79,14 @@ bool stream_is_done(const struct stream *s)
 
 bool stream_accepts_reset(const struct stream *s, int dir, uint32_t seq)
 {
-	const struct half *h = &s->half[dir];
+	const struct stream_half *h = &s->half[dir];
 
 	return !h->known || (ahead(seq, h->next) >= -1 && ahead(seq, h->next) < 1 << 20);
 }
 
 bool stream_stands_at(const struct stream *s, int dir, uint32_t seq)
 {
-	const struct half *h = &s->half[dir];
+	const struct stream_half *h = &s->half[dir];
 
 	/* one behind: a keep-alive's number; one ahead: behind the FIN */
 	return !h->known || (ahead(seq, h->next) >= -1 && ahead(seq, h->next) <= 1);
@@ -126,13 +94,13 @@ bool stream_stands_at(const struct stream *s, int dir, uint32_t seq)
 
 bool stream_may_begin(const struct stream *s, int dir, uint32_t seq)
 {
-	const struct half *h = &s->half[dir];
+	const struct stream_half *h = &s->half[dir];
 
 	return !h->known && (!h->held || (ahead(h->held->seq, seq) > 0 && ahead(h->held->seq, seq) < LIMIT_FIRST_FLIGHT));
 }
 
 /* Up to where a side is known to have sent. */
-static uint32_t top_of(const struct half *h)
+static uint32_t top_of(const struct stream_half *h)
 {
 	return h->acked_known && (h->absent || ahead(h->acked, h->next) > 0) ? h->acked : h->next;
 }
@@ -151,7 +119,7 @@ bool stream_end(const struct stream *s, int dir, uint32_t *end)
 
 static void gap(struct stream *s, int dir, uint32_t n, uint64_t t_us)
 {
-	struct half *h = &s->half[dir];
+	struct stream_half *h = &s->half[dir];
 
 	if (h->fin_done)	/* its end is known: who acknowledges more is wrong */
 		return;
@@ -159,13 +127,13 @@ static void gap(struct stream *s, int dir, uint32_t n, uint64_t t_us)
 	s->unseen_bytes += n;
 	/* A side that is not captured at all has no holes: it is missing as a whole. */
 	if (!h->absent)
-		s->sink->gap(s->sink->arg, dir, n, t_us);
+		s->sink->gap(s->arg, dir, n, t_us);
 }
 
 /* The captured part of a segment from h->next on, then what the snap length cut off. */
 static void deliver(struct stream *s, int dir, const uint8_t *p, uint32_t seq, uint32_t length, uint32_t captured, uint64_t t_us)
 {
-	struct half *h = &s->half[dir];
+	struct stream_half *h = &s->half[dir];
 	uint32_t skip = h->next - seq;
 
 	if (h->fin_done || ahead(h->next, seq) < 0 || skip >= length)
@@ -174,7 +142,7 @@ static void deliver(struct stream *s, int dir, const uint8_t *p, uint32_t seq, u
 		uint32_t n = captured - skip;
 
 		h->next += n;
-		s->sink->push(s->sink->arg, dir, p + skip, n, t_us);
+		s->sink->push(s->arg, dir, p + skip, n, t_us);
 	}
 	if (ahead(seq + length, h->next) > 0)
 		gap(s, dir, seq + length - h->next, t_us);
@@ -183,16 +151,16 @@ static void deliver(struct stream *s, int dir, const uint8_t *p, uint32_t seq, u
 /* The FIN stands at upto, and everything before it was handed on. */
 static void finish(struct stream *s, int dir, uint32_t upto)
 {
-	struct half *h = &s->half[dir];
+	struct stream_half *h = &s->half[dir];
 
 	if (h->fin_done || h->next != upto)
 		return;
 	h->fin_done = true;
-	s->sink->fin(s->sink->arg, dir);
+	s->sink->fin(s->arg, dir);
 }
 
 /* Does a segment with this acknowledgement have to wait for bytes of the other side? */
-static bool waits_for(const struct half *other, bool has_ack, uint32_t ack)
+static bool waits_for(const struct stream_half *other, bool has_ack, uint32_t ack)
 {
 	if (!other->known)
 		return !other->absent;
@@ -201,7 +169,7 @@ static bool waits_for(const struct half *other, bool has_ack, uint32_t ack)
 	return ahead(ack, other->next) > 0;
 }
 
-static void note_overlap(struct stream *s, const struct held *old, uint32_t seq, const uint8_t *p, uint32_t n)
+static void note_overlap(struct stream *s, const struct stream_held *old, uint32_t seq, const uint8_t *p, uint32_t n)
 {
 	bool behind = ahead(seq, old->seq) > 0;
 	uint32_t skip_old = behind ? seq - old->seq : 0, skip = behind ? 0 : old->seq - seq;
@@ -216,8 +184,8 @@ static void note_overlap(struct stream *s, const struct held *old, uint32_t seq,
 /* Puts a segment among the held ones; bytes that are held already stay as they were. */
 static void hold(struct stream *s, const struct stream_segment *g, uint64_t now_us)
 {
-	struct half *h = &s->half[g->dir];
-	struct held **at = &h->held;
+	struct stream_half *h = &s->half[g->dir];
+	struct stream_held **at = &h->held;
 
 	if (h->last_held && ahead(g->seq, h->last_held->seq + h->last_held->length) >= 0)
 		at = &h->last_held->next;
@@ -227,20 +195,20 @@ static void hold(struct stream *s, const struct stream_segment *g, uint64_t now_
 			return;		/* all of it is there */
 		at = &(*at)->next;
 	}
-	for (const struct held *later = *at; later && ahead(later->seq, g->seq + g->captured) < 0; later = later->next)
+	for (const struct stream_held *later = *at; later && ahead(later->seq, g->seq + g->captured) < 0; later = later->next)
 		note_overlap(s, later, g->seq, g->payload, g->captured);
-	struct held *copy = xmalloc(sizeof *copy + g->captured);
-	*copy = (struct held){ *at, g->seq, g->length, g->captured, g->ack, g->has_ack, g->fin, g->time_us, now_us };
+	struct stream_held *copy = xmalloc(sizeof *copy + g->captured);
+	*copy = (struct stream_held){ *at, g->seq, g->length, g->captured, g->ack, g->has_ack, g->fin, g->time_us, now_us };
 	if (g->captured)
 		memcpy(copy->bytes, g->payload, g->captured);
 	*at = copy;
 	if (!copy->next)
 		h->last_held = copy;
 	h->held_bytes += held_cost(copy);
-	s->held_memory += sizeof *copy + g->captured;
+	s->held_memory += (uint32_t)sizeof *copy + g->captured;
 }
 
-static uint64_t wait_end(const struct half *h, const struct held *g)
+static uint64_t wait_end(const struct stream_half *h, const struct stream_held *g)
 {
 	bool hole_acked = h->acked_known && ahead(h->acked, h->next) > 0;
 
@@ -250,7 +218,7 @@ static uint64_t wait_end(const struct half *h, const struct held *g)
 /* Where a side begins whose SYN was not captured. */
 static void assume_start(struct stream *s, int dir)
 {
-	struct half *h = &s->half[dir], *other = &s->half[!dir];
+	struct stream_half *h = &s->half[dir], *other = &s->half[!dir];
 
 	if (h->known)
 		return;
@@ -267,9 +235,9 @@ static void assume_start(struct stream *s, int dir)
 }
 
 /* The wait for what g needs is over: the bytes of the other side that it acknowledges will not come. */
-static void give_up_other(struct stream *s, int dir, const struct held *g)
+static void give_up_other(struct stream *s, int dir, const struct stream_held *g)
 {
-	struct half *other = &s->half[!dir];
+	struct stream_half *other = &s->half[!dir];
 
 	assume_start(s, !dir);
 	if (!other->seen)
@@ -289,17 +257,17 @@ static void give_up_other(struct stream *s, int dir, const struct held *g)
 		gap(s, !dir, upto - other->next, g->time_us);
 }
 
-static bool can_go(const struct half *h, const struct half *other)
+static bool can_go(const struct stream_half *h, const struct stream_half *other)
 {
-	const struct held *g = h->held;
+	const struct stream_held *g = h->held;
 
 	return g && h->known && ahead(g->seq, h->next) <= 0 && !waits_for(other, g->has_ack, g->ack);
 }
 
 static void drain_first(struct stream *s, int dir)
 {
-	struct half *h = &s->half[dir];
-	struct held *g = h->held;
+	struct stream_half *h = &s->half[dir];
+	struct stream_held *g = h->held;
 
 	deliver(s, dir, g->bytes, g->seq, g->length, g->captured, g->time_us);
 	if (g->fin)
@@ -308,9 +276,9 @@ static void drain_first(struct stream *s, int dir)
 }
 
 /* The wait of the first held segment g is over. One step towards handing it on; what waited for that step goes before it. */
-static void end_wait(struct stream *s, int dir, const struct held *g)
+static void end_wait(struct stream *s, int dir, const struct stream_held *g)
 {
-	struct half *h = &s->half[dir], *other = &s->half[!dir];
+	struct stream_half *h = &s->half[dir], *other = &s->half[!dir];
 
 	if (can_go(other, h)) {
 		drain_first(s, !dir);
@@ -332,8 +300,8 @@ static void end_wait(struct stream *s, int dir, const struct held *g)
 /* Hands on the first held segment of a side when it may go, or ends its wait. False: it has to wait. */
 static bool drain_one(struct stream *s, int dir, uint64_t now_us, bool force)
 {
-	struct half *h = &s->half[dir];
-	const struct held *g = h->held;
+	struct stream_half *h = &s->half[dir];
+	const struct stream_held *g = h->held;
 
 	if (!g)
 		return false;
@@ -350,7 +318,7 @@ static void set_deadline(struct stream *s)
 {
 	s->deadline_us = 0;
 	for (int d = 0; d < 2; d++) {
-		const struct held *g = s->half[d].held;
+		const struct stream_held *g = s->half[d].held;
 		uint64_t end = g ? wait_end(&s->half[d], g) : 0;
 
 		if (end && (!s->deadline_us || end < s->deadline_us))
@@ -364,7 +332,7 @@ static void drain(struct stream *s, uint64_t now_us, bool force)
 
 	while (more) {
 		/* the side whose turn it is longer goes first */
-		const struct held *a = s->half[0].held, *b = s->half[1].held;
+		const struct stream_held *a = s->half[0].held, *b = s->half[1].held;
 		int dir = a && b ? a->since_us > b->since_us : !a;
 
 		more = drain_one(s, dir, now_us, false) || drain_one(s, !dir, now_us, false);
@@ -376,7 +344,7 @@ static void drain(struct stream *s, uint64_t now_us, bool force)
 
 static void learn(struct stream *s, const struct stream_segment *g)
 {
-	struct half *h = &s->half[g->dir], *other = &s->half[!g->dir];
+	struct stream_half *h = &s->half[g->dir], *other = &s->half[!g->dir];
 
 	h->seen = true;
 	if (h->absent) {	/* it shows up after all: what it sent before is a gap */
@@ -406,7 +374,7 @@ static bool is_near(uint32_t a, uint32_t b)
 }
 
 /* Could this side send this number? */
-static bool may_send(const struct half *h, uint32_t seq)
+static bool may_send(const struct stream_half *h, uint32_t seq)
 {
 	if (h->known)
 		return ahead(seq, top_of(h)) <= LIMIT_WINDOW_BYTES && ahead(seq, h->next) >= -LIMIT_WINDOW_BYTES;
@@ -416,7 +384,7 @@ static bool may_send(const struct half *h, uint32_t seq)
 }
 
 /* Could the other side have received this? Old acknowledgements do no harm, and taps bring them late. */
-static bool may_ack(const struct half *h, uint32_t ack)
+static bool may_ack(const struct stream_half *h, uint32_t ack)
 {
 	if (h->known)
 		return ahead(ack, top_of(h)) <= LIMIT_WINDOW_BYTES;
@@ -432,7 +400,7 @@ static bool is_plausible(const struct stream *s, const struct stream_segment *g)
 
 static void jump(struct stream *s, int dir, uint32_t to, uint64_t t_us)
 {
-	struct half *h = &s->half[dir];
+	struct stream_half *h = &s->half[dir];
 
 	if (!h->known || h->fin_done || is_near(to, h->next))
 		return;
@@ -443,12 +411,12 @@ static void jump(struct stream *s, int dir, uint32_t to, uint64_t t_us)
 /* A segment that is not plausible. True: by now it is, since both sides have moved; what is between was not captured. */
 static bool take_stray(struct stream *s, const struct stream_segment *g, uint64_t now_us)
 {
-	struct stray *y = &s->stray;
+	struct stream_stray *y = &s->stray;
 	int dir = g->dir;
 
 	bool goes_on = (!y->known[dir] || is_near(g->seq, y->at[dir])) && (!g->has_ack || !y->known[!dir] || is_near(g->ack, y->at[!dir]));
 	if (!y->any || !goes_on)
-		*y = (struct stray){ .since_us = now_us, .any = true };
+		*y = (struct stream_stray){ .since_us = now_us, .any = true };
 	y->at[dir] = g->seq + g->length;
 	y->known[dir] = y->seen[dir] = true;
 	if (g->has_ack) {
@@ -466,7 +434,7 @@ static bool take_stray(struct stream *s, const struct stream_segment *g, uint64_
 
 void stream_push(struct stream *s, const struct stream_segment *g, uint64_t now_us)
 {
-	struct half *h = &s->half[g->dir], *other = &s->half[!g->dir];
+	struct stream_half *h = &s->half[g->dir], *other = &s->half[!g->dir];
 	struct stream_segment rest = *g;
 
 	if (s->deadline_us && now_us >= s->deadline_us)
@@ -506,7 +474,7 @@ void stream_flush(struct stream *s, uint64_t now_us)
 {
 	drain(s, now_us, true);
 	for (int d = 0; d < 2; d++) {
-		struct half *h = &s->half[d];
+		struct stream_half *h = &s->half[d];
 
 		/* Bytes at the very end that only an acknowledgement tells of. */
 		if (h->known && h->absent && h->acked_known && ahead(h->acked, h->next) > 0)

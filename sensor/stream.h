@@ -13,14 +13,11 @@
 #include <stddef.h>
 #include <stdint.h>
 
-struct stream;
-
 /* dir: 0 or 1, as the caller numbers the endpoints. Bytes are borrowed. */
 struct stream_sink {
 	void (*push)(void *arg, int dir, const uint8_t *p, size_t n, uint64_t t_us);
 	void (*gap)(void *arg, int dir, uint64_t n, uint64_t t_us);	/* n bytes were acknowledged or passed over, but never seen */
 	void (*fin)(void *arg, int dir);
-	void *arg;
 };
 
 struct stream_segment {
@@ -32,8 +29,40 @@ struct stream_segment {
 	uint64_t time_us;
 };
 
-struct stream *stream_new(const struct stream_sink *sink);
-void stream_free(struct stream *s);
+struct stream_half {
+	struct stream_held *held, *last_held;	/* by sequence number */
+	uint32_t held_bytes;
+	uint32_t next;		/* first byte not handed on */
+	uint32_t acked;		/* the other side has these */
+	uint32_t start;		/* where it begins, as the other side's SYN/ACK said */
+	uint32_t fin_seq;
+	bool known : 1, syn : 1, start_known : 1, acked_known : 1, fin_seen : 1, fin_done : 1;
+	bool seen : 1;		/* a packet of this side was captured */
+	bool absent : 1;	/* none ever was: nobody waits for it */
+};
+
+/* Segments far from where both sides are: a new place, once they are all that comes. */
+struct stream_stray {
+	uint64_t since_us;
+	uint32_t at[2];
+	bool known[2], seen[2], any;
+};
+
+/* For stream.c alone; laid open so that it can lie inside its connection. */
+struct stream {
+	uint64_t deadline_us;
+	struct stream_half half[2];
+	const struct stream_sink *sink;
+	void *arg;
+	struct stream_stray stray;
+	uint64_t unseen_bytes;
+	uint32_t held_memory;
+	bool overlap_differed;
+};
+
+/* arg is handed to the sink's functions. */
+void stream_init(struct stream *s, const struct stream_sink *sink, void *arg);
+void stream_fini(struct stream *s);
 
 /* Time does not run backward here: time_us is packet time, now_us the monotone maximum. */
 void stream_push(struct stream *s, const struct stream_segment *g, uint64_t now_us);

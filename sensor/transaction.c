@@ -212,7 +212,7 @@ void transaction_body_gap(struct transaction *t, uint64_t n)
 	t->f.notes |= NOTE_GAP;
 }
 
-bool fact_step_add(struct fact_steps *steps, struct arena *a, enum side side, const char *word, uint64_t offset_us)
+bool fact_step_add(struct fact_steps *steps, struct arena *a, struct fact_step what, uint64_t offset_us)
 {
 	if (steps->count == LIMIT_STEPS)
 		return true;
@@ -227,22 +227,16 @@ bool fact_step_add(struct fact_steps *steps, struct arena *a, enum side side, co
 		steps->step = grown;
 		steps->cap = cap;
 	}
-	struct fact_step *s = &steps->step[steps->count++];
-	s->side = (uint8_t)side;
-	s->offset_us = offset_us > UINT32_MAX ? UINT32_MAX : (uint32_t)offset_us;
-	size_t n = strlen(word);
-	if (n >= sizeof s->word)
-		n = sizeof s->word - 1;
-	memcpy(s->word, word, n);
-	s->word[n] = '\0';
+	what.offset_us = offset_us > UINT32_MAX ? UINT32_MAX : (uint32_t)offset_us;
+	steps->step[steps->count++] = what;
 	return false;
 }
 
-void transaction_step(struct transaction *t, enum side side, const char *word, uint64_t t_us)
+void transaction_step(struct transaction *t, struct fact_step what, uint64_t t_us)
 {
 	uint64_t offset = t_us > t->f.started_us ? t_us - t->f.started_us : 0;
 
-	if (fact_step_add(&t->f.steps, &t->arena, side, word, offset))
+	if (fact_step_add(&t->f.steps, &t->arena, what, offset))
 		t->f.notes |= NOTE_STEPS_TRUNCATED;
 	if (t_us > t->f.ended_us)
 		t->f.ended_us = t_us;

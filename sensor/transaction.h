@@ -52,7 +52,8 @@ void transaction_body(struct transaction *t, const char *p, size_t n);
 void transaction_body_wire(struct transaction *t, uint64_t seen);
 void transaction_body_gap(struct transaction *t, uint64_t n);
 
-void transaction_step(struct transaction *t, enum side side, const char *word, uint64_t t_us);
+/* what: all but its offset. */
+void transaction_step(struct transaction *t, struct fact_step what, uint64_t t_us);
 
 /* No command belongs to it any more. The first end counts. */
 void transaction_close(struct transaction *t, enum transaction_end end, uint64_t t_us);
@@ -65,7 +66,7 @@ void transaction_emit(struct transaction *t, const struct fact_sink *sink);
 void transaction_free(struct transaction *t);
 
 /* Shared with the session: appends a step to steps that live in a; true when there was no room. */
-bool fact_step_add(struct fact_steps *steps, struct arena *a, enum side side, const char *word, uint64_t offset_us);
+bool fact_step_add(struct fact_steps *steps, struct arena *a, struct fact_step what, uint64_t offset_us);
 /* A copy of r with its texts in a. */
 struct fact_reply fact_reply_copy(struct arena *a, const struct fact_reply *r, uint32_t *notes);
 

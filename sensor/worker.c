@@ -92,27 +92,45 @@ static void make_room(struct worker *w)
 	}
 }
 
-void worker_packet(struct worker *w, const struct packet *k, const struct arrival *a)
+void worker_look(const struct worker *w, const struct packet *k, struct flow_lookup *out)
+{
+	flow_look(w->context.flows, k, out);
+}
+
+void worker_fetch(const struct worker *w, const struct flow_lookup *l, enum worker_fetch step)
+{
+	const struct flow *f;
+
+	if (step == FETCH_INDEX) {
+		flow_fetch_index(w->context.flows, l);
+		return;
+	}
+	f = flow_peek(w->context.flows, l);
+	if (f && step == FETCH_FLOW)
+		flow_fetch(f);
+	else if (f && f->connection)
+		connection_fetch(f->connection, step == FETCH_SESSION);
+}
+
+void worker_packet(struct worker *w, const struct packet *k, const struct flow_lookup *l, const struct arrival *a)
 {
 	struct connection_context *x = &w->context;
 	bool begins = k->payload_bytes || (k->flags & (TCP_SYN | TCP_FIN) && !(k->flags & TCP_RST));	/* a FIN may come before its bytes */
-	struct flow_lookup l;
 
 	w->now_us = a->now_us;
-	flow_look(x->flows, k, &l);
-	struct flow *f = flow_find(x->flows, &l, false);
+	struct flow *f = flow_find(x->flows, l, false);
 	if (f && connection_deadline(x, f) <= w->now_us && connection_expire(x, f, w->now_us))
 		f = NULL;
 	if (!f) {
 		if (!begins)
 			return;
 		make_room(w);
-		f = flow_find(x->flows, &l, true);
+		f = flow_find(x->flows, l, true);
 		f->interface = (uint8_t)a->interface;
 		w->minute[a->interface].flows++;
 	}
 	size_t before = x->memory_bytes;
-	connection_packet(x, f, l.dir, k, a->time_us, w->now_us);
+	connection_packet(x, f, l->dir, k, a->time_us, w->now_us);
 	if (x->memory_bytes > before)
 		make_room(w);
 }

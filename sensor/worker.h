@@ -16,6 +16,7 @@
 #include "common/siphash.h"
 #include "sensor/decode.h"
 #include "sensor/fact.h"
+#include "sensor/flow.h"
 #include "sensor/minute.h"
 
 struct worker;
@@ -37,8 +38,16 @@ struct arrival {
 /* The sink must live as long. */
 struct worker *worker_new(const struct worker_options *o, const struct fact_sink *sink);
 
+/*
+ * Whose segment it is. Between this and worker_packet the worker may have what it will need fetched into the cache, step by step for many
+ * segments at once: most of what a segment costs is waiting for memory. Only a hint: the table may change meanwhile.
+ */
+void worker_look(const struct worker *w, const struct packet *k, struct flow_lookup *out);
+enum worker_fetch { FETCH_INDEX, FETCH_FLOW, FETCH_CONNECTION, FETCH_SESSION, FETCH_STEPS };
+void worker_fetch(const struct worker *w, const struct flow_lookup *l, enum worker_fetch step);
+
 /* A segment of a connection that is followed. */
-void worker_packet(struct worker *w, const struct packet *k, const struct arrival *a);
+void worker_packet(struct worker *w, const struct packet *k, const struct flow_lookup *l, const struct arrival *a);
 
 /* The clock has come to another second: timers run. Before the packets of that second. */
 void worker_second(struct worker *w, uint64_t now_us);

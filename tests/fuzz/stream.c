@@ -113,11 +113,15 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	static const uint32_t starts[] = { 1, 0xfffff000, 0x7ffff000, 0x80000000 };
 	struct model m = { .now_us = 100000000 };
-	const struct stream_sink sink = { on_push, on_gap, on_fin, &m };
+	const struct stream_sink sink = { on_push, on_gap, on_fin };
 
 	if (size < 1)
 		return 0;
-	struct stream *s = stream_new(&sink);
+	struct stream *s = calloc(1, sizeof *s);
+
+	if (!s)
+		return 0;
+	stream_init(s, &sink, &m);
 	size_t floor_bytes = stream_memory_bytes(s);
 	for (int dir = 0; dir < 2; dir++)
 		m.start[dir] = starts[data[0] >> (2 * dir) & 3];
@@ -136,6 +140,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	assert(stream_memory_bytes(s) == floor_bytes);
 	assert(!m.honest || stream_unseen_bytes(s) >= m.gaps);
 	assert(!m.honest || !stream_overlap_differed(s));
-	stream_free(s);
+	stream_fini(s);
+	free(s);
 	return 0;
 }

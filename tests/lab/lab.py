@@ -5,18 +5,20 @@
     sinks, any addresses but 192.0.2.0/24                    192.0.2.0/24
 
 A scenario (scenarios/NAME.py) is a module with
-    OWN        {"networks": [...], "domains": [...]}
+    OWN        {"networks": [...], "domains": [...]} and more keys of [own]; hosts of the organisation are in the first network
+    TENANTS    {name: {"networks", "domains"}}, SECTIONS {"server NAME": {key: value}}: more for the configuration
     SERVERS    {address: {"name", "lists": {list: flagged?}, "why"}}: what a correct verdict must say
     LAYERS     {layer: [Debian packages]}: one layer for each mail server package, since they conflict; its name is
                the LAYER of the module in hosts/ that uses it
-    TRUTH      "logs" (the default) or "scripts": see truth.py
+    IPV6       True: the hosts speak it, too
+    BUDGET_S   how long it may take, when more than two minutes
     play(lab)  makes hosts with lab.*, calls lab.capture(), sends mail, returns when all is quiet
     check(truth)  raises where the record is not what the scenario was written to show
 The truth is put together by truth.py from what senders, sinks and servers wrote down, never from the capture.
 """
 
 import concurrent.futures
-import importlib.util
+import ipaddress
 import json
 import os
 import re
@@ -28,17 +30,18 @@ import threading
 import time
 from pathlib import Path
 
+import fresh
 import truth
 from hosts import postfix
 
 HERE = Path(__file__).resolve().parent
 RUN = Path("/run")                # becomes a tmpfs that only the lab sees
-WORK = RUN / "lab"
+LAYERS = RUN / "layers"
+WORK = RUN / "lab"                # a tmpfs for each scenario
 PAUSE_S = 0.3                     # between scripted sessions, so that a bounce mostly comes before the next one
-ROUTER = "192.0.2.1"
-RESOLVER = "192.0.2.53"
 # What the lab itself needs. In a layer too: the machine is not changed.
-TOOLS = ["tcpdump", "ethtool", "dnsmasq-base"]
+TOOLS = ["tcpdump", "ethtool", "dnsmasq-base", "openssl", "nftables"]
+OUTSIDE_ROUTERS = ["198.18.0.1/32", "2001:db8:ffff::1/128"]
 
 
 class Failure(Exception):
@@ -95,8 +98,8 @@ def replace_file(path, text):
 
 
 def install_layer(name, packages, resolv_conf):
-    """Install packages over the machine's own / and leave what that changed in WORK/layers/NAME/upper."""
-    place = WORK / "layers" / name
+    """Install packages over the machine's own / and leave what that changed in LAYERS/NAME/upper."""
+    place = LAYERS / name
     root = overlay(place, [])
     sh("mount", "-t", "proc", "proc", root / "proc")
     replace_file(root / "etc/resolv.conf", resolv_conf)
@@ -119,11 +122,14 @@ def install_layer(name, packages, resolv_conf):
 
 # The network.
 
-def netns(name):
+def netns(name, ipv6=False):
     sh("ip", "netns", "add", name)
     sh("ip", "-n", name, "link", "set", "lo", "up")
-    for key in ("all", "default"):   # its neighbour discovery would only be noise in the capture
-        in_netns(name, "sh", "-c", f"echo 1 >/proc/sys/net/ipv6/conf/{key}/disable_ipv6", check=False)
+    for key in ("all", "default"):
+        # Its neighbour discovery would only be noise in the capture where nobody speaks it.
+        words = ["accept_dad 0"] if ipv6 else ["disable_ipv6 1"]
+        for word, value in (word.split() for word in words):
+            in_netns(name, "sh", "-c", f"echo {value} >/proc/sys/net/ipv6/conf/{key}/{word}", check=False)
 
 
 def in_netns(name, *argv, **kw):
@@ -159,29 +165,37 @@ class Syslog(threading.Thread):
 class Lab:
     """What a scenario builds with."""
 
-    def __init__(self, own, layers, out):
-        self.own = own
-        self.layers = layers
+    def __init__(self, scenario, out):
+        self.networks = [ipaddress.ip_network(net) for net in scenario.OWN["networks"]]
+        self.ipv6 = getattr(scenario, "IPV6", False)
+        self.router, self.resolver = (str(self.networks[0][n]) for n in (1, 53))
         self.records = out
-        self.tools = overlay(WORK / "hosts" / "tools", [layers["tools"]])
-        self.logs = {}        # own server's address -> Syslog
-        self.software = {}    # own server's address -> module of hosts/
+        self.tools = overlay(WORK / "hosts" / "tools", [LAYERS / "tools/upper"])
+        self.logs = {}        # address of a real server -> Syslog
+        self.software = {}    # address of a real server -> module of hosts/
         self.roots = {}       # host -> its root
+        self.inside = {}      # address on the captured network -> host
+        self.host_of = {}     # address -> host
         self.sessions = []    # what the scripted senders did
+        self.handed_in = []   # letters that users gave to a server on the server itself
+        self.proxied = {}     # (client address, port) -> the connection that is on the captured network instead of his
         self.sinks = []       # files the sinks write to
         self.processes = []
         for bridge in ("org", "wan"):
             netns(bridge)
             sh("ip", "-n", bridge, "link", "add", "br0", "type", "bridge", "stp_state", 0, "mcast_snooping", 0)
             sh("ip", "-n", bridge, "link", "set", "br0", "up")
-        netns("router")
+        netns("router", self.ipv6)
         self._plug("router", "org", "org")
         self._plug("router", "wan", "wan")
-        sh("ip", "-n", "router", "addr", "add", f"{ROUTER}/24", "dev", "org")
+        for net in {net.version: net for net in reversed(self.networks)}.values():
+            sh("ip", "-n", "router", "addr", "add", f"{net[1]}/{net.prefixlen}", "dev", "org")
         # The rest of the world is on the wan bridge, so that a host there can have any address.
-        sh("ip", "-n", "router", "addr", "add", "198.18.0.1/32", "dev", "wan")
-        sh("ip", "-n", "router", "route", "add", "default", "dev", "wan", "src", "198.18.0.1")
-        in_netns("router", "sh", "-c", "echo 1 >/proc/sys/net/ipv4/ip_forward")
+        for address in OUTSIDE_ROUTERS[:1 + self.ipv6]:
+            sh("ip", "-n", "router", "addr", "add", address, "dev", "wan")
+            sh("ip", "-n", "router", "route", "add", "default", "dev", "wan", "src", address.split("/")[0])
+        in_netns("router", "sh", "-c", "echo 1 >/proc/sys/net/ipv4/ip_forward; "
+                 "echo 1 >/proc/sys/net/ipv6/conf/all/forwarding", check=False)
 
     def _plug(self, host, bridge, interface):
         port = f"v-{host}"
@@ -193,48 +207,63 @@ class Lab:
             in_netns(name, "chroot", self.tools, "ethtool", "-K", end, "tso", "off", "gso", "off", "gro", "off",
                      "sg", "off", "tx", "off", "rx", "off")
 
-    def host(self, name, address):
+    def host(self, name, *addresses):
         """A host of the organisation."""
-        netns(name)
+        netns(name, self.ipv6)
         self._plug(name, "org", "eth0")
-        sh("ip", "-n", name, "addr", "add", f"{address}/24", "dev", "eth0")
-        sh("ip", "-n", name, "route", "add", "default", "via", ROUTER)
+        for address in addresses:
+            net = next(net for net in self.networks if ipaddress.ip_address(address) in net)
+            sh("ip", "-n", name, "addr", "add", f"{address}/{net.prefixlen}", "dev", "eth0")
+            self.inside[address] = self.host_of[address] = name
+        for net in {net.version: net for net in reversed(self.networks)}.values():
+            if any(ipaddress.ip_address(address) in net for address in addresses):
+                sh("ip", "-n", name, "route", "add", "default", "via", net[1])
 
     def outside_host(self, name, *addresses):
         """A host of the world; each address is in a network of its own."""
-        netns(name)
+        netns(name, self.ipv6)
         self._plug(name, "wan", "eth0")
-        for address in addresses:
-            sh("ip", "-n", name, "addr", "add", f"{address}/32", "dev", "eth0")
-        sh("ip", "-n", name, "route", "add", "198.18.0.1", "dev", "eth0")
-        sh("ip", "-n", name, "route", "add", "default", "via", "198.18.0.1")
+        for router in OUTSIDE_ROUTERS[:1 + self.ipv6]:
+            router = router.split("/")[0]
+            mine = [address for address in addresses if (":" in address) == (":" in router)]
+            for address in mine:
+                sh("ip", "-n", name, "addr", "add", f"{address}/{128 if ':' in address else 32}", "dev", "eth0")
+                self.host_of[address] = name
+            if mine:
+                sh("ip", "-n", name, "route", "add", router, "dev", "eth0")
+                sh("ip", "-n", name, "route", "add", "default", "via", router)
 
     def _spawn(self, *argv, **kw):
         process = subprocess.Popen([str(word) for word in argv], stdin=subprocess.DEVNULL, **kw)
         self.processes.append(process)
         return process
 
-    def dns(self, hosts, mx):
-        """The resolver of the organisation; hosts {name: address}, mx {domain: [(preference, name)]}."""
-        self.host("ns1", RESOLVER)
-        lines = ["no-resolv", "no-hosts", f"listen-address={RESOLVER}", "bind-interfaces",
+    def dns(self, hosts, mx, txt=None):
+        """The resolver of the organisation; hosts {name: address or addresses}, mx {domain: [(preference, name)]}, txt {name: text}."""
+        self.host("ns1", self.resolver)
+        lines = ["no-resolv", "no-hosts", f"listen-address={self.resolver}", "bind-interfaces",
                  "local=/#/"]   # else an unknown name is REFUSED, which mail servers take for a temporary failure
-        lines += [f"host-record={name},{address}" for name, address in hosts.items()]
+        lines += [f"host-record={name},{address if isinstance(address, str) else ','.join(address)}"
+                  for name, address in hosts.items()]
         lines += [f"mx-host={domain},{name},{preference}" for domain, group in mx.items() for preference, name in group]
+        lines += [f'txt-record={name},"{text}"' for name, text in (txt or {}).items()]
         (self.tools / "etc/lab-dnsmasq.conf").write_text("\n".join(lines) + "\n")
         self._spawn("ip", "netns", "exec", "ns1", "chroot", self.tools, "dnsmasq", "--keep-in-foreground",
                     "--conf-file=/etc/lab-dnsmasq.conf", "--user=root", "--pid-file", "--log-facility=/dev/null")
 
-    def server(self, software, name, domain, address, users=(), **config):
-        """A real mail server. software: a module of hosts/; config: what its configure() wants to know."""
-        self.host(name, address)
-        root = overlay(WORK / "hosts" / name, [self.layers[software.LAYER]])
+    def server(self, software, name, domain, address, users=(), also=(), outside=False, prepare=None, **config):
+        """A real mail server. software: a module of hosts/; also: more addresses of it; prepare(root): last touches before it
+        starts; config: what its configure() wants to know."""
+        (self.outside_host if outside else self.host)(name, address, *also)
+        root = overlay(WORK / "hosts" / name, [LAYERS / software.LAYER / "upper"])
         self.roots[name] = root
-        replace_file(root / "etc/resolv.conf", f"nameserver {RESOLVER}\n")
+        replace_file(root / "etc/resolv.conf", f"nameserver {self.resolver}\n")
         replace_file(root / "etc/hosts", f"127.0.0.1 localhost\n{address} {name}.{domain} {name}\n")
         for user in users:
             sh("chroot", root, "useradd", "--create-home", "--shell", "/usr/sbin/nologin", user)
         software.configure(root, f"{name}.{domain}", **config)
+        if prepare:
+            prepare(root)
         log = self.logs[address] = Syslog(root, self.records / f"{name}.log")
         self.software[address] = software
         # One process to kill for the whole server: the init of its own process namespace.
@@ -246,14 +275,23 @@ class Lab:
     def postfix(self, name, domain, address, **config):
         self.server(postfix, name, domain, address, **config)
 
-    def sink(self, host, address, name, behaviour, *known):
-        """A scripted mail server on a host that is already there; behaviours stand in hosts/sink.py."""
+    def sink(self, host, address, name, behaviour, *known, **more):
+        """A scripted mail server on a host that is already there; hosts/sink.py tells behaviours and more."""
         record = self.records / f"sink-{name}.jsonl"
         self.sinks.append(record)
-        process = self._spawn("ip", "netns", "exec", host, sys.executable, "-B", HERE / "hosts/sink.py", address, name,
-                              record, behaviour, *known, stdout=subprocess.PIPE)
+        job = {"address": address, "name": name, "record": str(record), "behaviour": behaviour, "known": known, **more}
+        process = self._spawn("ip", "netns", "exec", host, sys.executable, "-B", HERE / "hosts/sink.py", json.dumps(job),
+                              stdout=subprocess.PIPE)
         if process.stdout.readline() != b"ready\n":
             raise Failure(f"sink {name} did not start")
+
+    def certificate(self, name):
+        """A self-signed certificate with its key, in one file."""
+        pem = WORK / f"{name}.pem"
+        sh("chroot", self.tools, "openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes",
+           "-days", 30, "-subj", f"/CN={name}", "-keyout", "/tmp/key.pem", "-out", "/tmp/cert.pem")
+        pem.write_text((self.tools / "tmp/key.pem").read_text() + (self.tools / "tmp/cert.pem").read_text())
+        return pem
 
     def capture(self):
         """Record the bridge of the organisation, everything on it."""
@@ -272,24 +310,31 @@ class Lab:
         if "\n0 packets dropped by kernel" not in f"\n{words}":
             raise Failure(f"the capture is not complete: {words}")
 
-    def send(self, host, **session):
+    def send(self, host, pause=PAUSE_S, **session):
         """One scripted SMTP session (hosts/sender.py); what it did goes to the record."""
-        mails = session["mails"]
-        stories = [mail.pop("story") for mail in mails]
+        stories = [mail["story"] for mail in session["mails"]]
         done = json.loads(in_netns(host, sys.executable, "-B", HERE / "hosts/sender.py", text_in=json.dumps(session)))
-        for transaction, story in zip(done["transactions"], stories, strict=True):
+        for transaction, story in zip(done["transactions"], stories):
             transaction["story"] = story
         self.sessions.append(done)
-        time.sleep(PAUSE_S)
+        time.sleep(pause)
 
     def send_together(self, host, sessions):
         with concurrent.futures.ThreadPoolExecutor(len(sessions)) as pool:
             for job in [pool.submit(self.send, host, **session) for session in sessions]:
                 job.result()
 
-    def sendmail(self, host, sender, recipient, text):
-        """Mail that a user of the server hands in on the server itself."""
-        in_netns(host, "chroot", self.roots[host], "sendmail", "-f", sender, recipient, text_in=text)
+    def hand_in(self, host, mail, pause=PAUSE_S):
+        """A letter that a user of the server gives to it on the server itself."""
+        now = time.time()
+        name = re.search(r"^Message-ID: (.*)$", mail["text"], re.M)[1]
+        rcpts = [{"address": address, "reply": "250 taken"} for address in mail["rcpt_to"]]
+        address = next(address for address, name in self.host_of.items() if name == host)
+        self.handed_in.append({"name": name, "message_id": name, "dest_ip": address, "mail_from": mail["mail_from"],
+                               "rcpt_to": rcpts, "queue_id": "handed in", "mail_time": now, "data_time": now, "reply_time": now,
+                               "story": mail["story"]})
+        in_netns(host, "chroot", self.roots[host], "sendmail", "-i", "-f", mail["mail_from"], *mail["rcpt_to"], text_in=mail["text"])
+        time.sleep(pause)
 
     def file(self, host, path, text, owner="root"):
         """A file on a real server."""
@@ -308,31 +353,29 @@ class Lab:
         wait_for("the queues to empty", still, timeout)
 
 
-def load(name):
-    spec = importlib.util.spec_from_file_location("scenario", HERE / "scenarios" / f"{name}.py")
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+def configuration(scenario, pcap):
+    """What bouncetap must be told to audit a capture."""
+    sections = {"own": scenario.OWN}
+    sections |= {f"tenant {name}": keys for name, keys in getattr(scenario, "TENANTS", {}).items()}
+    sections |= getattr(scenario, "SECTIONS", {})
+    text = f"# What bouncetap must be told to audit {pcap}.\n"
+    for section, keys in sections.items():
+        text += f"[{section}]\n" + "".join(f"{key} = {value if isinstance(value, str) else ', '.join(value)}\n"
+                                          for key, value in keys.items())
+    return text
 
 
-def record(name, out):
-    scenario = load(name)
+def play(name, seed, place):
+    """One scenario, in a process of its own; place: where the results go."""
     begun = time.monotonic()
-    resolv_conf = Path("/etc/resolv.conf").read_text()
-    place = Path(f"/proc/self/fd/{os.open(out, os.O_RDONLY | os.O_DIRECTORY)}")   # out may be below RUN
-    sh("mount", "-t", "tmpfs", "-o", "mode=755", "tmpfs", RUN)
+    scenario = fresh.load(name, seed)
+    for mount in (WORK, RUN / "netns"):   # of this scenario alone
+        mount.mkdir(exist_ok=True)
+        sh("mount", "-t", "tmpfs", "-o", "mode=755", "tmpfs", mount)
     results = WORK / "results"
     records = results / f"{name}.records"
     records.mkdir(parents=True)
-
-    packages = {"tools": TOOLS, **scenario.LAYERS}
-    say(f"installing {', '.join(word for group in packages.values() for word in group)} into layers of the lab")
-    with concurrent.futures.ThreadPoolExecutor() as pool:
-        jobs = {layer: pool.submit(install_layer, layer, group, resolv_conf) for layer, group in packages.items()}
-        layers = {layer: job.result() for layer, job in jobs.items()}
-    say(f"layers ready after {time.monotonic() - begun:.0f} s, playing {name}")
-
-    lab = Lab(scenario.OWN, layers, records)
+    lab = Lab(scenario, records)
     try:
         scenario.play(lab)
         lab.end_capture()
@@ -341,18 +384,33 @@ def record(name, out):
             process.kill()
         shutil.copytree(results, place, dirs_exist_ok=True)   # the logs are wanted most when something failed
     received = [json.loads(line) for file in lab.sinks for line in file.read_text().splitlines()]
-    (records / "senders.jsonl").write_text("".join(json.dumps(session) + "\n" for session in lab.sessions))
+    for letter in (raw for session in lab.sessions for raw in session["transactions"]):
+        letter |= lab.proxied.get((letter["src_ip"], letter["src_port"]), {})
+    (records / "senders.jsonl").write_text("".join(json.dumps(session) + "\n" for session in [*lab.sessions, *lab.handed_in]))
     logs = {address: lab.software[address].parse(log.lines) for address, log in lab.logs.items()}
-    result = truth.build(name, scenario, lab.sessions, received, logs)
+    result = truth.build(name, scenario, lab.sessions, lab.handed_in, received, logs, lab.inside, lab.host_of)
     shutil.copy(lab.pcap, results / f"{name}.pcap")
     (results / f"{name}.truth.json").write_text(truth.to_text(result))
-    (results / f"{name}.conf").write_text(
-        f"# What bouncetap must be told to audit {name}.pcap.\n[own]\n"
-        f"networks = {', '.join(scenario.OWN['networks'])}\ndomains = {', '.join(scenario.OWN['domains'])}\n")
+    (results / f"{name}.conf").write_text(configuration(scenario, f"{name}.pcap"))
     shutil.copytree(results, place, dirs_exist_ok=True)
     truth.check(result, lab.pcap, scenario)
-    say(f"{len(result['transactions'])} transactions, {lab.pcap.stat().st_size} bytes in {out}/{name}.pcap, "
-        f"{time.monotonic() - begun:.0f} s in all")
+    say(f"{name}: {len(result['transactions'])} transactions, {lab.pcap.stat().st_size} bytes, {time.monotonic() - begun:.0f} s")
+
+
+def install(names, seed):
+    """Layers for all scenarios, side by side."""
+    begun = time.monotonic()
+    resolv_conf = Path("/etc/resolv.conf").read_text()
+    sh("mount", "-t", "tmpfs", "-o", "mode=755", "tmpfs", RUN)
+    packages = {"tools": set(TOOLS)}
+    for name in names:
+        for layer, group in fresh.load(name, seed).LAYERS.items():
+            packages.setdefault(layer, set()).update(group)
+    say(f"installing {', '.join(sorted(word for group in packages.values() for word in group))} into layers of the lab")
+    with concurrent.futures.ThreadPoolExecutor(2) as pool:
+        for job in [pool.submit(install_layer, layer, sorted(group), resolv_conf) for layer, group in packages.items()]:
+            job.result()
+    say(f"layers ready after {time.monotonic() - begun:.0f} s")
 
 
 def watch_lifeline():
@@ -361,17 +419,30 @@ def watch_lifeline():
     os._exit(1)
 
 
-def main():
+def main(names, seed, out):
+    if out.startswith("/proc/self/fd/"):   # called by ourselves, for one scenario
+        play(names[0], seed, Path(out))
+        return 0
     threading.Thread(target=watch_lifeline, daemon=True).start()
-    try:
-        record(sys.argv[1], Path(sys.argv[2]))
-    except (Failure, truth.Mismatch, AssertionError, subprocess.TimeoutExpired) as problem:
-        print(f"lab: FAILED: {problem}", file=sys.stderr, flush=True)
-        return 1
-    return 0
+    descriptor = os.open(out, os.O_RDONLY | os.O_DIRECTORY)   # out may be below RUN, which is about to be covered
+    install(names, seed)
+    failed = []
+    for name in names:
+        # A scenario's mounts and processes end with it.
+        command = ["unshare", "--mount", "--pid", "--fork", "--kill-child", "--mount-proc", sys.executable, "-B", __file__,
+                   f"/proc/self/fd/{descriptor}", str(seed), name]
+        if subprocess.run(command, stdin=subprocess.DEVNULL, pass_fds=[descriptor], check=False).returncode:
+            failed.append(name)
+    if failed:
+        say(f"FAILED: {', '.join(failed)}")
+    return 1 if failed else 0
 
 
 if __name__ == "__main__":
-    code = main()
+    try:
+        code = main(sys.argv[3:], int(sys.argv[2]), sys.argv[1])
+    except (Failure, truth.Mismatch, AssertionError, subprocess.TimeoutExpired) as problem:
+        print(f"lab: FAILED: {problem}", file=sys.stderr, flush=True)
+        code = 1
     sys.stdout.flush()
     os._exit(code)   # not sys.exit: it would wait for the threads of the logs

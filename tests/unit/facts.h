@@ -198,7 +198,11 @@ static void add_steps(struct record *r, const struct fact_steps *steps)
 	for (unsigned i = 0; i < steps->count; i++) {
 		const struct fact_step *s = &steps->step[i];
 
-		buf_printf(&b, "%s%c%.*s", i ? " " : "", s->side == SIDE_CLIENT ? '>' : '<', (int)sizeof s->word, s->word);
+		buf_printf(&b, "%s%c", i ? " " : "", s->side == SIDE_CLIENT ? '>' : '<');
+		if (s->word)
+			buf_add_str(&b, s->word);
+		else
+			buf_printf(&b, "%03u", s->code);
 		buf_printf(&times, " %" PRIu32, s->offset_us);
 	}
 	if (steps->count) {

@@ -98,8 +98,8 @@ static void fill_session(struct world *w)
 	w->tls.side[0].kept = 1;
 	w->tls.side[0].record[0] = (struct fact_tls_record){ 18, 19, 22 };
 	w->tls.side[1].histogram[2] = 20;
-	w->step[0] = (struct fact_step){ SIDE_SERVER, "220", 5 };
-	w->step[1] = (struct fact_step){ SIDE_CLIENT, "EHLO", 6 };
+	w->step[0] = (struct fact_step){ .side = SIDE_SERVER, .code = 220, .offset_us = 5 };
+	w->step[1] = (struct fact_step){ .side = SIDE_CLIENT, .word = "EHLO", .offset_us = 6 };
 }
 
 static void fill_received(struct world *w)

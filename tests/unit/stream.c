@@ -70,8 +70,9 @@ static struct tape *tape_new(void)
 {
 	struct tape *t = xcalloc(1, sizeof *t);
 
-	t->sink = (struct stream_sink){ on_push, on_gap, on_fin, t };
-	t->s = stream_new(&t->sink);
+	t->sink = (struct stream_sink){ on_push, on_gap, on_fin };
+	t->s = xcalloc(1, sizeof *t->s);
+	stream_init(t->s, &t->sink, t);
 	t->isn[0] = 1000;
 	t->isn[1] = 5000;
 	t->now_us = 100 * SECOND;
@@ -80,7 +81,8 @@ static struct tape *tape_new(void)
 
 static void tape_free(struct tape *t)
 {
-	stream_free(t->s);
+	stream_fini(t->s);
+	free(t->s);
 	buf_fini(&t->log);
 	free(t);
 }
@@ -602,10 +604,10 @@ static void numbers_that_cannot_be_ordered_are_compared_within_their_bytes(void 
 static void overlaps_are_looked_for_within_both_segments(void **state)
 {
 	struct stream s = { 0 };
-	struct held *old = xmalloc(sizeof *old + 4);
+	struct stream_held *old = xmalloc(sizeof *old + 4);
 
 	(void)state;
-	*old = (struct held){ .seq = 0, .length = 4, .captured = 4 };
+	*old = (struct stream_held){ .seq = 0, .length = 4, .captured = 4 };
 	memcpy(old->bytes, "abcd", 4);
 	note_overlap(&s, old, 0x80000001, (const uint8_t *)"xy", 2);
 	note_overlap(&s, old, 0x7fffffff, (const uint8_t *)"xy", 2);
@@ -1114,10 +1116,10 @@ static void push_wire(struct stream *s, const struct talk *k, const struct wire 
 
 static struct stream *talk_play(struct talk *k, struct stream_sink *sink)
 {
-	struct stream *s;
+	struct stream *s = xcalloc(1, sizeof *s);
 
-	*sink = (struct stream_sink){ on_talk_push, on_talk_gap, on_talk_fin, k };
-	s = stream_new(sink);
+	*sink = (struct stream_sink){ on_talk_push, on_talk_gap, on_talk_fin };
+	stream_init(s, sink, k);
 	for (unsigned i = 0; i < k->count; i++) {
 		if (stream_deadline(s) && stream_deadline(s) <= k->wire[i].seen_us)
 			stream_expire(s, k->wire[i].seen_us);
@@ -1175,7 +1177,8 @@ static void taps_that_shuffle_and_delay_change_nothing(void **state)
 		stream_flush(s, UINT64_MAX / 2);
 		for (int dir = 0; dir < 2; dir++)
 			assert_int_equal(k->at[dir], k->sent[dir] - 1);
-		stream_free(s);
+		stream_fini(s);
+		free(s);
 		talk_free(k);
 	}
 }
@@ -1203,7 +1206,8 @@ static void what_was_lost_and_nothing_else_is_a_gap(void **state)
 		}
 		assert_int_equal(stream_unseen_bytes(s), k->gaps[0] + k->gaps[1]);
 		assert_int_equal(stream_memory_bytes(s), sizeof *s);
-		stream_free(s);
+		stream_fini(s);
+		free(s);
 		talk_free(k);
 	}
 }
@@ -1228,7 +1232,8 @@ static void waits_alone_reach_the_end(void **state)
 			stream_expire(s, stream_deadline(s));
 		assert_int_equal(stream_deadline(s), 0);
 		assert_true(stream_is_done(s) || !fins[0] || !fins[1]);
-		stream_free(s);
+		stream_fini(s);
+		free(s);
 		talk_free(k);
 	}
 }
@@ -1260,11 +1265,13 @@ static void nonsense_ends_and_stays_under_the_caps(void **state)
 	begin_random();
 	for (int i = 0; i < 300; i++) {
 		int fins[2] = { 0, 0 };
-		struct stream_sink sink = { on_any_push, on_any_gap, on_any_fin, fins };
-		struct stream *s = stream_new(&sink);
+		struct stream_sink sink = { on_any_push, on_any_gap, on_any_fin };
+		struct stream *s = xcalloc(1, sizeof *s);
+
 		uint64_t now = SECOND;
 		uint32_t spread = random_below(2) ? 20000 : UINT32_MAX;
 
+		stream_init(s, &sink, fins);
 		for (int j = 0; j < 500; j++) {
 			uint32_t n = random_below(3) ? random_below(3000) : 0;
 			struct stream_segment g = { .dir = (int)random_below(2), .seq = random_below(spread), .ack = random_below(spread),
@@ -1279,7 +1286,8 @@ static void nonsense_ends_and_stays_under_the_caps(void **state)
 		}
 		if (random_below(2))
 			stream_flush(s, now);
-		stream_free(s);
+		stream_fini(s);
+		free(s);
 	}
 }
 

@@ -35,18 +35,17 @@ def configure(root, hostname, main, services=()):
     (etc / "master.cf").write_text("\n".join(master) + "\n")
 
 
-CLIENT = r"\S+\[(?P<ip>[\d.]+)\]:(?P<port>\d+)"
+CLIENT = r"\S+\[(?P<ip>[\da-f.:]+)\]:(?P<port>\d+)"
 ID = r"(?P<id>[0-9A-F]{6,}): "
 FORMS = {name: re.compile(form, re.S) for name, form in {
     "client": ID + "client=" + CLIENT,
-    "local": ID + r"uid=\d+ from=",
     "message_id": ID + r"message-id=(?P<message_id>.*)",
     "sender": ID + r"from=<(?P<sender>[^>]*)>, size=",
-    "delivery": ID + r"to=<(?P<to>[^>]*)>,(?: orig_to=<[^>]*>,)? relay=[^\s,\[]+(?:\[(?P<ip>[\d.]+)\]:\d+)?, .*?"
+    "delivery": ID + r"to=<(?P<to>[^>]*)>,(?: orig_to=<(?P<orig_to>[^>]*)>,)? relay=[^\s,\[]+(?:\[(?P<ip>[\da-f.:]+)\]:\d+)?, .*?"
                      r"dsn=[\d.]+, status=(?P<status>\w+) \((?P<text>.*)\)$",
     "notice": ID + r"sender (?P<what>non-delivery|delay|delivery status) notification: (?P<notice>[0-9A-F]+)",
     "removed": ID + r"removed$",
-    "reject": r"(?P<id>NOQUEUE|[0-9A-F]{6,}): reject: RCPT from " + CLIENT + r": (?P<reply>.*?); "
+    "reject": r"(?P<id>NOQUEUE|[0-9A-F]{6,}): reject: (?P<stage>RCPT|END-OF-MESSAGE) from " + CLIENT + r": (?P<reply>.*?); "
               r"from=<(?P<sender>[^>]*)> to=<(?P<to>[^>]*)>",
     "disconnect": r"disconnect from " + CLIENT + r".* mail=(?:\d+/)?(?P<mails>\d+)",
 }.items()}
@@ -86,7 +85,7 @@ class Connection:
         if last and last["sender"] == sender and last["id"] in (None, queue_id):
             last["id"] = queue_id
         else:
-            last = {"time": when, "n": len(self.arrivals) + 1, "id": queue_id, "sender": sender, "refused": []}
+            last = {"time": when, "n": len(self.arrivals) + 1, "id": queue_id, "sender": sender, "refused": [], "refusal": None}
             self.arrivals.append(last)
         return last
 
@@ -95,11 +94,11 @@ def parse(lines):
     """Everything the truth needs of one server:
 
     software     what started
-    messages     {queue id: {"ip" of the client, "sender", "message_id", "deliveries", "notice_of", "kind", "submitted"}}
+    messages     {queue id: {"ip" of the client, "sender", "message_id", "deliveries", "notice_of", "notice_kind"}}
     connections  {(ip, port) of the client: Connection}
     """
     messages = defaultdict(lambda: {"ip": None, "sender": None, "message_id": None, "deliveries": [],
-                                    "notice_of": None, "kind": "ordinary", "submitted": False})
+                                    "notice_of": None, "notice_kind": None})
     connections = defaultdict(Connection)
     found_lines = list(matches(lines))
     for _, name, found in found_lines:
@@ -114,15 +113,17 @@ def parse(lines):
         elif name == "reject":
             queue_id = None if found["id"] == "NOQUEUE" else found["id"]
             arrival = connection.arrival(when, queue_id, found["sender"])
-            arrival["refused"].append({"address": found["to"], "reply": found["reply"]})
+            if found["stage"] == "RCPT":
+                arrival["refused"].append({"address": found["to"], "reply": found["reply"]})
+            else:
+                arrival["refusal"] = found["reply"]
         elif name == "disconnect":
             connection.mails = int(found["mails"])
-        elif name == "local":
-            messages[found["id"]]["submitted"] = True
         elif name == "delivery":
-            messages[found["id"]]["deliveries"].append(found)
+            requeued = found["text"].startswith("forwarded as ") or (found["ip"] or "").startswith("127.")
+            messages[found["id"]]["deliveries"].append({**found, "time": when, "inside": requeued})
         elif name == "notice":
-            messages[found["notice"]].update(notice_of=found["id"], kind=NOTICE_KINDS[found["what"]])
+            messages[found["notice"]].update(notice_of=found["id"], notice_kind=NOTICE_KINDS[found["what"]])
     started = [text for _, _, text in lines if text.startswith("daemon started")]
     return {"software": "Postfix " + re.search(r"version ([\d.]+)", started[0])[1], "messages": dict(messages),
             "connections": dict(connections)}

@@ -12,7 +12,6 @@ MX = "192.0.2.25"
 SERVERS = {MX: {"name": "mx.campus.example", "lists": {"backscatterer.org": True},
                 "why": "users' autoresponders answer forged senders"}}
 LAYERS = {"postfix": ["postfix", "procmail", "vacation", "dovecot-core", "dovecot-sieve"]}
-TRUTH = "scripts"
 
 AWAY = {"forged": True, "answers": ["autoreply"],
         "why": "spam to a user who is away: an autoresponder answers the forged sender"}

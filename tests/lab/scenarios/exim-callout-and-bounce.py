@@ -21,7 +21,6 @@ SERVERS = {
             "why": "asks its own next hop, refuses unknown users at RCPT"},
 }
 LAYERS = {"exim": ["exim4-daemon-light"]}
-TRUTH = "scripts"
 
 ASKED = {"forged": True, "answers": ["callout"], "why": "spam: our server asks the forged sender's server about him"}
 ASKED_GENUINE = {"forged": False, "answers": ["callout"], "why": "our server asks about the sender, who really wrote"}

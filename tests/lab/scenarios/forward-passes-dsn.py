@@ -15,7 +15,6 @@ SERVERS = {
                 "why": "bounces to forged senders what the targets of its forwarding refuse"},
 }
 LAYERS = {"postfix": ["postfix"]}
-TRUTH = "scripts"
 
 ALIASES = {"anna": "anna@library.example", "bert": "bert@bakery.example", "cleo": "cleo@freemail.example"}
 

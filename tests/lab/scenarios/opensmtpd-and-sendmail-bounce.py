@@ -17,7 +17,6 @@ SERVERS = {
          "why": "takes any recipient, then bounces to forged senders"},
 }
 LAYERS = {"opensmtpd": ["opensmtpd"], "sendmail": ["sendmail-bin", "sendmail-cf", "m4"]}
-TRUTH = "scripts"
 
 SPAM = {"forged": True, "answers": ["bounce"], "fate": "bounced", "why": "spam with a forged sender to nobody: bounced"}
 TYPO = {"forged": False, "answers": ["bounce"], "fate": "bounced", "why": "the real sender mistyped the recipient"}

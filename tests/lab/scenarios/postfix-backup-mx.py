@@ -26,11 +26,11 @@ BOTS = [f"198.18.{net}.{host}" for net, host in ((10, 7), (23, 114), (31, 80), (
 SWARM = [f"198.18.{100 + i}.{10 + 13 * i}" for i in range(BURST)]
 USERS = ("info", "helpdesk", "archive")
 
-SPAM = {"forged": True, "why": "spam with a forged sender, who never wrote to us"}
+SPAM = {"forged": True, "answers": ["bounce"], "why": "spam with a forged sender, who never wrote to us"}
 PROBE = {"forged": True, "why": "spam refused at RCPT: the spammer's own problem"}
 HEARD = {"forged": True, "why": "spam with a forged sender to a user who exists: delivered, no answer"}
 WROTE = {"forged": False, "why": "the real sender wrote this"}
-TYPO = {"forged": False, "why": "the real sender mistyped the recipient: the bounce goes to who caused it"}
+TYPO = {"forged": False, "answers": ["bounce"], "why": "the real sender mistyped the recipient: the bounce goes to who caused it"}
 TOLD = {"forged": False, "kind": "bounce", "why": "a null-sender notice from outside: must not be answered"}
 
 def hosts(lab):
@@ -90,11 +90,12 @@ def play(lab):
     lab.send("desk", source=DESK, server=MX1, port=587, helo="desk.campus.example", hello="EHLO", quit=True, mails=[
         post.letter(WROTE, "info@campus.example", ["orders@partner.example"], "Re: minutes", NOTE, "desk.campus.example")])
     partner(MX2, letter(WROTE, "archive", NOTE * 60))   # several segments
-    lab.sendmail("mx1", "helpdesk@campus.example", "office@partner.example",
-                 f"From: helpdesk@campus.example\nTo: office@partner.example\nSubject: ticket closed\n\n{NOTE}")
-    # Our own user mistypes: the notice goes to his mailbox on mx1.
-    lab.sendmail("mx1", "helpdesk@campus.example", "offcie@partner.example",
-                 f"From: helpdesk@campus.example\nTo: offcie@partner.example\nSubject: ticket reopened\n\n{NOTE}")
+    def user(story, recipient, subject):
+        lab.hand_in("mx1", post.letter(story, "helpdesk@campus.example", [recipient], subject, NOTE, "mx1.campus.example"))
+
+    user({"forged": False, "why": "a user of the server wrote it, on the server"}, "office@partner.example", "ticket closed")
+    user({"forged": False, "answers": ["bounce"], "why": "our own user mistyped: the notice goes to his mailbox on mx1"},
+         "offcie@partner.example", "ticket reopened")
 
     # Spam through the backup MX, whose bounces go to bystanders.
     lab.send("bots", **bot(BOTS[0], MX2, spam(SPAM, "sales@bystander.example", "jobs"), bye=True))
