@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <sys/random.h>
 #include <sysexits.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "common/config.h"
@@ -18,12 +19,13 @@
 #include "sensor/decode.h"
 #include "sensor/limits.h"
 #include "sensor/options.h"
+#include "sensor/pace.h"
 #include "sensor/pipeline.h"
 #include "sensor/sandbox.h"
 #include "sensor/source.h"
 #include "sensor/store.h"
 
-enum { PROGRESS_US = 200000, TICK_FRAMES = 4096, STORE_CACHE_BYTES = 64 * 1024 * 1024 };
+enum { PROGRESS_US = 200000, TICK_FRAMES = 4096, PACE_LEAST_US = 1000, PACE_MOST_US = 50000, STORE_CACHE_BYTES = 64 * 1024 * 1024 };
 
 static volatile sig_atomic_t stop_signal;
 
@@ -113,43 +115,63 @@ static bool keep_reading(void *arg)
 	return !stop_signal && !(out->store && store_gave_up(out->store));
 }
 
-/* Those that are there without waiting for more. 0: the end. */
-static size_t next_frames(struct capture *c, struct capture_frame frames[PIPELINE_FRAMES])
+/* With --speed: until the frame is due, but for less than is worth a sleep. False: no more are wanted. */
+static bool wait_until_due(struct output *out, struct pace *pace, uint64_t time_us)
+{
+	for (;;) {
+		struct timespec t;
+
+		clock_gettime(CLOCK_MONOTONIC, &t);
+		uint64_t wait_us = pace_wait_us(pace, time_us, (uint64_t)t.tv_sec * 1000000 + (uint64_t)t.tv_nsec / 1000);
+		if (wait_us < PACE_LEAST_US)
+			return true;
+		if (!keep_reading(out))
+			return false;
+		t = (struct timespec){ 0, (long)(wait_us < PACE_MOST_US ? wait_us : PACE_MOST_US) * 1000 };
+		nanosleep(&t, NULL);
+	}
+}
+
+/* Those that are there without waiting for more; paced, one when it is due. 0: the end. */
+static size_t next_frames(struct capture *c, struct output *out, struct pace *pace, struct capture_frame frames[PIPELINE_FRAMES])
 {
 	size_t n = 0;
 
 	if (capture_next(c, &frames[0]) != 1)
 		return 0;
+	if (pace->speed > 0)
+		return wait_until_due(out, pace, frames[0].time_us);
 	do
 		n++;
 	while (n < PIPELINE_FRAMES && capture_more(c, &frames[n]));
 	return n;
 }
 
-static void run_frames(struct capture *c, struct output *out, bool progress)
+static void run_frames(const struct options *o, struct capture *c, struct output *out)
 {
+	struct pace pace = { .speed = o->speed };
 	struct pipeline *p = out->pipeline;
 	struct capture_frame frames[PIPELINE_FRAMES];
 	struct pipeline_totals totals;
 	uint64_t shown_us = 0;
 	size_t ticked = 0, n;
 
-	while (!stop_signal && (n = next_frames(c, frames))) {
+	while (!stop_signal && (n = next_frames(c, out, &pace, frames))) {
 		pipeline_frames(p, frames, n);
 		ticked += n;
-		if (ticked < TICK_FRAMES)
+		if (ticked < TICK_FRAMES && pace.speed == 0)
 			continue;
 		ticked = 0;
 		if (!keep_reading(out))
 			break;
 		uint64_t wall = (uint64_t)time_now_us();
-		if (!progress || wall < shown_us + PROGRESS_US)
+		if (!o->progress || wall < shown_us + PROGRESS_US)
 			continue;
 		shown_us = wall;
 		pipeline_totals(p, &totals);
 		show_progress(c, &totals);
 	}
-	if (progress)
+	if (o->progress)
 		fputs("\r\033[K", stderr);
 }
 
@@ -182,7 +204,7 @@ static bool make_facts(struct options *o, struct capture *c, struct output *out)
 	out->pipeline = start_pipeline(o->config, out->sinks);
 	bool begun = out->pipeline != NULL;
 	if (begun) {
-		run_frames(c, out, o->progress);
+		run_frames(o, c, out);
 		pipeline_finish(out->pipeline, &totals);
 		report_totals(&totals);
 	} else {

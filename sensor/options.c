@@ -4,12 +4,13 @@
 #include <getopt.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sysexits.h>
 
 #include "common/buf.h"
 #include "common/xmalloc.h"
 
-enum { OPT_CONFIG = 256, OPT_STORE, OPT_MEMORY, OPT_WORKERS, OPT_CHECK_CONFIG, OPT_DUMP_CONFIG, OPT_PROGRESS, OPT_HELP, OPT_VERSION };
+enum { OPT_CONFIG = 256, OPT_STORE, OPT_MEMORY, OPT_WORKERS, OPT_SPEED, OPT_CHECK_CONFIG, OPT_DUMP_CONFIG, OPT_PROGRESS, OPT_HELP, OPT_VERSION };
 
 static const struct option_row {
 	int key;
@@ -20,6 +21,7 @@ static const struct option_row {
 	{ OPT_CONFIG, "config", "FILE", "configuration (default /etc/bouncetap/bouncetap.conf and conf.d)" },
 	{ OPT_MEMORY, "memory", "SIZE", "ceiling for flows, streams, queue and cache (default 512M)" },
 	{ OPT_WORKERS, "workers", "N", "threads that follow connections (default 1)" },
+	{ OPT_SPEED, "speed", "N", "with -r: hand frames on at N times the pace at which they were recorded" },
 	{ OPT_PROGRESS, "progress", NULL, "show how far it is on standard error" },
 	{ OPT_CHECK_CONFIG, "check-config", NULL, "read the configuration, say what is wrong, exit" },
 	{ OPT_DUMP_CONFIG, "dump-config", NULL, "print the effective values and where each came from, exit" },
@@ -58,6 +60,19 @@ static int set(struct options *o, const char *section, const char *key, const ch
 		return 0;
 	fprintf(stderr, "bouncetapd: %s %s: %s\n", option, value, error);
 	return EX_USAGE;
+}
+
+static int set_speed(struct options *o, const char *text)
+{
+	char *end = NULL;
+	double speed = strspn(text, "0123456789.") == strlen(text) ? strtod(text, &end) : 0;
+
+	if (speed < 0.001 || speed > 1e6 || *end) {
+		fprintf(stderr, "bouncetapd: --speed %s: not a number from 0.001 to 1000000\n", text);
+		return EX_USAGE;
+	}
+	o->speed = speed;
+	return 0;
 }
 
 static char *join_words(char **words, int count)
@@ -123,6 +138,9 @@ int options_parse(struct options *o, int argc, char **argv)
 			break;
 		case OPT_WORKERS:
 			rc = set(o, "capture", "workers", optarg, "--workers");
+			break;
+		case OPT_SPEED:
+			rc = set_speed(o, optarg);
 			break;
 		case OPT_CONFIG:
 			break;

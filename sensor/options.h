@@ -12,6 +12,7 @@ struct options {
 	const char **files;		/* -r; point into argv */
 	size_t file_count;
 	char *filter;			/* the words behind the options, NULL: none */
+	double speed;			/* of a replay, times the recorded pace; 0: as fast as it goes */
 	bool check_config, dump_config, progress;
 };
 
