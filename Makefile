@@ -90,6 +90,7 @@ test test-long:
 	@tools/need-packages --install $(DEBIAN_BUILD) $(DEBIAN_TEST)
 	@$(MAKE) -s CFLAGS="-O3 -g -Werror" programs unit $(BENCH)
 	@$(MAKE) -s BUILD=$(BUILD)/san CC=clang CFLAGS="$(SANITIZE)" programs unit
+	@$(MAKE) -s BUILD=$(BUILD)/tsan CC=clang CFLAGS="-O1 -g -Werror -fsanitize=thread" $(BUILD)/tsan/bouncetapd
 	@$(MAKE) -s BUILD=$(BUILD)/fuzz CC=clang CFLAGS="$(SANITIZE) -fsanitize=fuzzer-no-link" fuzz-targets
 	@$(if $(filter test-long,$@),BOUNCETAP_ALL=1) tests/run --build $(BUILD)/san
 
@@ -119,4 +120,4 @@ clean:
 .PHONY: all programs unit fuzz-targets check-packages demo test test-long bench fuzz lab install clean
 .DELETE_ON_ERROR:
 .SECONDARY:
--include $(shell find $(BUILD) -name '*.d' -not -path '$(BUILD)/san/*' -not -path '$(BUILD)/fuzz/*' 2>/dev/null)
+-include $(shell find $(BUILD) -name '*.d' -not -path '$(BUILD)/san/*' -not -path '$(BUILD)/tsan/*' -not -path '$(BUILD)/fuzz/*' 2>/dev/null)

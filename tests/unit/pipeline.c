@@ -266,21 +266,29 @@ static void on_got_capture(void *arg, const struct fact_capture *c)
 static const unsigned short ports[] = { 25, 465, 587, 2525, 24 };
 static const char *const interfaces[] = { "test", "other" };
 
+enum { WORKERS_MAX = 5 };
+
 struct run {
-	struct got got;
-	struct fact_sink sink;
+	struct got got, other[WORKERS_MAX - 1];		/* of the first worker, of the others */
+	struct fact_sink sink[WORKERS_MAX];
 	struct pipeline *p;
 };
 
-static struct run *run_new(size_t memory_bytes, bool key_vlan)
+static struct run *run_with(unsigned workers, size_t memory_bytes, bool key_vlan)
 {
 	struct run *r = xcalloc(1, sizeof *r);
-	struct pipeline_options o = { .ports = ports, .port_count = sizeof ports / sizeof *ports, .memory_bytes = memory_bytes,
-				      .key_vlan = key_vlan, .hash_key = { { 1, 2 } }, .interfaces = interfaces, .interface_count = 1, .workers = 1 };
+	struct pipeline_options o = { .ports = ports, .port_count = sizeof ports / sizeof *ports, .memory_bytes = memory_bytes, .workers = workers,
+				      .key_vlan = key_vlan, .hash_key = { { 1, 2 } }, .interfaces = interfaces, .interface_count = 1 };
 
-	r->sink = (struct fact_sink){ on_got_transaction, on_got_session, on_got_capture, &r->got, NULL };
-	r->p = pipeline_new(&o, &r->sink);
+	for (unsigned i = 0; i < WORKERS_MAX; i++)
+		r->sink[i] = (struct fact_sink){ on_got_transaction, on_got_session, on_got_capture, i ? &r->other[i - 1] : &r->got, NULL };
+	r->p = pipeline_new(&o, r->sink);
 	return r;
+}
+
+static struct run *run_new(size_t memory_bytes, bool key_vlan)
+{
+	return run_with(1, memory_bytes, key_vlan);
 }
 
 /* The frame in memory of just its size. */
@@ -309,8 +317,13 @@ static void finish(struct run *r)
 {
 	pipeline_finish(r->p, &r->got.totals);
 	r->p = NULL;
-	assert_int_equal(r->got.totals.sessions, r->got.sessions);
-	assert_int_equal(r->got.totals.transactions, r->got.transactions);
+	uint64_t sessions = r->got.sessions, transactions = r->got.transactions;
+	for (unsigned i = 0; i < WORKERS_MAX - 1; i++) {
+		sessions += r->other[i].sessions;
+		transactions += r->other[i].transactions;
+	}
+	assert_int_equal(r->got.totals.sessions, sessions);
+	assert_int_equal(r->got.totals.transactions, transactions);
 }
 
 static void run_free(struct run *r)
@@ -318,6 +331,8 @@ static void run_free(struct run *r)
 	if (r->p)
 		finish(r);
 	buf_fini(&r->got.log);
+	for (unsigned i = 0; i < WORKERS_MAX - 1; i++)
+		buf_fini(&r->other[i].log);
 	free(r);
 }
 
@@ -1563,6 +1578,159 @@ static void idle_links_let_timers_run(void **state)
 	free(k);
 }
 
+/* ---- workers ---- */
+
+enum { TALKS = 60 };
+
+/* Connections that begin 1.7 s apart and go on one another's heels for some minutes; some lose a frame, some never end. */
+static struct talk **crowd_new(void)
+{
+	struct talk **k = xcalloc(TALKS, sizeof *k);
+
+	for (unsigned i = 0; i < TALKS; i++) {
+		k[i] = talk_new(i % 3 ? 4 : 6);
+		k[i]->port[0] = (uint16_t)(40000 + i % 50);
+		k[i]->addr[0].bytes[2] = (uint8_t)i;
+		k[i]->isn[0] = 1000 * i;
+		k[i]->now_us += i * 17 * SECOND / 10;
+		handshake(k[i]);
+		hello(k[i]);
+		for (unsigned n = 0; n < i % 4; n++) {
+			mail(k[i]);
+			k[i]->now_us += 20 * SECOND;
+		}
+		if (i % 5)
+			quit(k[i]);
+		k[i]->frame[i % k[i]->count].lost = i % 7 == 0;
+	}
+	return k;
+}
+
+static void crowd_free(struct talk **k)
+{
+	for (unsigned i = 0; i < TALKS; i++)
+		free(k[i]);
+	free(k);
+}
+
+/* The frames of all of them in the order of their times. */
+static void feed_crowd(struct run *r, struct talk *const *k)
+{
+	uint32_t at[TALKS] = { 0 };
+
+	for (;;) {
+		unsigned first = TALKS;
+
+		for (unsigned i = 0; i < TALKS; i++)
+			if (at[i] < k[i]->count && (first == TALKS || k[i]->frame[at[i]].t_us < k[first]->frame[at[first]].t_us))
+				first = i;
+		if (first == TALKS)
+			return;
+		const struct frame *f = &k[first]->frame[at[first]++];
+		if (!f->lost)
+			feed(r, f, f->t_us);
+		pipeline_tick(r->p, f->t_us);
+	}
+}
+
+static int compare_lines(const void *a, const void *b)
+{
+	return strcmp(*(char *const *)a, *(char *const *)b);
+}
+
+/* The lines of all workers, sorted; the caller frees it. */
+static char *sorted_log(const struct run *r)
+{
+	enum { LINES = 1000 };
+	char *line[LINES], *save = NULL;
+	struct buf all = { 0 }, out = { 0 };
+	size_t n = 0;
+
+	buf_add(&all, r->got.log.p, r->got.log.len);
+	for (unsigned i = 0; i < WORKERS_MAX - 1; i++)
+		buf_add(&all, r->other[i].log.p, r->other[i].log.len);
+	buf_cstr(&all);
+	for (char *l = strtok_r(all.p, "\n", &save); l; l = strtok_r(NULL, "\n", &save)) {
+		assert_true(n < LINES);
+		line[n++] = l;
+	}
+	qsort(line, n, sizeof *line, compare_lines);
+	for (size_t i = 0; i < n; i++)
+		buf_printf(&out, "%s\n", line[i]);
+	char *text = xstrdup(buf_cstr(&out));
+	buf_fini(&out);
+	buf_fini(&all);
+	return text;
+}
+
+static const struct fact_capture *minute_of(const struct run *r, uint64_t start_us)
+{
+	for (unsigned w = 0; w < WORKERS_MAX; w++) {
+		const struct got *g = w ? &r->other[w - 1] : &r->got;
+
+		for (unsigned i = 0; i < g->captures; i++)
+			if (g->capture[i].start_us == start_us)
+				return &g->capture[i];
+	}
+	fail_msg("no minute %llu", (unsigned long long)start_us);
+	return NULL;
+}
+
+static void assert_same_minutes(const struct run *r, const struct run *alone)
+{
+	unsigned minutes = r->got.captures;
+
+	for (unsigned i = 0; i < WORKERS_MAX - 1; i++)
+		minutes += r->other[i].captures;
+	assert_int_equal(minutes, alone->got.captures);
+	for (unsigned i = 0; i < alone->got.captures; i++) {
+		const struct fact_capture *expected = &alone->got.capture[i], *got = minute_of(r, expected->start_us);
+
+		assert_true(got->interface.p == expected->interface.p);
+		assert_memory_equal(&got->start_us, &expected->start_us, sizeof *got - offsetof(struct fact_capture, start_us));
+	}
+}
+
+static void any_number_of_workers_makes_the_same_facts(void **state)
+{
+	struct talk **k = crowd_new();
+	struct run *alone = run_with(1, 64 << 20, false);
+
+	(void)state;
+	feed_crowd(alone, k);
+	finish(alone);
+	char *expected = sorted_log(alone);
+	assert_int_equal(alone->got.sessions, TALKS);
+	assert_true(alone->got.captures >= 3 && alone->got.totals.unseen_bytes > 0);
+	for (unsigned workers = 2; workers <= WORKERS_MAX; workers++) {
+		struct run *r = run_with(workers, 64 << 20, false);
+
+		feed_crowd(r, k);
+		finish(r);
+		char *got = sorted_log(r);
+		assert_string_equal(got, expected);
+		assert_same_minutes(r, alone);
+		assert_memory_equal(&r->got.totals, &alone->got.totals, sizeof r->got.totals);
+		assert_true(r->other[0].sessions && r->got.sessions);
+		free(got);
+		run_free(r);
+	}
+	free(expected);
+	run_free(alone);
+	crowd_free(k);
+}
+
+static void workers_share_the_memory(void **state)
+{
+	struct run *r = run_with(4, 64 << 20, false);
+	size_t rings = fanout_memory_bytes(4), fragments = (64 << 20) / LIMIT_FRAGMENT_SHARE;
+
+	(void)state;
+	for (unsigned i = 0; i < 4; i++)
+		assert_int_equal(r->p->fanout->lane[i].worker->memory_bytes, ((64 << 20) - rings - fragments) / 4);
+	run_free(r);
+}
+
 static void empty_capture_has_no_facts(void **state)
 {
 	struct run *r = run_new(64 << 20, false);
@@ -1629,6 +1797,8 @@ int main(void)
 		cmocka_unit_test(counters_of_the_minutes_add_up),
 		cmocka_unit_test(counters_are_those_of_the_interface),
 		cmocka_unit_test(idle_links_let_timers_run),
+		cmocka_unit_test(any_number_of_workers_makes_the_same_facts),
+		cmocka_unit_test(workers_share_the_memory),
 		cmocka_unit_test(empty_capture_has_no_facts),
 	};
 
