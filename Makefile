@@ -2,13 +2,14 @@
 VERSION := 0.1
 PREFIX ?= /usr/local
 SYSCONFDIR ?= /etc
+SYSTEMDDIR ?= $(PREFIX)/lib
 BUILD ?= build
 CFLAGS ?= -O3 -g
 SIZE ?= small
 TIME ?= 60
 
 DEBIAN_BUILD := gcc make libc6-dev libpcap-dev libssl-dev libsqlite3-dev libinih-dev libndpi-dev libseccomp-dev libcap-ng-dev
-DEBIAN_TEST := clang libclang-rt-14-dev libcmocka-dev python3 python3-jsonschema sqlite3 mandoc iproute2 util-linux
+DEBIAN_TEST := clang libclang-rt-14-dev libcmocka-dev python3 python3-jsonschema sqlite3 mandoc iproute2 util-linux systemd
 DEBIAN_BENCH := python3 sqlite3
 
 WARN := -std=c11 -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wpointer-arith -Wcast-qual -Wwrite-strings \
@@ -112,6 +113,10 @@ install: all
 	install -m 755 $(BUILD)/bouncetapd $(DESTDIR)$(PREFIX)/sbin/
 	install -m 755 $(BUILD)/bouncetap $(DESTDIR)$(PREFIX)/bin/
 	install -m 644 data/lists.d/*.list $(DESTDIR)$(PREFIX)/share/bouncetap/lists.d/
+	install -d $(DESTDIR)$(SYSTEMDDIR)/systemd/system $(DESTDIR)$(SYSTEMDDIR)/sysusers.d $(DESTDIR)$(SYSTEMDDIR)/tmpfiles.d
+	sed 's|/usr/local/|$(PREFIX)/|' systemd/bouncetapd.service > $(DESTDIR)$(SYSTEMDDIR)/systemd/system/bouncetapd.service
+	install -m 644 systemd/bouncetap.sysusers $(DESTDIR)$(SYSTEMDDIR)/sysusers.d/bouncetap.conf
+	install -m 644 systemd/bouncetap.tmpfiles $(DESTDIR)$(SYSTEMDDIR)/tmpfiles.d/bouncetap.conf
 	for m in man/*.[158]; do install -D -m 644 $$m $(DESTDIR)$(PREFIX)/share/man/man$${m##*.}/$${m##*/}; done
 
 clean:

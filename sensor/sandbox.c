@@ -17,7 +17,6 @@
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
-#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -137,27 +136,20 @@ static struct ruleset ruleset_of(int abi)
 /* 0, or -1 and errno. */
 static int allow_path(int ruleset, const char *path, uint64_t rights)
 {
-	int result = -1, fd = open(path, O_PATH | O_CLOEXEC);
-	struct stat st;
+	struct beneath b = { rights, open(path, O_PATH | O_CLOEXEC) };
 
-	if (fd < 0)
+	if (b.parent_fd < 0)
 		return -1;
-	if (fstat(fd, &st) == 0) {
-		struct beneath b = { S_ISDIR(st.st_mode) ? rights : rights & ~(uint64_t)FS_READ_DIR, fd };
-
-		result = (int)syscall(SYS_landlock_add_rule, ruleset, RULE_PATH_BENEATH, &b, 0);
-	}
-	close(fd);
+	int result = (int)syscall(SYS_landlock_add_rule, ruleset, RULE_PATH_BENEATH, &b, 0);
+	close(b.parent_fd);
 	return result;
 }
 
-static int allow_paths(int ruleset, const struct sandbox_options *o, uint64_t handled)
+static int allow_paths(int ruleset, const char *store_dir, uint64_t handled)
 {
 	/* SQLite's salts; without it they come from the clock. */
 	allow_path(ruleset, "/dev/urandom", FS_READ_FILE);
-	for (size_t i = 0; i < o->readable_count; i++)
-		allow_path(ruleset, o->readable[i], FS_READ_FILE | FS_READ_DIR);
-	return allow_path(ruleset, o->store_dir, FS_STORE & handled);
+	return allow_path(ruleset, store_dir, FS_STORE & handled);
 }
 
 static void restrict_files(const struct sandbox_options *o, char *message, size_t size)
@@ -166,7 +158,7 @@ static void restrict_files(const struct sandbox_options *o, char *message, size_
 	struct ruleset handled = ruleset_of(abi);
 	int ruleset = abi > 0 ? (int)syscall(SYS_landlock_create_ruleset, &handled, sizeof handled, 0) : -1;
 
-	if (ruleset < 0 || allow_paths(ruleset, o, handled.files) || syscall(SYS_landlock_restrict_self, ruleset, 0))
+	if (ruleset < 0 || allow_paths(ruleset, o->store_dir, handled.files) || syscall(SYS_landlock_restrict_self, ruleset, 0))
 		note(message, size, "no Landlock in this kernel: files are guarded by the rights of the user alone");
 	if (ruleset >= 0)
 		close(ruleset);

@@ -2,8 +2,8 @@
  * sandbox.h - takes away from the process what it does not need once captures are open: a wire format from a stranger is an attack.
  * The only user of libseccomp and libcap-ng; Landlock by system call.
  *
- * What is left: the frames of captures that are open, the files in the directory of the store (to make, write, rename, remove), files named as
- * readable, memory, threads, the clock, messages on what is open. Gone for good: root (user.h says who it becomes), every capability, every other
+ * What is left: the frames of captures that are open, the files in the directory of the store (to make, write, rename, remove), memory, threads, the
+ * clock, messages on what is open. Gone for good: root (user.h says who it becomes), every capability, every other
  * file, exec, new processes, signals to others, ptrace, sockets, sending on a packet socket, core dumps.
  *
  * The store is its directory as it is now: files in it may come and go, but another directory put in its place cannot be opened.
@@ -18,8 +18,6 @@
 
 struct sandbox_options {
 	const char *store_dir;		/* made when it is not there (user.h) */
-	const char *const *readable;	/* files and directories that must stay readable; what is not there is left out */
-	size_t readable_count;
 	int (*landlock_abi)(void);	/* NULL: asks the kernel. A test answers 0 (no Landlock) or an older version. */
 };
 

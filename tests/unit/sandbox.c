@@ -14,6 +14,7 @@
 #include <sys/file.h>
 #include <sys/mount.h>
 #include <sys/ptrace.h>
+#include <sys/stat.h>
 #include <sys/uio.h>
 #include <sys/wait.h>
 #include <sys/xattr.h>
@@ -355,31 +356,6 @@ static void store_capture_threads_and_clock_go_on_working(void **state)
 	close(open_capture);
 }
 
-static void read_what_is_named(void)
-{
-	must(open(beside, O_RDONLY) >= 0, "a file that is to stay readable");
-	must_be_denied(open(beside, O_WRONLY), "but not to write");
-	must_be_denied(open(capture_path, O_RDONLY), "and no other");
-	_exit(0);
-}
-
-static void named_files_stay_readable(void **state)
-{
-	const char *const readable[] = { "/nowhere/at/all", beside };
-	struct sandbox_options o = { .store_dir = store, .readable = readable, .readable_count = COUNT(readable) };
-	char message[512];
-	int status;
-	pid_t child = fork();
-
-	(void)state;
-	if (child == 0) {
-		must(sandbox_enter(&o, message, sizeof message) == 0, message);
-		read_what_is_named();
-	}
-	assert_int_equal(waitpid(child, &status, 0), child);
-	assert_int_equal(status, 0);
-}
-
 /* ---- what must not ---- */
 
 static void open_files(void)
@@ -586,7 +562,6 @@ int main(void)
 		cmocka_unit_test(an_owner_who_cannot_work_in_his_store_is_named),
 #if !SANITIZED
 		cmocka_unit_test(store_capture_threads_and_clock_go_on_working),
-		cmocka_unit_test(named_files_stay_readable),
 		cmocka_unit_test(other_files_are_closed),
 		cmocka_unit_test(other_calls_are_denied),
 		cmocka_unit_test(what_only_an_intruder_does_ends_the_process),
