@@ -1,7 +1,8 @@
 /*
  * transcripts.c - plays every tests/transcripts/NNN-what.smtp through smtp.h and compares what comes out.
  *
- * Whole, byte by byte and split at every offset it must say NNN-what.expect to the letter. With a hole at every offset it may say less,
+ * Whole, byte by byte and split at every offset it must say NNN-what.expect to the letter; so it must as TCP segments, whichever side is captured
+ * late. With a hole at every offset it may say less,
  * never anything else: no acceptance that was not seen, no two mails in one, no enclosed header as an outer one.
  *
  * BOUNCETAP_TRANSCRIPTS  folder (tests/transcripts)      BOUNCETAP_ONLY  only names with this in them
@@ -19,6 +20,7 @@
 
 #include "tests/unit/facts.h"
 #include "tests/unit/play.h"
+#include "tests/unit/wire.h"
 
 struct transcript {
 	char *name, *folder;
@@ -150,6 +152,55 @@ static void check_views(struct transcript *t)
 	check_splits(t, buf_cstr(&said));
 	buf_fini(&shown);
 	buf_fini(&said);
+}
+
+/* As TCP segments, one side captured late: all but times must be as if it was not. */
+
+static void print_timeless(struct buf *out, struct view *v)
+{
+	for (size_t i = 0; i < v->count; i++)
+		for (size_t k = 0; k < v->record[i].count; k++) {
+			struct field *f = &v->record[i].field[k];
+
+			f->shown = strcmp(f->key, "us") != 0 && strcmp(f->key, "steps.us") != 0;
+		}
+	view_print(out, v, false);
+}
+
+static void say_late(const struct transcript *t, enum side late, uint64_t delay_us, struct buf *said)
+{
+	struct buf shown = { 0 };
+	struct view v = { 0 };
+	struct fact_sink sink = view_sink(&v);
+
+	play_wire(&t->script, late, delay_us, &sink);
+	view_print(&shown, &v, false);
+	/* with one side alone the end of the other is not seen */
+	if (!(t->script.end_notes & NOTE_ONE_SIDED) && strcmp(buf_cstr(&shown), t->expected) != 0)
+		fail_text(t, "other facts", "as TCP segments", buf_cstr(&shown), t->expected);
+	buf_fini(&shown);
+	print_timeless(said, &v);
+	view_fini(&v);
+}
+
+static void check_delays(const struct transcript *t)
+{
+	static const uint64_t delays[] = { 1000, 5000, 50000 };
+	struct buf in_time = { 0 };
+
+	say_late(t, SIDE_CLIENT, 0, &in_time);
+	for (int side = 0; side < 2; side++)
+		for (size_t i = 0; i < sizeof delays / sizeof *delays; i++) {
+			struct buf said = { 0 };
+			char how[64];
+
+			say_late(t, (enum side)side, delays[i], &said);
+			snprintf(how, sizeof how, "%s late by %" PRIu64 " ms", side ? "server" : "client", delays[i] / 1000);
+			if (strcmp(buf_cstr(&said), buf_cstr(&in_time)) != 0)
+				fail_text(t, "other facts", how, buf_cstr(&said), buf_cstr(&in_time));
+			buf_fini(&said);
+		}
+	buf_fini(&in_time);
 }
 
 /* Holes: each field of what is still said has its like in one and the same record of the full view. */
@@ -365,6 +416,7 @@ static void test_transcript(void **state)
 	struct transcript *t = *state;
 
 	check_views(t);
+	check_delays(t);
 	check_holes(t);
 }
 
