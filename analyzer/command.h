@@ -19,6 +19,8 @@ struct command_context {
 	const char *events_path;	/* --events: a file, "-" for standard output, or NULL */
 	int64_t since_us;
 	unsigned types;
+	const char *interfaces;		/* --interface, separated by commas, or NULL */
+	bool json;			/* --format json */
 	char **files;
 	int file_count;
 	const volatile int *stop;	/* set by SIGINT and SIGTERM */
@@ -28,6 +30,7 @@ struct command_context {
 int command_audit(struct command_context *c);
 int command_analyze(struct command_context *c);
 int command_events(struct command_context *c);
+int command_doctor(struct command_context *c);
 
 /* "bouncetap: message" on standard error; answers code. */
 int command_fail(int code, const char *format, ...) __attribute__((format(printf, 2, 3)));

@@ -15,7 +15,7 @@
 #include "common/timefmt.h"
 #include "common/xmalloc.h"
 
-enum { AUDIT = 1, ANALYZE = 2, EVENTS = 4, ALL = AUDIT | ANALYZE | EVENTS };
+enum { AUDIT = 1, ANALYZE = 2, EVENTS = 4, DOCTOR = 8, ALL = AUDIT | ANALYZE | EVENTS | DOCTOR };
 
 static const struct command {
 	const char *name, *arguments, *help;
@@ -25,6 +25,7 @@ static const struct command {
 	{ "audit", "FILE...", "read capture files, judge them, print what was found", AUDIT, command_audit },
 	{ "analyze", "", "judge what bouncetapd has written to a store", ANALYZE, command_analyze },
 	{ "events", "", "print a store as JSON, one event a line", EVENTS, command_events },
+	{ "doctor", "", "look at interfaces, store, host and configuration, say what to change", DOCTOR, command_doctor },
 };
 
 static const char examples[] =
@@ -33,12 +34,13 @@ static const char examples[] =
 	"  bouncetap audit --guess-own monday.pcap                   the same, without a configuration\n"
 	"  bouncetap audit --events - monday.pcap | jq .kind         every event as JSON\n"
 	"  bouncetap analyze --follow                                judge what the sensor writes, as it comes\n"
-	"  bouncetap events --type finding --since -2h               findings of the last two hours\n";
+	"  bouncetap events --type finding --since -2h               findings of the last two hours\n"
+	"  bouncetap doctor --interface span0                        is this tap good enough?\n";
 
 /* ---- options: one table for parsing and for --help ---- */
 
-enum option_key { OPT_STORE = 256, OPT_CONFIG, OPT_OWN, OPT_NOW, OPT_EVENTS, OPT_GUESS_OWN, OPT_REBUILD, OPT_FOLLOW, OPT_SINCE, OPT_TYPE,
-	OPT_CHECK_CONFIG, OPT_DUMP_CONFIG, OPT_HELP, OPT_VERSION };
+enum option_key { OPT_STORE = 256, OPT_CONFIG, OPT_OWN, OPT_NOW, OPT_EVENTS, OPT_GUESS_OWN, OPT_REBUILD, OPT_FOLLOW, OPT_SINCE, OPT_TYPE, OPT_INTERFACE,
+	OPT_FORMAT, OPT_CHECK_CONFIG, OPT_DUMP_CONFIG, OPT_HELP, OPT_VERSION };
 
 static const struct option_row {
 	enum option_key key;
@@ -56,6 +58,8 @@ static const struct option_row {
 	{ OPT_FOLLOW, "follow", NULL, ANALYZE | EVENTS, "go on with what comes until interrupted" },
 	{ OPT_SINCE, "since", "TIME", EVENTS, "only what ended then or later: -2h, yesterday, 2026-11-20 14:03" },
 	{ OPT_TYPE, "type", "TYPE,...", EVENTS, "only these: session transaction finding risk refusal capture" },
+	{ OPT_INTERFACE, "interface", "IFACE,...", DOCTOR, "the interfaces of the tap" },
+	{ OPT_FORMAT, "format", "text|json", DOCTOR, "text (default), or one JSON object a line" },
 	{ OPT_CHECK_CONFIG, "check-config", NULL, ALL, "read the configuration, say what is wrong, exit" },
 	{ OPT_DUMP_CONFIG, "dump-config", NULL, ALL, "print the effective values and where each came from, exit" },
 	{ OPT_HELP, "help", NULL, ALL, "this text" },
@@ -65,7 +69,7 @@ static const struct option_row {
 enum { OPTION_COUNT = sizeof option_table / sizeof *option_table, COMMAND_COUNT = sizeof commands / sizeof *commands };
 
 struct settings {
-	const char *store, *own, *now, *since, *types;
+	const char *store, *own, *now, *since, *types, *format;
 	bool check_config, dump_config, help, version;
 };
 
@@ -154,6 +158,8 @@ static int parse_options(const struct command *command, int argc, char **argv, s
 		case OPT_FOLLOW: c->follow = true; break;
 		case OPT_SINCE: set->since = optarg; break;
 		case OPT_TYPE: set->types = optarg; break;
+		case OPT_INTERFACE: c->interfaces = optarg; break;
+		case OPT_FORMAT: set->format = optarg; break;
 		case OPT_CHECK_CONFIG: set->check_config = true; break;
 		case OPT_DUMP_CONFIG: set->dump_config = true; break;
 		case OPT_HELP: set->help = true; break;
@@ -212,6 +218,14 @@ static int set_time(const char *text, const char *option, int64_t *out)
 	return EX_OK;
 }
 
+static int set_format(const char *text, struct command_context *c)
+{
+	c->json = strcmp(text, "json") == 0;
+	if (!c->json && strcmp(text, "text") != 0)
+		return command_fail(EX_USAGE, "--format %s: text and json are the formats", text);
+	return EX_OK;
+}
+
 /* The command line over the configuration over the defaults. */
 static int apply_settings(const struct settings *set, struct command_context *c)
 {
@@ -228,6 +242,8 @@ static int apply_settings(const struct settings *set, struct command_context *c)
 		code = set_time(set->since, "--since", &c->since_us);
 	if (code == EX_OK && set->types && events_parse_types(set->types, &c->types, &unknown))
 		code = command_fail(EX_USAGE, "--type %s: session, transaction, finding, risk, refusal, capture are the types", unknown);
+	if (code == EX_OK && set->format)
+		code = set_format(set->format, c);
 	if (code == EX_OK)
 		code = load_lists(c);
 	return code;
@@ -295,7 +311,7 @@ int main(int argc, char **argv)
 	if (strncmp(word, "--", 2) == 0)
 		return run_command(find_command("analyze"), argc, argv);
 	if (*word)
-		return command_fail(EX_USAGE, "there is no command \"%s\"; audit, analyze, events are the ones (--help)", word);
+		return command_fail(EX_USAGE, "there is no command \"%s\"; audit, analyze, events, doctor are the ones (--help)", word);
 	print_help(NULL);
 	return EX_USAGE;
 }
