@@ -51,6 +51,7 @@
 /* pipeline */
 #define LIMIT_INTERFACES 64	/* of one run; a tap has two, and an index has to fit into a flow's byte */
 #define LIMIT_CLOCK_JUMP_US 3600000000ull	/* a frame that much ahead of all others has a damaged time, unless the next one agrees */
+#define LIMIT_CLOCK_BEHIND_US 10000000ull	/* packets are reordered by less; more is a clock that was set back */
 
 /* flow, packet time */
 #define LIMIT_HANDSHAKE_US 60000000ull		/* no data after SYN */

@@ -5,11 +5,12 @@
 #include <string.h>
 
 #include "common/xmalloc.h"
+#include "sensor/clock.h"
 #include "sensor/fanout.h"
 #include "sensor/ipfrag.h"
 #include "sensor/limits.h"
 
-/* A frame whose time is far ahead: it waits for the next one, which tells whether the time is true. */
+/* A frame whose time is in doubt: it waits for the next one, which tells whether the time is true. */
 struct doubtful {
 	uint8_t *bytes;		/* NULL: none */
 	struct capture_frame frame;
@@ -21,7 +22,7 @@ struct pipeline {
 	struct ipfrag *fragments;
 	struct fanout *fanout;
 	uint8_t mail_port[65536 / 8];
-	uint64_t now_us;		/* monotone maximum of packet time */
+	struct packet_clock clock;
 	struct fact_capture minute[LIMIT_INTERFACES];	/* counters of the minute that is open, by interface */
 	uint64_t minute_end_us;		/* 0: none is */
 	struct pipeline_totals totals;	/* without those of the workers */
@@ -63,27 +64,21 @@ static struct minute *minute_close(struct pipeline *p)
 	return m;
 }
 
-static bool is_far_ahead(const struct pipeline *p, uint64_t time_us)
-{
-	return p->now_us && time_us > p->now_us && time_us - p->now_us > LIMIT_CLOCK_JUMP_US;
-}
-
-/* The clock goes by times that are not far ahead, and by those that were confirmed. */
+/* By times that are not in doubt. */
 static void advance(struct pipeline *p, uint64_t time_us)
 {
-	bool new_second = time_us / 1000000 > p->now_us / 1000000;
+	uint64_t second = p->clock.now_us / 1000000;
 
-	if (time_us > p->now_us)
-		p->now_us = time_us;
-	if (!new_second && p->minute_end_us)
+	clock_advance(&p->clock, time_us);
+	if (p->clock.now_us / 1000000 == second && p->minute_end_us)
 		return;
-	fanout_second(p->fanout, p->now_us);
-	if (p->now_us < p->minute_end_us)
+	fanout_second(p->fanout, p->clock.now_us);
+	if (p->clock.now_us < p->minute_end_us)
 		return;
 	struct minute *over = minute_close(p);
 	if (over)
 		fanout_minute(p->fanout, over);
-	p->minute_end_us = p->now_us / MINUTE_US * MINUTE_US + MINUTE_US;
+	p->minute_end_us = p->clock.now_us / MINUTE_US * MINUTE_US + MINUTE_US;
 }
 
 static void count_time(struct pipeline *p, uint64_t time_us)
@@ -118,7 +113,7 @@ static void look(struct pipeline *p, struct taken *t)
 static void take_tcp(struct pipeline *p, const struct taken *t)
 {
 	if (t->followed)
-		fanout_packet(p->fanout, &t->packet, &t->lookup, &(struct arrival){ t->frame->time_us, p->now_us, t->frame->interface });
+		fanout_packet(p->fanout, &t->packet, &t->lookup, &(struct arrival){ t->frame->time_us, p->clock.now_us, t->frame->interface });
 }
 
 /* A datagram that became whole may hold a fragment again, inside a tunnel; decode bounds that. */
@@ -126,7 +121,7 @@ static void take_fragment(struct pipeline *p, struct taken *t)
 {
 	struct packet whole;
 
-	while (t->result == DECODE_FRAGMENT && ipfrag_push(p->fragments, &t->packet, p->now_us, &whole))
+	while (t->result == DECODE_FRAGMENT && ipfrag_push(p->fragments, &t->packet, p->clock.now_us, &whole))
 		t->result = decode_datagram(&p->o.tunnels, &whole, &t->packet);
 	look(p, t);
 	take_tcp(p, t);
@@ -179,12 +174,22 @@ static void end_doubt(struct pipeline *p, bool confirmed)
 	free(d.bytes);
 }
 
+/* The time that came next. Of the first two, if they contradict each other, the lesser one is taken. */
+static void settle_doubt(struct pipeline *p, uint64_t next_us)
+{
+	bool agrees = clock_agrees(p->doubtful.frame.time_us, next_us);
+
+	if (p->doubtful.bytes && !agrees && p->clock.now_us == 0)
+		advance(p, next_us);
+	end_doubt(p, agrees);
+}
+
 static void take_in_time(struct pipeline *p, struct taken *t)
 {
 	const struct capture_frame *frame = t->frame;
 
-	end_doubt(p, frame->time_us + LIMIT_CLOCK_JUMP_US >= p->doubtful.frame.time_us);
-	if (is_far_ahead(p, frame->time_us)) {
+	settle_doubt(p, frame->time_us);
+	if (clock_doubts(&p->clock, frame->time_us)) {
 		doubt(p, frame);
 		return;
 	}
@@ -215,7 +220,7 @@ void pipeline_frame(struct pipeline *p, const struct capture_frame *frame)
 
 void pipeline_idle(struct pipeline *p, uint64_t now_us)
 {
-	end_doubt(p, now_us + LIMIT_CLOCK_JUMP_US >= p->doubtful.frame.time_us);
+	settle_doubt(p, now_us);
 	advance(p, now_us);
 }
 
@@ -251,7 +256,7 @@ void pipeline_finish(struct pipeline *p, struct pipeline_totals *out)
 {
 	struct worker_totals w;
 
-	end_doubt(p, false);
+	end_doubt(p, p->clock.now_us == 0);
 	fanout_finish(p->fanout, minute_close(p), &w);
 	ipfrag_flush(p->fragments);
 	collect_totals(p, &w, out);

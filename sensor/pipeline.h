@@ -2,8 +2,8 @@
  * pipeline.h - frames in, facts out: the clock, decode, fragments, then one worker or several (fanout.h, worker.h); counters per interface and
  * minute.
  *
- * It has no globals, reads no clock and opens nothing. Time is that of the frames; one that is an hour ahead of all others moves no timers until
- * the next frame confirms it. Any number of workers makes the same facts, but for which connections are dropped when memory is short.
+ * It has no globals, reads no wall clock and opens nothing. Time is that of the frames; one that is an hour ahead of all others moves no timers
+ * until the next frame confirms it (clock.h). Any number of workers makes the same facts, but for which connections are dropped when memory is short.
  *
  *   pipeline_new -> (pipeline_frame | pipeline_idle | pipeline_kernel_drops | pipeline_tick)* -> pipeline_finish (frees it)
  */

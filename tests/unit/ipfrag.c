@@ -761,6 +761,7 @@ static void lost_fragment_is_told_and_leaves_a_gap(void **state)
 	add_ip(&packet, 4, ends, 6, 24, 1, 0x2000);
 	add(&packet, data, 24);
 	send_packet(&w, &packet, true);
+	pipeline_idle(w.p, START);
 	pipeline_totals(w.p, &t);
 	assert_int_equal(t.ip.fragments, 1);
 	assert_int_equal(t.ip.lost, 0);

@@ -1198,13 +1198,59 @@ static void connections_that_begin_after_the_clock_was_set_back_are_whole(void *
 	assert_talk(k, 1, 1, "complete");
 }
 
+/* A lost frame behind it is waited for as long as ever: what comes after it is told before the capture ends. */
+static void clock_that_is_set_back_stalls_no_wait(void **state)
+{
+	struct talk *k = talk_new(4), *other = talk_new(6);
+	struct run *r = run_new(64 << 20, false);
+
+	(void)state;
+	handshake(other);
+	hello(other);
+	feed_all(r, other);
+	k->now_us -= 7200 * SECOND;
+	handshake(k);
+	hello(k);
+	mail(k);
+	k->frame[k->count - 5].lost = true;
+	feed_all(r, k);
+	assert_int_equal(r->got.transactions, 0);
+	other->count = 0;
+	other->now_us = k->now_us;
+	for (int i = 0; i < 50; i++) {
+		say(other, 'c', "NOOP\r\n");
+		say(other, 's', "250 ok\r\n");
+		other->now_us += SECOND / 10;
+	}
+	feed_all(r, other);
+	assert_int_equal(r->got.transactions, 1);
+	run_free(r);
+	free(other);
+	free(k);
+}
+
+static void only_frame_of_a_capture_counts(void **state)
+{
+	struct talk *k = talk_new(4);
+
+	(void)state;
+	say(k, 's', "220 mx.example.net ESMTP\r\n");
+	struct run *r = play(k);
+	assert_int_equal(r->got.sessions, 1);
+	assert_int_equal(r->got.totals.frames, 1);
+	assert_int_equal(r->got.captures, 1);
+	assert_true(r->got.totals.first_us == START && r->got.totals.last_us == START);
+	run_free(r);
+	free(k);
+}
+
 static void damaged_time_of_one_frame_moves_no_clock(void **state)
 {
 	static const uint64_t ahead_us[] = { 366 * 86400 * SECOND, UINT32_MAX * SECOND - START };
 
 	(void)state;
 	for (size_t i = 0; i < sizeof ahead_us / sizeof *ahead_us; i++) {
-		for (uint32_t at = 1; at < 10; at++) {
+		for (uint32_t at = 0; at < 10; at++) {
 			struct talk *k = whole_talk(4);
 
 			k->frame[at].t_us += ahead_us[i];
@@ -1785,6 +1831,8 @@ int main(void)
 		cmocka_unit_test(lost_frame_never_makes_an_accepted_mail),
 		cmocka_unit_test(cut_frame_is_a_gap),
 		cmocka_unit_test(clock_that_is_set_back_ends_no_session),
+		cmocka_unit_test(clock_that_is_set_back_stalls_no_wait),
+		cmocka_unit_test(only_frame_of_a_capture_counts),
 		cmocka_unit_test(connections_that_begin_after_the_clock_was_set_back_are_whole),
 		cmocka_unit_test(tag_on_one_direction_does_not_split_it),
 		cmocka_unit_test(session_inside_a_tunnel_is_whole_and_noted),
