@@ -59,10 +59,11 @@ bool reply_parse(struct text line, struct reply_line *out)
 
 	*out = (struct reply_line){ 0 };
 	if (n < 3 || !is_digit(p[0]) || !is_digit(p[1]) || !is_digit(p[2])) {
-		/* "4.7.0 text" without a code: seen from greylisting proxies; its class still tells accept from refuse */
+		/* "4.7.0 text" without a code: seen from greylisting proxies; its class still tells that it refuses. "2.0.0" grants nothing: clients take it
+		 * for an error. */
 		uint32_t e = enhanced_length(p, n);
 
-		if (!e)
+		if (!e || p[0] == '2')
 			return false;
 		out->code = (unsigned)(p[0] - '0') * 100;
 		out->odd = true;

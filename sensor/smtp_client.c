@@ -361,6 +361,19 @@ static void caught_up(struct smtp *s, uint32_t answered)
 	s->skip_reply_line = false;	/* the hole ended with the reply that the client has seen */
 }
 
+/* Does the client go on although, by what was seen, the reply has not ended? LMTP clients wait for that of each recipient. */
+static bool stops_listening(struct smtp *s)
+{
+	const struct pending *front = s->queue_count ? queue_at(s, 0) : NULL;
+
+	if (s->reply_open && !s->pipelined) {
+		s->reply_open = false;
+		s->f.notes |= NOTE_ODD_REPLY;
+		return true;
+	}
+	return front && front->tx && front->tx->lmtp_replies;
+}
+
 /*
  * Before a command after a hole: has the client waited for the replies to what is in the queue? Then they were lost. It has when the last
  * command in the queue is one that must be waited for, or when this client has never sent ahead.
@@ -369,6 +382,8 @@ static void in_step(struct smtp *s)
 {
 	if (s->committing)
 		return;
+	if (stops_listening(s))
+		queue_doubt(s);
 	if (!queue_has_hole(s)) {
 		if (s->queue_count)
 			s->pipelined = true;

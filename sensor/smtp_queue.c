@@ -95,6 +95,14 @@ void queue_hole_front(struct smtp *s)
 	}
 }
 
+void queue_doubt(struct smtp *s)
+{
+	if (s->queue_count == 0 || s->await_banner)
+		return;
+	queue_hole_front(s);
+	s->absorbed++;
+}
+
 static void queue_retarget(struct smtp *s, const struct transaction *from, struct transaction *to)
 {
 	for (uint32_t i = 0; i < s->queue_count; i++) {

@@ -57,7 +57,7 @@ static bool fits(struct smtp *s, enum verb v, unsigned code)
 {
 	if (v == VERB_HOLE)
 		return false;
-	if (code == 354 || code == 221 || code == 334)
+	if (code == 354 || code == 221 || code == 334 || code == 235)
 		return is_telling(s, v, code);
 	return v != VERB_DATA || code >= 300;
 }
@@ -172,9 +172,29 @@ static void reply_to_hello(struct smtp *s, enum verb v, struct transaction *t, c
 	s->f.ehlo_keywords = smtp_keep_last(s, &s->keywords, keywords, LIMIT_EHLO_TEXT);
 }
 
+/*
+ * 334, and the client has sent more already: its next line is the answer. Whether that was a command for us, and what the replies from here on
+ * are for, cannot be told.
+ */
+static void challenge_sent_late(struct smtp *s)
+{
+	struct pending *next = queue_at(s, 0);
+
+	if (next->verb == VERB_UNKNOWN && !next->tx) {
+		next->verb = VERB_AUTH_LINE;
+		return;
+	}
+	s->f.notes |= NOTE_ORDINAL_UNCERTAIN | NOTE_UNEXPECTED_REPLY;
+	if (s->mode != C_COMMAND)
+		s->mode = C_LOST;
+	current_close(s, TX_LOST);
+	queue_drop(s, s->queue_count);
+	queue_push(s, VERB_HOLE, NULL);
+}
+
 static void reply_to_auth(struct smtp *s, const struct fact_reply *r)
 {
-	if (r->code == 334)
+	if (r->code == 334 && s->queue_count == 1)
 		s->mode = C_AUTH;
 	else if (r->code == 235)
 		s->f.auth = TRI_TRUE;
@@ -271,6 +291,8 @@ static void reply_to_front(struct smtp *s, const struct fact_reply *r)
 	}
 	reply_to(s, p, r);
 	queue_answered(s);
+	if (r->code == 334 && s->queue_count)
+		challenge_sent_late(s);
 }
 
 /* RFC 5321 4.3.2: 220, 554; 421; and what refuses in other words. */
@@ -336,6 +358,7 @@ static void on_unasked(struct smtp *s, const struct fact_reply *r)
 	if (s->current)
 		s->current->f.notes |= NOTE_UNEXPECTED_REPLY;
 	s->f.notes |= NOTE_UNEXPECTED_REPLY;
+	queue_doubt(s);
 }
 
 static void on_reply(struct smtp *s, const struct fact_reply *r)
@@ -377,16 +400,30 @@ static void keep_enhanced(struct smtp *s, struct text code)
 	s->reply_enhanced[n] = '\0';
 }
 
+/* A line that is none of a reply. It may stand in place of one. */
+static void odd_line(struct smtp *s, struct text line)
+{
+	if (line.len)
+		s->f.notes |= NOTE_ODD_REPLY;
+	if (!s->saw_reply && !s->saw_command)
+		s->odd_banner = true;
+	if (s->reply_open)
+		return;
+	if (s->mode == C_BODY && (s->body_hole || s->candidate)) {	/* perhaps the data has ended, and another mail begins */
+		s->current->reply_lost = true;
+		current_close(s, TX_LOST);
+		s->mode = C_LOST;
+	}
+	queue_doubt(s);
+}
+
 /* Collects the lines of a reply; the last one makes it whole. */
 static void server_line(struct smtp *s, struct text line)
 {
 	struct reply_line l;
 
 	if (!reply_parse(line, &l)) {
-		if (line.len)
-			s->f.notes |= NOTE_ODD_REPLY;
-		if (!s->saw_reply && !s->saw_command)
-			s->odd_banner = true;
+		odd_line(s, line);
 		return;
 	}
 	if (l.odd)

@@ -118,6 +118,8 @@ void queue_drop(struct smtp *s, uint32_t n);
 /* Is a hole at the front: replies may be missing for any of those that wait. */
 bool queue_has_hole(struct smtp *s);
 void queue_hole_front(struct smtp *s);
+/* Something came that is no answer to the command in front, and may have been meant as one. */
+void queue_doubt(struct smtp *s);
 
 /* The current transaction gets no more commands. */
 void current_close(struct smtp *s, enum transaction_end end);

@@ -34,6 +34,7 @@ struct script {
 	size_t total;		/* bytes of all lines */
 	char *secret[8];	/* words that no fact may hold */
 	size_t secret_count;
+	bool whole;		/* it shows what is only true when nothing of it is lost */
 };
 
 /* What is lost, from one offset of one segment on. */
@@ -192,6 +193,7 @@ static bool script_comment(struct script *s, const char *p, const char *end)
 
 	if ((size_t)(end - p) > n && memcmp(p, word, n) == 0 && s->secret_count < sizeof s->secret / sizeof *s->secret)
 		s->secret[s->secret_count++] = xstrndup(p + n, (size_t)(end - p) - n);
+	s->whole |= end - p > 9 && memcmp(p, "# whole: ", 9) == 0;
 	return true;
 }
 
