@@ -8,12 +8,11 @@ TOKEN = re.compile(r"t\d{7}q")
 
 # Texts of a transaction that came from its mail; recipients are those that were accepted.
 ROWS = """
-SELECT t.src_ip || ':' || t.src_port AS src, t.ordinal, t.outcome, t.notes, coalesce(f.address, '') AS mail_from,
-       coalesce((SELECT group_concat(a.address, ' ') FROM recipients r JOIN addresses a ON a.id = r.address_id WHERE r.transaction_rowid = t.id
-                 AND r.code BETWEEN 200 AND 299), '') AS rcpts,
+SELECT t.src_ip || ':' || t.src_port AS src, t.ordinal, t.outcome, t.notes, coalesce(t.mail_from, '') AS mail_from,
+       coalesce((SELECT group_concat(address, ' ') FROM recipients WHERE transaction_rowid = t.id AND code BETWEEN 200 AND 299), '') AS rcpts,
        coalesce(m.message_id, '') || ' ' || coalesce(m.from_header, '') || ' ' || coalesce(m.subject, '') || ' ' || coalesce(m.to_header, '')
          || ' ' || coalesce(m.in_reply_to, '') || ' ' || coalesce(m.reference_ids, '') || ' ' || coalesce(m.sender, '') || ' ' || coalesce(m.reply_to, '') AS headers
-FROM transactions t LEFT JOIN addresses f ON f.id = t.mail_from_id LEFT JOIN messages m ON m.transaction_rowid = t.id
+FROM transactions t LEFT JOIN messages m ON m.transaction_rowid = t.id
 ORDER BY t.session_id, t.ordinal"""
 
 
