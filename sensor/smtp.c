@@ -192,6 +192,7 @@ void smtp_push(struct smtp *s, enum side from, const void *bytes, size_t n, uint
 	if (t_us > s->now_us)
 		s->now_us = t_us;
 	s->bytes[from] += n;
+	s->heard += from == SIDE_SERVER;
 	if (from == SIDE_CLIENT)
 		smtp_client_bytes(s, bytes, n);
 	else
@@ -272,6 +273,7 @@ void smtp_gap(struct smtp *s, enum side from, uint64_t n, uint64_t t_us)
 	if (t_us > s->now_us)
 		s->now_us = t_us;
 	s->f.notes |= NOTE_GAP;
+	s->heard += from == SIDE_SERVER;
 	if (from == SIDE_CLIENT)
 		client_hole(s, n);
 	else

@@ -16,7 +16,7 @@ void client_body_begin(struct smtp *s, enum body_state state)
 {
 	s->mode = C_BODY;
 	s->body = state;
-	s->body_hole = s->body_doubt = s->candidate = false;
+	s->body_hole = s->body_doubt = s->body_guessed = s->candidate = false;
 	buf_clear(&s->ahead);
 	s->ahead_over = false;
 }
@@ -392,7 +392,9 @@ static void in_step(struct smtp *s)
 		return;
 	}
 	for (uint32_t i = s->queue_count; i-- > 1;) {
-		if (!command_ends_group(queue_at(s, i)->verb))
+		const struct pending *p = queue_at(s, i);
+
+		if (!command_ends_group(p->verb) || (s->heard && p->heard == s->heard))	/* it cannot have waited when nothing came */
 			continue;
 		caught_up(s, i + 1);
 		return;
@@ -474,6 +476,7 @@ static void body_begin_unanswered(struct smtp *s)
 	if (queue_has_hole(s))
 		caught_up(s, s->queue_count);
 	client_body_begin(s, B_START);
+	s->body_guessed = true;
 	client_carry_again(s);
 }
 

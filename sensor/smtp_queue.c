@@ -70,7 +70,7 @@ struct pending *queue_push(struct smtp *s, enum verb v, struct transaction *t)
 		s->queue_cap = cap;
 	}
 	struct pending *p = queue_at(s, s->queue_count++);
-	*p = (struct pending){ .verb = v, .tx = t };
+	*p = (struct pending){ .verb = v, .heard = s->heard, .tx = t };
 	if (t)
 		t->waiting++;
 	return p;

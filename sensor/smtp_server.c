@@ -342,6 +342,15 @@ static void smuggled(struct smtp *s)
 		queue_push(s, VERB_QUIT, NULL);
 }
 
+/* A server that answers what was taken for a body has not granted one. */
+static void no_body(struct smtp *s)
+{
+	s->current->reply_lost = true;
+	current_close(s, TX_LOST);
+	s->mode = C_LOST;
+	s->f.notes |= NOTE_ORDINAL_UNCERTAIN;
+}
+
 static void on_unasked(struct smtp *s, const struct fact_reply *r)
 {
 	bool commands_lost = s->f.notes & (NOTE_ORDINAL_UNCERTAIN | NOTE_MID_STREAM);
@@ -355,6 +364,8 @@ static void on_unasked(struct smtp *s, const struct fact_reply *r)
 		s->absorbed++;
 		return;
 	}
+	if (s->mode == C_BODY && s->body_guessed)
+		no_body(s);
 	if (s->current)
 		s->current->f.notes |= NOTE_UNEXPECTED_REPLY;
 	s->f.notes |= NOTE_UNEXPECTED_REPLY;
@@ -409,11 +420,8 @@ static void odd_line(struct smtp *s, struct text line)
 		s->odd_banner = true;
 	if (s->reply_open)
 		return;
-	if (s->mode == C_BODY && (s->body_hole || s->candidate)) {	/* perhaps the data has ended, and another mail begins */
-		s->current->reply_lost = true;
-		current_close(s, TX_LOST);
-		s->mode = C_LOST;
-	}
+	if (s->mode == C_BODY && (s->body_hole || s->candidate))	/* perhaps the data has ended, and another mail begins */
+		no_body(s);
 	queue_doubt(s);
 }
 

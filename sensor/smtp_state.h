@@ -27,6 +27,7 @@ struct pending {
 	enum verb verb;
 	uint32_t rcpt;		/* index of RCPT */
 	bool last;		/* BDAT LAST */
+	uint32_t heard;		/* smtp.heard when it was sent */
 	struct transaction *tx;	/* NULL: belongs to none */
 };
 
@@ -43,6 +44,7 @@ struct smtp {
 	bool skip_reply_line;		/* the server's line at hand is cut by a hole: dropped up to its LF */
 	bool over_cap[2];
 	uint64_t bytes[2];
+	uint32_t heard;			/* times that the server said something, or is known to have */
 
 	enum client_mode mode;
 	enum body_state body;
@@ -51,6 +53,7 @@ struct smtp {
 	bool bdat_last;
 	bool body_hole;			/* bytes of the body at hand are missing */
 	bool body_doubt;		/* bytes of the server are missing since the body began */
+	bool body_guessed;		/* it began although nothing granted it */
 	bool candidate;			/* a doubtful end of data was seen; what follows is kept in ahead */
 	uint64_t candidate_size, candidate_us;
 	struct buf ahead;
