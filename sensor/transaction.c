@@ -290,6 +290,8 @@ static enum fact_outcome transaction_decide(struct transaction *t, struct fact_r
 
 	*reply = (struct fact_reply){ 0 };
 	if (refused(&f->mail_reply)) {
+		if (t->sender_doubt)
+			return OUTCOME_UNKNOWN;
 		*reply = f->mail_reply;
 		return OUTCOME_REJECTED;
 	}
@@ -328,6 +330,8 @@ void transaction_emit(struct transaction *t, const struct fact_sink *sink)
 		f->notes |= f->message->notes & (NOTE_TRUNCATED | NOTE_MIME_LIMIT);
 	if (t->arena.full)
 		f->notes |= NOTE_TRUNCATED;
+	if (f->mail_reply.code == 503 && f->rcpt_accepted)	/* there was a mail already; what it was is not known */
+		t->sender_doubt = true;
 	if (t->sender_doubt || (t->inside && !f->mail_reply.code))
 		f->mail_from = f->mail_params = f->ret = f->envid = (struct text){ 0 };
 	f->outcome = transaction_decide(t, &f->reply);

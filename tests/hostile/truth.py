@@ -57,7 +57,7 @@ def session_problems(truth, rows):
     problems, mails = [], truth["mails"]
     left = [m for m in mails if m["outcome"] == "accepted"]
     for row in rows:
-        if is_mixed(row, mails) and not (row["outcome"] == "unknown" and truth["kind"] == "noise_session"):
+        if is_mixed(row, mails) and (row["outcome"] == "accepted" or truth["kind"] != "noise_session"):
             problems.append("mails mixed up: " + said(row))
         elif row["outcome"] == "accepted":
             taken = [m for m in left if fits(row, m)]
