@@ -64,6 +64,11 @@ struct config {
 		size_t port_count;
 		size_t memory_bytes;	/* 512M */
 		unsigned workers;	/* 1 */
+		struct config_strings interfaces;
+		bool promiscuous;	/* yes */
+		size_t ring_bytes;	/* 64M, of each interface */
+		size_t snaplen;		/* 262144 */
+		char *filter;		/* pcap-filter(7) words instead of our own; NULL: none */
 	} capture;
 	struct {
 		char *dir;		/* /var/lib/bouncetap */

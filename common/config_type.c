@@ -19,6 +19,7 @@ enum {
 	ITEM_MAX = 512,		/* of a list; more than any domain, so that a cut item is still too long to be one */
 	DOMAIN_MAX = 253, LABEL_MAX = 63,	/* RFC 1035 2.3.4, in text form */
 	SENSOR_MAX = 64,	/* it stands in every event */
+	INTERFACE_MAX = 15,	/* IFNAMSIZ without its NUL */
 	HINT_MAX = 512,
 	DAYS_MAX = 3650, COUNT_MAX = 1000000,	/* more is a slip */
 };
@@ -207,7 +208,7 @@ static int set_domains(const struct config_key *k, void *field, const char *text
 	return 0;
 }
 
-static void print_domains(const struct config_key *k, const void *field, FILE *out)
+static void print_strings(const struct config_key *k, const void *field, FILE *out)
 {
 	const struct config_strings *list = field;
 
@@ -216,7 +217,7 @@ static void print_domains(const struct config_key *k, const void *field, FILE *o
 		fprintf(out, " %s", list->item[i]);
 }
 
-static void clear_domains(void *field)
+static void clear_strings(void *field)
 {
 	struct config_strings *list = field;
 
@@ -226,7 +227,27 @@ static void clear_domains(void *field)
 	*list = (struct config_strings){ 0 };
 }
 
-const struct config_type config_type_domains = { set_domains, print_domains, clear_domains, true };
+const struct config_type config_type_domains = { set_domains, print_strings, clear_strings, true };
+
+/* What Linux allows for the name of a network interface: IFNAMSIZ, no slash. */
+static int set_interfaces(const struct config_key *k, void *field, const char *text, struct config_message *m)
+{
+	struct config_strings *list = field;
+	char item[ITEM_MAX];
+
+	while (ini_next_item(&text, item, sizeof item)) {
+		if (strlen(item) > INTERFACE_MAX || strchr(item, '/') || !config_is_plain(item))
+			return config_fail(m, "%s: '%s' is not the name of an interface", k->name, item);
+		for (size_t i = 0; i < list->count; i++)
+			if (strcmp(list->item[i], item) == 0)
+				return config_fail(m, "%s: %s is named twice", k->name, item);
+		list->item = xreallocarray(list->item, list->count + 1, sizeof *list->item);
+		list->item[list->count++] = xstrdup(item);
+	}
+	return 0;
+}
+
+const struct config_type config_type_interfaces = { set_interfaces, print_strings, clear_strings, true };
 
 static int set_address(const struct config_key *k, void *field, const char *text, struct config_message *m)
 {

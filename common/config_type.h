@@ -36,6 +36,7 @@ struct config_type {
 extern const struct config_type config_type_prefixes;	/* struct config_prefixes */
 extern const struct config_type config_type_tunnels;	/* struct config_tunnels */
 extern const struct config_type config_type_domains;		/* struct config_strings */
+extern const struct config_type config_type_interfaces;	/* struct config_strings, no name twice */
 extern const struct config_type config_type_domain;	/* char * */
 extern const struct config_type config_type_address;		/* struct ip_addr */
 extern const struct config_type config_type_string;		/* char * */

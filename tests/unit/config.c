@@ -81,6 +81,11 @@ static void defaults_are_those_of_the_manual(void **state)
 	assert_int_equal(c->capture.ports[0], 25);
 	assert_int_equal(c->capture.memory_bytes, 512u << 20);
 	assert_int_equal(c->capture.workers, 1);
+	assert_int_equal(c->capture.interfaces.count, 0);
+	assert_true(c->capture.promiscuous);
+	assert_int_equal(c->capture.ring_bytes, 64u << 20);
+	assert_int_equal(c->capture.snaplen, 262144);
+	assert_null(c->capture.filter);
 	assert_string_equal(c->store.dir, "/var/lib/bouncetap");
 	assert_int_equal(c->privacy.addresses, PRIVACY_FULL);
 	assert_int_equal(c->privacy.subject, SUBJECT_MARKED);
@@ -110,6 +115,7 @@ static void every_key_reads(void **state)
 		"domains = law.example.org\n"
 		"[capture]\n"
 		"sensor = dc-1\nkey-vlan = on\ntunnels = 10.9.0.0/16,\n  2001:db8:9::/48\nports = 25,26\nmemory = 1g\nworkers = 4\n"
+		"interfaces = eth1,span0\n\tany\npromiscuous = no\nring = 8M\nsnaplen = 1600\nfilter = tcp port 25 and not host 192.0.2.9\n"
 		"[store]\ndir = /srv/tap\n"
 		"[privacy]\naddresses = hash\nsubject = none\n");
 	struct config *c = r.config;
@@ -140,6 +146,12 @@ static void every_key_reads(void **state)
 	assert_int_equal(c->capture.ports[1], 26);
 	assert_int_equal(c->capture.memory_bytes, 1u << 30);
 	assert_int_equal(c->capture.workers, 4);
+	assert_int_equal(c->capture.interfaces.count, 3);
+	assert_string_equal(c->capture.interfaces.item[1], "span0");
+	assert_false(c->capture.promiscuous);
+	assert_int_equal(c->capture.ring_bytes, 8u << 20);
+	assert_int_equal(c->capture.snaplen, 1600);
+	assert_string_equal(c->capture.filter, "tcp port 25 and not host 192.0.2.9");
 	assert_string_equal(c->store.dir, "/srv/tap");
 	assert_int_equal(c->privacy.addresses, PRIVACY_HASH);
 	assert_int_equal(c->privacy.subject, SUBJECT_NONE);
@@ -232,6 +244,9 @@ static void bad_values_name_their_line(void **state)
 	expect_error("[capture]\ntunnels = any\n",
 		     "f:2: tunnels: 'all', 'none', or addresses and networks such as 192.0.2.0/24 are wanted, not 'any'\n");
 	expect_error("[capture]\ntunnels = 10.0.0.0/8\n  all\n", "f:3: tunnels: 'all' stands alone\n");
+	expect_error("[capture]\ninterfaces = a-name-of-16-byt\n", "f:2: interfaces: 'a-name-of-16-byt' is not the name of an interface\n");
+	expect_error("[capture]\ninterfaces = ../eth1\n", "f:2: interfaces: '../eth1' is not the name of an interface\n");
+	expect_error("[capture]\ninterfaces = eth1 eth2,\n\teth1\n", "f:3: interfaces: eth1 is named twice\n");
 	expect_error("[capture]\nmemory = 5T\n", "f:2: memory: '5T' is not a size such as 512M; suffixes are K, M and G\n");
 	expect_error("[capture]\nworkers = 0\n", "f:2: workers: '0' is not a number from 1 to 64\n");
 	expect_error("[capture]\nworkers = 65\n", "f:2: workers: '65' is not a number from 1 to 64\n");
@@ -356,7 +371,7 @@ static void a_dump_reads_back(void **state)
 	buf_add_str(&b, "[own]\nnetworks = 2001:db8::/48");
 	for (unsigned i = 0; i < 100; i++)
 		buf_printf(&b, " 10.%u.0.0/16", i);
-	buf_add_str(&b, "\ndomains = example.org .example.net\n[capture]\nmemory = 1537K\nports = 25 2525\nkey-vlan = yes\ntunnels = none\n[privacy]\n"
+	buf_add_str(&b, "\ndomains = example.org .example.net\n[capture]\nmemory = 1537K\nports = 25 2525\nkey-vlan = yes\ntunnels = none\ninterfaces = eth1 eth2\nfilter = tcp\n[privacy]\n"
 		    "addresses = domain\nsubject = all\n[server mail 1]\naddresses = 10.0.0.1\npublic = 192.0.2.1\nrole = list\nowner = T\xC3\xBCr; 5\n"
 		    "[tenant x]\nnetworks = 10.9.0.0/16\n");
 	struct result first = read_bytes(b.p, b.len);
