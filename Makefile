@@ -9,7 +9,7 @@ SIZE ?= small
 TIME ?= 60
 
 DEBIAN_BUILD := gcc make libc6-dev libpcap-dev libssl-dev libsqlite3-dev libinih-dev libndpi-dev libseccomp-dev libcap-ng-dev
-DEBIAN_TEST := clang libclang-rt-14-dev libcmocka-dev python3 python3-jsonschema sqlite3 mandoc iproute2 util-linux systemd ethtool
+DEBIAN_TEST := clang libclang-rt-14-dev libcmocka-dev python3 python3-jsonschema sqlite3 mandoc iproute2 util-linux systemd ethtool tcpdump tcpreplay
 DEBIAN_BENCH := python3 sqlite3
 
 WARN := -std=c11 -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wpointer-arith -Wcast-qual -Wwrite-strings \
@@ -26,7 +26,7 @@ GEN := $(patsubst schema/%.sql,$(BUILD)/gen/%.sql.h,$(wildcard schema/*.sql))
 UNIT := $(patsubst tests/unit/%.c,$(BUILD)/tests/unit/%,$(wildcard tests/unit/*.c))
 FUZZ := $(patsubst tests/fuzz/%.c,$(BUILD)/tests/fuzz/%,$(wildcard tests/fuzz/*.c))
 FEEDER := $(BUILD)/tests/stress/feeder
-BENCH := $(BUILD)/tests/bench/generate $(BUILD)/tests/bench/yardstick
+BENCH := $(BUILD)/tests/bench/generate $(BUILD)/tests/bench/yardstick $(BUILD)/tests/bench/send
 obj = $(patsubst %.c,$(BUILD)/%.o,$(1))
 
 ifeq ($(V),1)
@@ -74,6 +74,9 @@ $(BUILD)/tests/fuzz/%: tests/fuzz/%.c $(BUILD)/libtest.a
 
 $(BUILD)/tests/bench/generate: $(call obj,$(wildcard tests/bench/generate*.c) common/buf.c common/xmalloc.c)
 	$(call say,LD,$@)$(CC) $(CFLAGS_ALL) $(LDFLAGS) -o $@ $^ -lm
+
+$(BUILD)/tests/bench/send: $(call obj,tests/bench/send.c)
+	$(call say,LD,$@)$(CC) $(CFLAGS_ALL) $(LDFLAGS) -o $@ $^ -lpcap
 
 $(BUILD)/tests/bench/yardstick: $(call obj,tests/bench/yardstick.c)
 	$(call say,LD,$@)$(CC) $(CFLAGS_ALL) $(LDFLAGS) -o $@ $^ -lpcap -lsqlite3

@@ -43,7 +43,7 @@ static const char *const sql[STATEMENT_COUNT] = {
 	[REPORT_RECIPIENTS] = "SELECT final_recipient, original_recipient, action, status, diagnostic FROM report_recipients WHERE transaction_rowid = ?1 ORDER BY n",
 	[RETURNED] = "SELECT message_id, from_header, (SELECT from_ip FROM received c WHERE c.transaction_rowid = r.transaction_rowid AND c.part = 1"
 		" AND c.from_ip IS NOT NULL ORDER BY c.n LIMIT 1), authserv, spf, dkim, dmarc, spam FROM returned r WHERE transaction_rowid = ?1",
-	[CAPTURE] = "SELECT start_us, end_us, run_id, interface, packets, bytes, kernel_drops, unseen_bytes, flows, evicted, sessions,"
+	[CAPTURE] = "SELECT start_us, end_us, run_id, interface, packets, bytes, kernel_drops, interface_drops, unseen_bytes, flows, evicted, sessions,"
 		" encrypted_sessions, one_sided_sessions FROM capture WHERE run_id = ?1 AND start_us = ?2 ORDER BY interface LIMIT 1 OFFSET ?3",
 	[FINDING] = "SELECT f.first_us, f.last_us, f.finding_id, s.name, f.address, f.public_address, f.kind, f.misdirected, f.exposure, f.tier,"
 		" f.recipient, f.recipient_domain, f.attempts, f.revision, f.settled, o.name, f.originator_how, f.cause_class, f.cause_rowid,"
@@ -609,6 +609,7 @@ static void print_capture(struct printer *p)
 	put_int(p, "packets");
 	put_int(p, "bytes");
 	put_int(p, "kernel_drops");
+	put_int(p, "interface_drops");
 	put_int(p, "unseen_bytes");
 	put_int(p, "flows");
 	put_int(p, "evicted");

@@ -53,7 +53,7 @@ static const char *const sql[STATEMENT_COUNT] = {
 	[UNSEEN] = "SELECT count(*), coalesce(sum(outcome = 'encrypted' OR tls IN ('starttls', 'implicit')), 0), coalesce(sum(' ' || notes || ' ' LIKE"
 		" '% one-sided %'), 0), coalesce(sum(' ' || notes || ' ' LIKE '% mid-stream %'), 0), coalesce(sum(' ' || notes || ' ' LIKE '% gap %'), 0),"
 		" coalesce(sum(end_reason = 'capture-end'), 0), coalesce(sum(unseen_bytes), 0) FROM sessions",
-	[CAPTURE] = "SELECT coalesce(sum(packets), 0), coalesce(sum(kernel_drops), 0), coalesce(sum(evicted), 0) FROM capture",
+	[CAPTURE] = "SELECT coalesce(sum(packets), 0), coalesce(sum(kernel_drops), 0), coalesce(sum(evicted), 0), coalesce(sum(interface_drops), 0) FROM capture",
 };
 
 struct report {
@@ -488,6 +488,7 @@ static void put_unseen(struct report *r)
 	}
 	if (sqlite3_step(c) == SQLITE_ROW) {
 		put_count(r, c, 1, "packets dropped by the kernel");
+		put_count(r, c, 3, "frames dropped by network cards, mail or not");
 		put_count(r, c, 2, "connections dropped for want of memory");
 	}
 }

@@ -23,8 +23,10 @@ CREATE TABLE sensor_run (		-- one row a start of bouncetapd
   started_us INTEGER NOT NULL,		-- wall clock
   ended_us INTEGER,			-- wall clock; NULL: running, or killed
   source_id INTEGER REFERENCES source(id),	-- NULL: live or standard input
-  end_reason TEXT,			-- done, damaged, stopped; NULL as above
-  facts_lost INTEGER NOT NULL DEFAULT 0	-- dropped before they were committed (full disk, locked store)
+  end_reason TEXT,			-- done, damaged, stopped, capture-gap (an interface went away); NULL as above
+  facts_lost INTEGER NOT NULL DEFAULT 0,	-- dropped before they were committed (full disk, locked store)
+  interfaces TEXT,			-- live: their names, separated by blanks; NULL: files
+  filter TEXT				-- pcap-filter(7) words in force, NULL: none
 );
 
 CREATE TABLE source (			-- an ordered list of capture files
@@ -247,7 +249,8 @@ CREATE TABLE capture (			-- counters per run, interface and minute of packet tim
   end_us INTEGER NOT NULL,
   packets INTEGER NOT NULL,
   bytes INTEGER NOT NULL,
-  kernel_drops INTEGER NOT NULL,
+  kernel_drops INTEGER NOT NULL,	-- passed the filter, found the ring full
+  interface_drops INTEGER NOT NULL DEFAULT 0,	-- dropped by the network card, mail or not
   unseen_bytes INTEGER NOT NULL,	-- acknowledged, never captured
   flows INTEGER NOT NULL,
   evicted INTEGER NOT NULL,		-- flows dropped for memory

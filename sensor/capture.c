@@ -12,7 +12,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
-#include <pcap.h>
 #include <poll.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -24,6 +23,7 @@
 #include <unistd.h>
 
 #include "common/xmalloc.h"
+#include "sensor/capture_pcap.h"
 #include "sensor/decode.h"
 
 enum {
@@ -70,15 +70,7 @@ struct capture {
 	uint64_t bytes_done, bytes_total;
 };
 
-/* Why a file cannot be opened, for the caller of capture_open_files. */
-struct failure {
-	char *text;
-	size_t size;
-	int exit_code;
-};
-
-__attribute__((format(printf, 3, 4)))
-static int fail(struct failure *x, int exit_code, const char *format, ...)
+int capture_fail(struct capture_failure *x, int exit_code, const char *format, ...)
 {
 	va_list ap;
 
@@ -87,6 +79,35 @@ static int fail(struct failure *x, int exit_code, const char *format, ...)
 	va_end(ap);
 	x->exit_code = exit_code;
 	return -1;
+}
+
+int capture_linktype(pcap_t *pcap, const char *name, struct capture_failure *x)
+{
+	int dlt = pcap_datalink(pcap);
+	const char *word = pcap_datalink_val_to_name(dlt);
+	/* DLT_ numbers are LINKTYPE_ numbers but for those that differ between systems: raw IP is the one that we meet. */
+	int linktype = dlt == DLT_RAW ? 101 : dlt;
+
+	if (decode_knows_linktype(linktype))
+		return linktype;
+	return capture_fail(x, EX_DATAERR, "%s: link type %d (%s) is not known; capture on an Ethernet interface, or on \"any\"",
+			    name, linktype, word ? word : "without a name");
+}
+
+int capture_compile(pcap_t *pcap, const char *name, const char *words, struct bpf_program *out, struct capture_failure *x)
+{
+	if (!words || pcap_compile(pcap, out, words, 1, PCAP_NETMASK_UNKNOWN) == 0)
+		return 0;
+	return capture_fail(x, EX_USAGE, "filter \"%s\": %s (see pcap-filter(7); compiled for %s)", words, pcap_geterr(pcap), name);
+}
+
+uint64_t capture_time_us(int64_t seconds, int64_t microseconds)
+{
+	if (seconds < 0 || (seconds == 0 && microseconds < 0))
+		return 0;
+	if (seconds > TIME_MAX_S)
+		seconds = TIME_MAX_S;
+	return (uint64_t)(seconds * 1000000 + microseconds);
 }
 
 static bool (*go_on)(void *arg);
@@ -208,25 +229,25 @@ static const struct magic *find_magic(struct source *s)
 	return &other;
 }
 
-static int refuse(const struct file *f, const struct magic *m, bool empty, const char *pcap_says, struct failure *x)
+static int refuse(const struct file *f, const struct magic *m, bool empty, const char *pcap_says, struct capture_failure *x)
 {
 	if (f->source.error)
-		return fail(x, EX_NOINPUT, "%s: cannot be read: %s", f->name, strerror(f->source.error));
+		return capture_fail(x, EX_NOINPUT, "%s: cannot be read: %s", f->name, strerror(f->source.error));
 	if (empty)
-		return fail(x, EX_DATAERR, "%s: empty, without even a file header; leave it out, or wait until its writer has begun", f->name);
+		return capture_fail(x, EX_DATAERR, "%s: empty, without even a file header; leave it out, or wait until its writer has begun", f->name);
 	if (m->compressed)
-		return fail(x, EX_DATAERR, "%s: compressed with %s; decompress it first: %s %s | bouncetapd -r -",
+		return capture_fail(x, EX_DATAERR, "%s: compressed with %s; decompress it first: %s %s | bouncetapd -r -",
 			    f->name, m->compressed, m->tool, f->path);
 	if (strstr(pcap_says, "unknown file format"))
-		return fail(x, EX_DATAERR, "%s: not a capture file (pcap or pcapng); if Wireshark can read it, "
+		return capture_fail(x, EX_DATAERR, "%s: not a capture file (pcap or pcapng); if Wireshark can read it, "
 			    "\"editcap -F pcap %s new.pcap\" makes one of it", f->name, f->path);
 	if (strstr(pcap_says, "truncated"))
-		return fail(x, EX_DATAERR, "%s: cut off inside its file header, nothing can be read from it; leave it out", f->name);
-	return fail(x, EX_DATAERR, "%s: %s", f->name, pcap_says);
+		return capture_fail(x, EX_DATAERR, "%s: cut off inside its file header, nothing can be read from it; leave it out", f->name);
+	return capture_fail(x, EX_DATAERR, "%s: %s", f->name, pcap_says);
 }
 
 /* The pcap_t then owns the FILE. Without a buffer libpcap takes no byte beyond the file header: the walk goes on from there. */
-static int start_pcap(struct file *f, struct failure *x)
+static int start_pcap(struct file *f, struct capture_failure *x)
 {
 	static const cookie_io_functions_t io = { .read = source_cookie_read };
 	char says[PCAP_ERRBUF_SIZE] = "";
@@ -235,7 +256,7 @@ static int start_pcap(struct file *f, struct failure *x)
 	FILE *stream = fopencookie(&f->source, "r", io);
 
 	if (!stream)
-		return fail(x, EX_OSERR, "%s: %s", f->name, strerror(errno));
+		return capture_fail(x, EX_OSERR, "%s: %s", f->name, strerror(errno));
 	if (m->plain) {
 		setvbuf(stream, NULL, _IONBF, 0);
 	} else {
@@ -254,24 +275,10 @@ static int start_pcap(struct file *f, struct failure *x)
 	return 0;
 }
 
-static int start_linktype(struct file *f, struct failure *x)
+static int start_linktype(struct file *f, struct capture_failure *x)
 {
-	int dlt = pcap_datalink(f->pcap);
-	const char *word = pcap_datalink_val_to_name(dlt);
-
-	/* DLT_ numbers are LINKTYPE_ numbers but for those that differ between systems: raw IP is the one that we meet. */
-	f->linktype = dlt == DLT_RAW ? 101 : dlt;
-	if (decode_knows_linktype(f->linktype))
-		return 0;
-	return fail(x, EX_DATAERR, "%s: link type %d (%s) is not known; capture on an Ethernet interface, or on \"any\"",
-		    f->name, f->linktype, word ? word : "without a name");
-}
-
-static int start_filter(struct file *f, const char *words, struct failure *x)
-{
-	if (!words || pcap_compile(f->pcap, &f->filter, words, 1, PCAP_NETMASK_UNKNOWN) == 0)
-		return 0;
-	return fail(x, EX_USAGE, "filter \"%s\": %s (see pcap-filter(7); compiled for %s)", words, pcap_geterr(f->pcap), f->name);
+	f->linktype = capture_linktype(f->pcap, f->name, x);
+	return f->linktype < 0 ? -1 : 0;
 }
 
 static void file_stop(struct file *f)
@@ -287,16 +294,16 @@ static void file_stop(struct file *f)
 	f->source.pos = f->source.have = 0;
 }
 
-static int file_start(struct file *f, const char *filter, struct failure *x)
+static int file_start(struct file *f, const char *filter, struct capture_failure *x)
 {
 	f->source.block = xmalloc(BLOCK_BYTES);
-	if (start_pcap(f, x) == 0 && start_linktype(f, x) == 0 && start_filter(f, filter, x) == 0)
+	if (start_pcap(f, x) == 0 && start_linktype(f, x) == 0 && capture_compile(f->pcap, f->name, filter, &f->filter, x) == 0)
 		return 0;
 	file_stop(f);
 	return -1;
 }
 
-static int file_open(struct file *f, struct capture *c, struct failure *x)
+static int file_open(struct file *f, struct capture *c, struct capture_failure *x)
 {
 	bool standard_input = strcmp(f->path, "-") == 0;
 	struct stat st;
@@ -304,11 +311,11 @@ static int file_open(struct file *f, struct capture *c, struct failure *x)
 	f->name = standard_input ? "standard input" : f->path;
 	f->source.fd = standard_input ? fcntl(STDIN_FILENO, F_DUPFD_CLOEXEC, 0) : open(f->path, O_RDONLY | O_CLOEXEC);
 	if (f->source.fd < 0 || fstat(f->source.fd, &st) < 0)
-		return fail(x, EX_NOINPUT, "%s: %s", f->name, strerror(errno));
+		return capture_fail(x, EX_NOINPUT, "%s: %s", f->name, strerror(errno));
 	if (S_ISDIR(st.st_mode))
-		return fail(x, EX_NOINPUT, "%s: is a directory; name the files in it: %s/*.pcap", f->name, f->path);
+		return capture_fail(x, EX_NOINPUT, "%s: is a directory; name the files in it: %s/*.pcap", f->name, f->path);
 	if (isatty(f->source.fd))
-		return fail(x, EX_USAGE, "%s: is a terminal; pipe a capture into it", f->name);
+		return capture_fail(x, EX_USAGE, "%s: is a terminal; pipe a capture into it", f->name);
 	f->start = S_ISREG(st.st_mode) ? lseek(f->source.fd, 0, SEEK_CUR) : -1;
 	f->source.pipe = f->start < 0;
 	if (f->start >= 0 && c->bytes_total != UINT64_MAX)
@@ -316,15 +323,6 @@ static int file_open(struct file *f, struct capture *c, struct failure *x)
 	else
 		c->bytes_total = UINT64_MAX;
 	return 0;
-}
-
-static inline uint64_t time_from(int64_t seconds, int64_t microseconds)
-{
-	if (seconds < 0 || (seconds == 0 && microseconds < 0))
-		return 0;
-	if (seconds > TIME_MAX_S)
-		seconds = TIME_MAX_S;
-	return (uint64_t)(seconds * 1000000 + microseconds);
 }
 
 /* The next record of a plain file: 1, 0 at its end, -1 and *why when damaged (NULL: cut off). */
@@ -346,7 +344,7 @@ static int next_plain(struct file *f, struct capture_frame *out, const char **wh
 	}
 	if (!source_need(s, sizeof h + h[2]))
 		return -1;
-	out->time_us = time_from(h[0], f->nanoseconds ? h[1] / 1000 : h[1]);
+	out->time_us = capture_time_us(h[0], f->nanoseconds ? h[1] / 1000 : h[1]);
 	out->linktype = f->linktype;
 	out->captured = h[2];
 	out->length = h[3];
@@ -385,7 +383,7 @@ static int next_pcap(struct file *f, struct capture_frame *out, const char **why
 			*why = NULL;
 		return -1;
 	}
-	out->time_us = time_from(h->ts.tv_sec, h->ts.tv_usec);
+	out->time_us = capture_time_us(h->ts.tv_sec, h->ts.tv_usec);
 	out->linktype = f->linktype;
 	out->captured = h->caplen;
 	out->length = h->len;
@@ -436,19 +434,19 @@ static char *describe_damage(const struct file *f, const char *why)
 }
 
 /* Back to the start, without buffers until its turn comes. */
-static int file_rewind(struct file *f, struct failure *x)
+static int file_rewind(struct file *f, struct capture_failure *x)
 {
 	file_stop(f);
 	f->packets = 0;
 	f->source.bytes_read = 0;
 	f->source.error = 0;
 	if (lseek(f->source.fd, f->start, SEEK_SET) < 0)
-		return fail(x, EX_IOERR, "%s: %s", f->name, strerror(errno));
+		return capture_fail(x, EX_IOERR, "%s: %s", f->name, strerror(errno));
 	return 0;
 }
 
 /* Reads the first packet for its time. A pipe cannot go back: it keeps the packet. */
-static int file_peek(struct file *f, const char *filter, struct failure *x)
+static int file_peek(struct file *f, const char *filter, struct capture_failure *x)
 {
 	if (file_start(f, filter, x))
 		return -1;
@@ -479,7 +477,7 @@ static void allow_open_files(size_t count)
 	setrlimit(RLIMIT_NOFILE, &limit);
 }
 
-static int open_all(struct capture *c, const char *const *paths, size_t count, struct failure *x)
+static int open_all(struct capture *c, const char *const *paths, size_t count, struct capture_failure *x)
 {
 	bool standard_input = false;
 
@@ -490,7 +488,7 @@ static int open_all(struct capture *c, const char *const *paths, size_t count, s
 		f->order = i;
 		f->source.fd = -1;
 		if (strcmp(f->path, "-") == 0 && standard_input)
-			return fail(x, EX_USAGE, "- (standard input) can be read only once");
+			return capture_fail(x, EX_USAGE, "- (standard input) can be read only once");
 		standard_input |= strcmp(f->path, "-") == 0;
 		if (file_open(f, c, x) || file_peek(f, c->filter, x))
 			return -1;
@@ -501,7 +499,7 @@ static int open_all(struct capture *c, const char *const *paths, size_t count, s
 struct capture *capture_open_files(const char *const *paths, size_t count, const char *filter,
 				   char *error, size_t error_size, int *exit_code)
 {
-	struct failure x = { .text = error, .size = error_size };
+	struct capture_failure x = { .text = error, .size = error_size };
 	struct capture *c = xcalloc(1, sizeof *c);
 
 	c->files = xcalloc(count + 1, sizeof *c->files);
@@ -541,7 +539,7 @@ static void end_file(struct capture *c, const char *why, bool damaged)
 static bool next_file(struct capture *c)
 {
 	char error[512];
-	struct failure x = { .text = error, .size = sizeof error };
+	struct capture_failure x = { .text = error, .size = sizeof error };
 
 	while (c->next < c->count) {
 		struct file *f = c->files[c->next++];

@@ -256,7 +256,10 @@ struct fact_transaction {
 struct fact_capture {
 	struct text interface;
 	uint64_t start_us, end_us;		/* a whole minute of packet time */
-	uint64_t packets, bytes, kernel_drops, unseen_bytes;
+	uint64_t packets, bytes;
+	uint64_t kernel_drops;			/* passed the filter, found the ring full */
+	uint64_t interface_drops;		/* by the network card, mail or not */
+	uint64_t unseen_bytes;
 	uint64_t flows, evicted, sessions, encrypted_sessions, one_sided_sessions;
 };
 

@@ -4,8 +4,6 @@
 #include "common/buf.h"
 #include "common/xmalloc.h"
 
-enum { LINKTYPE_ETHERNET = 1 };
-
 /*
  * Numbers as in the tables of decode.c. All are tests of raw fields: the words "mpls" and "pppoes" would move what follows them behind those
  * headers, and so does "vlan".
@@ -31,7 +29,7 @@ char *filter_words(const unsigned short *ports, size_t port_count, bool any_port
 	struct buf b = { 0 };
 
 	add_untagged(&b, ports, port_count, any_port);
-	if (linktype == LINKTYPE_ETHERNET) {
+	if (linktype == FILTER_ETHERNET) {
 		for (int tags = 1; tags <= 2; tags++) {
 			buf_printf(&b, " or (vlan and (");
 			add_untagged(&b, ports, port_count, any_port);

@@ -10,9 +10,11 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+enum { FILTER_ETHERNET = 1 };	/* its LINKTYPE_ number */
+
 /*
  * Words for a link type (LINKTYPE_ number), on one line; the caller frees them. any_port: all TCP instead of the ports, of which there is at
- * least one otherwise. Only Ethernet (1) can be asked for what is behind a tag, other links pass tagged frames whole.
+ * least one otherwise. Only Ethernet can be asked for what is behind a tag, other links pass tagged frames whole.
  */
 char *filter_words(const unsigned short *ports, size_t port_count, bool any_port, int linktype);
 

@@ -1,7 +1,8 @@
 /*
  * main.c - bouncetapd: start order, main loop, signals. Knows nothing of mail.
  *
- * Start order: configuration, capture files, sandbox, store; then frames go through the pipeline into the store until the files end.
+ * Start order: configuration, interfaces or capture files, sandbox, store; then frames go through the pipeline into the store until the files end
+ * or the run is ended.
  * Nothing else can be opened behind the sandbox. Threads start behind it: Landlock holds for the thread that asked for it and its children.
  */
 #include <signal.h>
@@ -12,12 +13,17 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "common/buf.h"
 #include "common/config.h"
 #include "common/timefmt.h"
 #include "common/xmalloc.h"
 #include "sensor/capture.h"
+#include "sensor/capture_live.h"
 #include "sensor/decode.h"
+#include "sensor/filter.h"
 #include "sensor/limits.h"
+#include "sensor/live.h"
+#include "sensor/notify.h"
 #include "sensor/options.h"
 #include "sensor/pace.h"
 #include "sensor/pipeline.h"
@@ -54,27 +60,34 @@ static void put_tick(void *arg, uint64_t wall_us)
 	store_tick(arg, wall_us);
 }
 
-/* Where facts go: a sink and a feed for each worker. */
-struct output {
+/* One run: frames from files or from interfaces, facts into a sink and a feed for each worker. */
+struct run {
+	const struct options *o;
+	struct capture *files;		/* or: */
+	struct capture_live *live;
+	struct notify notify;		/* with live */
+	const char *const *interfaces;	/* names in the counters */
+	size_t interface_count;
+	char *fingerprint, *names;	/* of the files, told before the sandbox keeps us from them; NULL: none */
 	struct store *store;		/* NULL before it is open */
 	struct pipeline *pipeline;	/* NULL before frames come */
 	struct fact_sink *sinks;
 	unsigned workers;
 };
 
-static void output_begin(struct output *out, unsigned workers)
+static void begin_output(struct run *r)
 {
-	out->workers = workers;
-	out->sinks = xreallocarray(NULL, workers, sizeof *out->sinks);
-	for (unsigned i = 0; i < workers; i++)
-		out->sinks[i] = (struct fact_sink){ put_transaction, put_session, put_capture, store_feed_new(out->store), put_tick };
+	r->workers = r->o->config->capture.workers;
+	r->sinks = xreallocarray(NULL, r->workers, sizeof *r->sinks);
+	for (unsigned i = 0; i < r->workers; i++)
+		r->sinks[i] = (struct fact_sink){ put_transaction, put_session, put_capture, store_feed_new(r->store), put_tick };
 }
 
-static void output_end(struct output *out)
+static void end_output(struct run *r)
 {
-	for (unsigned i = 0; i < out->workers; i++)
-		store_feed_free(out->sinks[i].arg);
-	free(out->sinks);
+	for (unsigned i = 0; i < r->workers; i++)
+		store_feed_free(r->sinks[i].arg);
+	free(r->sinks);
 }
 
 static size_t pipeline_memory(const struct config *c)
@@ -84,17 +97,17 @@ static size_t pipeline_memory(const struct config *c)
 	return c->capture.memory_bytes > 2 * rest ? c->capture.memory_bytes - rest : c->capture.memory_bytes / 2;
 }
 
-static struct pipeline *start_pipeline(const struct config *c, const struct fact_sink *sinks)
+static struct pipeline *start_pipeline(const struct run *r)
 {
-	static const char *const interfaces[] = { "file" };
+	const struct config *c = r->o->config;
 	struct pipeline_options o = { .ports = c->capture.ports, .port_count = c->capture.port_count, .key_vlan = c->capture.key_vlan,
 				      .tunnels = { !c->capture.tunnels.any, c->capture.tunnels.networks.item, c->capture.tunnels.networks.count },
-				      .workers = c->capture.workers, .memory_bytes = pipeline_memory(c), .interfaces = interfaces,
-				      .interface_count = 1 };
+				      .workers = r->workers, .memory_bytes = pipeline_memory(c), .interfaces = r->interfaces,
+				      .interface_count = r->interface_count };
 
 	if (getrandom(&o.hash_key, sizeof o.hash_key, 0) != (ssize_t)sizeof o.hash_key)
 		o.hash_key.k[0] = (uint64_t)time_now_us();
-	return pipeline_new(&o, sinks);
+	return pipeline_new(&o, r->sinks);
 }
 
 static void show_progress(const struct capture *c, const struct pipeline_totals *t)
@@ -108,15 +121,15 @@ static void show_progress(const struct capture *c, const struct pipeline_totals 
 /* While a pipe is waited for, and now and then. */
 static bool keep_reading(void *arg)
 {
-	const struct output *out = arg;
+	const struct run *r = arg;
 
-	if (out->pipeline)
-		pipeline_tick(out->pipeline, (uint64_t)time_now_us());
-	return !stop_signal && !(out->store && store_gave_up(out->store));
+	if (r->pipeline)
+		pipeline_tick(r->pipeline, (uint64_t)time_now_us());
+	return !stop_signal && !(r->store && store_gave_up(r->store));
 }
 
 /* With --speed: until the frame is due, but for less than is worth a sleep. False: no more are wanted. */
-static bool wait_until_due(struct output *out, struct pace *pace, uint64_t time_us)
+static bool wait_until_due(struct run *r, struct pace *pace, uint64_t time_us)
 {
 	for (;;) {
 		struct timespec t;
@@ -125,7 +138,7 @@ static bool wait_until_due(struct output *out, struct pace *pace, uint64_t time_
 		uint64_t wait_us = pace_wait_us(pace, time_us, (uint64_t)t.tv_sec * 1000000 + (uint64_t)t.tv_nsec / 1000);
 		if (wait_us < PACE_LEAST_US)
 			return true;
-		if (!keep_reading(out))
+		if (!keep_reading(r))
 			return false;
 		t = (struct timespec){ 0, (long)(wait_us < PACE_MOST_US ? wait_us : PACE_MOST_US) * 1000 };
 		nanosleep(&t, NULL);
@@ -133,46 +146,53 @@ static bool wait_until_due(struct output *out, struct pace *pace, uint64_t time_
 }
 
 /* Those that are there without waiting for more; paced, one when it is due. 0: the end. */
-static size_t next_frames(struct capture *c, struct output *out, struct pace *pace, struct capture_frame frames[PIPELINE_FRAMES])
+static size_t next_frames(struct run *r, struct pace *pace, struct capture_frame frames[PIPELINE_FRAMES])
 {
 	size_t n = 0;
 
-	if (capture_next(c, &frames[0]) != 1)
+	if (capture_next(r->files, &frames[0]) != 1)
 		return 0;
 	if (pace->speed > 0)
-		return wait_until_due(out, pace, frames[0].time_us);
+		return wait_until_due(r, pace, frames[0].time_us);
 	do
 		n++;
-	while (n < PIPELINE_FRAMES && capture_more(c, &frames[n]));
+	while (n < PIPELINE_FRAMES && capture_more(r->files, &frames[n]));
 	return n;
 }
 
-static void run_frames(const struct options *o, struct capture *c, struct output *out)
+static void read_files(struct run *r)
 {
-	struct pace pace = { .speed = o->speed };
-	struct pipeline *p = out->pipeline;
+	struct pace pace = { .speed = r->o->speed };
 	struct capture_frame frames[PIPELINE_FRAMES];
 	struct pipeline_totals totals;
 	uint64_t shown_us = 0;
 	size_t ticked = 0, n;
 
-	while (!stop_signal && (n = next_frames(c, out, &pace, frames))) {
-		pipeline_frames(p, frames, n);
+	while (!stop_signal && (n = next_frames(r, &pace, frames))) {
+		pipeline_frames(r->pipeline, frames, n);
 		ticked += n;
 		if (ticked < TICK_FRAMES && pace.speed == 0)
 			continue;
 		ticked = 0;
-		if (!keep_reading(out))
+		if (!keep_reading(r))
 			break;
 		uint64_t wall = (uint64_t)time_now_us();
-		if (!o->progress || wall < shown_us + PROGRESS_US)
+		if (!r->o->progress || wall < shown_us + PROGRESS_US)
 			continue;
 		shown_us = wall;
-		pipeline_totals(p, &totals);
-		show_progress(c, &totals);
+		pipeline_totals(r->pipeline, &totals);
+		show_progress(r->files, &totals);
 	}
-	if (o->progress)
+	if (r->o->progress)
 		fputs("\r\033[K", stderr);
+}
+
+static void read_interfaces(struct run *r)
+{
+	struct live l = { .capture = r->live, .pipeline = r->pipeline, .notify = &r->notify, .interfaces = r->interfaces,
+			  .interface_count = r->interface_count, .stop = &stop_signal };
+
+	live_run(&l);
 }
 
 static void report_totals(const struct pipeline_totals *t)
@@ -195,65 +215,73 @@ static void report_totals(const struct pipeline_totals *t)
 	fputc('\n', stderr);
 }
 
-/* Frames -> facts, until the files end. False: it could not begin. */
-static bool make_facts(struct options *o, struct capture *c, struct output *out)
+/* Frames -> facts, until there are no more. False: it could not begin. */
+static bool make_facts(struct run *r)
 {
 	struct pipeline_totals totals;
 
-	output_begin(out, o->config->capture.workers);
-	out->pipeline = start_pipeline(o->config, out->sinks);
-	bool begun = out->pipeline != NULL;
+	begin_output(r);
+	r->pipeline = start_pipeline(r);
+	bool begun = r->pipeline != NULL;
 	if (begun) {
-		run_frames(o, c, out);
-		pipeline_finish(out->pipeline, &totals);
+		if (r->live)
+			read_interfaces(r);
+		else
+			read_files(r);
+		pipeline_finish(r->pipeline, &totals);
 		report_totals(&totals);
 	} else {
-		fprintf(stderr, "bouncetapd: no room for %u threads: name fewer --workers\n", out->workers);
+		fprintf(stderr, "bouncetapd: no room for %u threads: name fewer --workers\n", r->workers);
 	}
-	out->pipeline = NULL;
-	output_end(out);
+	r->pipeline = NULL;
+	end_output(r);
 	return begun;
 }
 
-/* An exit code; *end is for store_close. */
-static int read_frames(struct options *o, struct capture *c, struct output *out, const char **end)
+/* How files ended, or interfaces: an exit code; *end is for store_close. */
+static int end_files(struct run *r, const char **end)
 {
-	int rc = 0;
+	const char *problem = capture_problem(r->files);
 
-	if (!make_facts(o, c, out)) {
-		*end = "stopped";
-		return EX_OSERR;
-	}
-	if (capture_problem(c)) {
-		fprintf(stderr, "%s\n", capture_problem(c));
+	if (problem) {
+		fprintf(stderr, "%s\n", problem);
 		*end = "damaged";
-		rc = EX_DATAERR;
 	}
-	if (stop_signal || store_gave_up(out->store))
+	if (stop_signal || store_gave_up(r->store))
 		*end = "stopped";
-	else if (store_end_source(out->store, capture_problem(c) != NULL))
-		rc = EX_IOERR;
-	return rc;
+	else if (store_end_source(r->store, problem != NULL))
+		return EX_IOERR;
+	return problem ? EX_DATAERR : 0;
 }
 
-/* What a run reads, told before the sandbox keeps us from the files. */
-struct source {
-	char *fingerprint, *names;
-};
+static int end_interfaces(struct run *r, const char **end)
+{
+	const char *problem = capture_live_problem(r->live);
+
+	*end = problem ? "capture-gap" : "stopped";
+	if (!problem)
+		return 0;
+	fprintf(stderr, "bouncetapd: %s: what was seen is in the store, from now on nothing is seen until it is there again\n", problem);
+	return EX_UNAVAILABLE;
+}
 
 /* Everything between the open and the closed store. */
-static int read_into_store(struct options *o, struct capture *c, const struct source *source, struct output *out)
+static int run_into_store(struct run *r)
 {
 	const char *end = "done";
-	int rc = 0, begun = store_begin_source(out->store, source->fingerprint, source->names);
+	int rc = 0, begun = store_begin_source(r->store, r->fingerprint, r->names);
 
 	if (begun < 0)
 		rc = EX_IOERR;
-	else if (begun)
-		rc = read_frames(o, c, out, &end);
-	else
-		fprintf(stderr, "bouncetapd: already in the store, nothing to do: %s\n", source->names);
-	return store_close(out->store, end) ? EX_IOERR : rc;
+	else if (!begun)
+		fprintf(stderr, "bouncetapd: already in the store, nothing to do: %s\n", r->names);
+	else if (make_facts(r))
+		rc = r->live ? end_interfaces(r, &end) : end_files(r, &end);
+	else {
+		end = "stopped";
+		rc = EX_OSERR;
+	}
+	return store_close(r->store, end) ? EX_IOERR : rc;
 }
 
 /* What the kernel lacks is no news to whoever reads a file as a plain user. */
@@ -268,51 +296,107 @@ static int enter_sandbox(const struct config *c)
 	return failed ? EX_CANTCREAT : 0;
 }
 
-/* From the open capture on: what strangers wrote is only looked at inside the sandbox. */
-static int read_capture(struct options *o, struct capture *c, struct output *out)
+static char *join_words(const char *const *words, size_t count)
 {
-	const char *const *paths = capture_paths(c);
-	struct source source = { o->filter ? NULL : source_fingerprint(paths, o->file_count), source_names(paths, o->file_count) };
-	struct store_options so = { .dir = o->config->store.dir, .privacy = o->config->privacy.addresses, .subject = o->config->privacy.subject,
-				    .sensor = o->config->capture.sensor, .live = false, .once = !source.fingerprint, .stop = &stop_signal,
-				    .version = VERSION };
-	char error[1024];
-	int rc = enter_sandbox(o->config);
+	struct buf b = { 0 };
 
-	if (rc)
-		goto out;
-	out->store = store_open(&so, error, sizeof error, &rc);
-	if (out->store)
-		rc = read_into_store(o, c, &source, out);
-	else
-		fprintf(stderr, "bouncetapd: %s\n", error);
-out:
-	free(source.fingerprint);
-	free(source.names);
+	for (size_t i = 0; i < count; i++)
+		buf_printf(&b, "%s%s", i ? " " : "", words[i]);
+	char *text = xstrdup(buf_cstr(&b));
+	buf_fini(&b);
+	return text;
+}
+
+/* From the open capture on: what strangers wrote is only looked at inside the sandbox. */
+static int run_in_sandbox(struct run *r)
+{
+	const struct config *c = r->o->config;
+	char *interfaces = r->live ? join_words(r->interfaces, r->interface_count) : NULL, error[1024];
+	struct store_options so = { .dir = c->store.dir, .privacy = c->privacy.addresses, .subject = c->privacy.subject,
+				    .sensor = c->capture.sensor, .live = r->live != NULL, .once = !r->fingerprint, .stop = &stop_signal,
+				    .version = VERSION, .interfaces = interfaces, .filter = r->live ? capture_live_filter(r->live) : r->o->filter };
+	int rc = enter_sandbox(c);
+
+	if (rc == 0) {
+		r->store = store_open(&so, error, sizeof error, &rc);
+		if (r->store)
+			rc = run_into_store(r);
+		else
+			fprintf(stderr, "bouncetapd: %s\n", error);
+	}
+	free(interfaces);
 	return rc;
 }
 
-static int run(struct options *o)
+static int run_files(const struct options *o)
 {
+	static const char *const file[] = { "file" };
+	struct run r = { .o = o, .interfaces = file, .interface_count = 1 };
 	char error[1024];
-	struct output out = { 0 };
 	int rc = EX_SOFTWARE;
 
-	if (o->file_count == 0) {
-		fputs("bouncetapd: nothing to read: name a capture file with -r\n", stderr);
-		return EX_USAGE;
-	}
-	capture_on_wait(keep_reading, &out);
-	struct capture *c = capture_open_files(o->files, o->file_count, o->filter, error, sizeof error, &rc);
-	if (!c && stop_signal)
+	capture_on_wait(keep_reading, &r);
+	r.files = capture_open_files(o->files, o->file_count, o->filter, error, sizeof error, &rc);
+	if (!r.files && stop_signal)
 		return 0;
-	if (!c) {
+	if (!r.files) {
 		fprintf(stderr, "bouncetapd: %s\n", error);
 		return rc;
 	}
-	rc = read_capture(o, c, &out);
-	capture_close(c);
+	r.fingerprint = o->filter ? NULL : source_fingerprint(capture_paths(r.files), o->file_count);
+	r.names = source_names(capture_paths(r.files), o->file_count);
+	rc = run_in_sandbox(&r);
+	free(r.fingerprint);
+	free(r.names);
+	capture_close(r.files);
 	return rc;
+}
+
+static const char *filter_of_user(const struct options *o)
+{
+	return o->filter ? o->filter : o->config->capture.filter;
+}
+
+static int run_interfaces(const struct options *o)
+{
+	const struct config_capture *c = &o->config->capture;
+	struct run r = { .o = o, .interfaces = (const char *const *)c->interfaces.item, .interface_count = c->interfaces.count };
+	struct capture_live_options lo = { .interfaces = r.interfaces, .interface_count = r.interface_count, .promiscuous = c->promiscuous,
+					   .ring_bytes = c->ring_bytes, .snaplen = c->snaplen, .filter = filter_of_user(o), .ports = c->ports,
+					   .port_count = c->port_count };
+	char error[1024];
+	int rc = EX_SOFTWARE;
+
+	r.live = capture_live_open(&lo, error, sizeof error, &rc);
+	if (!r.live) {
+		fprintf(stderr, "bouncetapd: %s\n", error);
+		return rc;
+	}
+	signal(SIGHUP, SIG_IGN);	/* there is nothing to reopen */
+	notify_open(&r.notify);
+	rc = run_in_sandbox(&r);
+	notify_close(&r.notify);
+	capture_live_close(r.live);
+	return rc;
+}
+
+static int run(const struct options *o)
+{
+	if (o->file_count)
+		return run_files(o);
+	if (o->config->capture.interfaces.count)
+		return run_interfaces(o);
+	fputs("bouncetapd: nothing to read: name an interface with -i, or a capture file with -r\n", stderr);
+	return EX_USAGE;
+}
+
+static void print_filter(const struct options *o)
+{
+	const struct config_capture *c = &o->config->capture;
+	char *own = filter_words(c->ports, c->port_count, false, FILTER_ETHERNET);
+
+	puts(filter_of_user(o) ? filter_of_user(o) : own);
+	free(own);
 }
 
 static void catch_signals(void)
@@ -333,6 +417,10 @@ int main(int argc, char **argv)
 		config_dump(o.config, stdout);
 	else if (rc == 0 && o.check_config)
 		puts("the configuration is fine");
+	else if (rc == 0 && o.list_interfaces)
+		capture_live_list(stdout);
+	else if (rc == 0 && o.print_filter)
+		print_filter(&o);
 	else if (rc == 0) {
 		catch_signals();
 		rc = run(&o);

@@ -11,9 +11,9 @@ struct options {
 	struct config *config;		/* with what the command line says put in */
 	const char **files;		/* -r; point into argv */
 	size_t file_count;
-	char *filter;			/* the words behind the options, NULL: none */
+	char *filter;			/* the words behind the options, NULL: none; [capture] filter is config's */
 	double speed;			/* of a replay, times the recorded pace; 0: as fast as it goes */
-	bool check_config, dump_config, progress;
+	bool check_config, dump_config, list_interfaces, print_filter, progress;
 };
 
 /* 0: go on; -1: done, exit 0; else an exit code of sysexits, what is wrong was said. *o is to be freed in any case. */

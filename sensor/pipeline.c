@@ -224,9 +224,10 @@ void pipeline_idle(struct pipeline *p, uint64_t now_us)
 	advance(p, now_us);
 }
 
-void pipeline_kernel_drops(struct pipeline *p, unsigned interface, uint64_t drops)
+void pipeline_drops(struct pipeline *p, unsigned interface, uint64_t kernel, uint64_t card)
 {
-	p->minute[interface].kernel_drops += drops;
+	p->minute[interface].kernel_drops += kernel;
+	p->minute[interface].interface_drops += card;
 }
 
 void pipeline_tick(struct pipeline *p, uint64_t wall_us)

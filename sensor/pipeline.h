@@ -5,7 +5,7 @@
  * It has no globals, reads no wall clock and opens nothing. Time is that of the frames; one that is an hour ahead of all others moves no timers
  * until the next frame confirms it (clock.h). Any number of workers makes the same facts, but for which connections are dropped when memory is short.
  *
- *   pipeline_new -> (pipeline_frame | pipeline_idle | pipeline_kernel_drops | pipeline_tick)* -> pipeline_finish (frees it)
+ *   pipeline_new -> (pipeline_frame | pipeline_idle | pipeline_drops | pipeline_tick)* -> pipeline_finish (frees it)
  */
 #ifndef SENSOR_PIPELINE_H
 #define SENSOR_PIPELINE_H
@@ -46,8 +46,8 @@ void pipeline_frame(struct pipeline *p, const struct capture_frame *frame);
 /* No frame came, and packet time is at least now_us (live: wall clock minus what the kernel may hold back): timers run, minutes end. */
 void pipeline_idle(struct pipeline *p, uint64_t now_us);
 
-/* Packets that the kernel or the interface dropped since the last call; they count for the current minute. */
-void pipeline_kernel_drops(struct pipeline *p, unsigned interface, uint64_t drops);
+/* What was dropped since the last call, as in struct fact_capture; it counts for the current minute. */
+void pipeline_drops(struct pipeline *p, unsigned interface, uint64_t kernel, uint64_t card);
 
 /* The wall clock goes on: sinks are told. Called now and then, frames or not. */
 void pipeline_tick(struct pipeline *p, uint64_t wall_us);

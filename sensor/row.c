@@ -705,6 +705,7 @@ void row_capture(struct row_encoder *e, struct buf *out, const struct fact_captu
 	put_int(&r, (int64_t)f->packets);
 	put_int(&r, (int64_t)f->bytes);
 	put_int(&r, (int64_t)f->kernel_drops);
+	put_int(&r, (int64_t)f->interface_drops);
 	put_int(&r, (int64_t)f->unseen_bytes);
 	put_int(&r, (int64_t)f->flows);
 	put_int(&r, (int64_t)f->evicted);

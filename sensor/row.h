@@ -35,7 +35,7 @@ enum row_statement {
 	X(mail_reply) X(rcpt_count) X(rcpt_accepted) X(outcome) X(code) X(enhanced) X(reply) X(queue_id) X(mail_us) \
 	X(data_end_us) X(reply_us) X(size_bytes) X(bytes_seen) X(steps) X(complete) X(notes)
 #define ROW_CAPTURE_COLUMNS(X) \
-	X(source_id) X(interface) X(start_us) X(end_us) X(packets) X(bytes) X(kernel_drops) X(unseen_bytes) X(flows) \
+	X(source_id) X(interface) X(start_us) X(end_us) X(packets) X(bytes) X(kernel_drops) X(interface_drops) X(unseen_bytes) X(flows) \
 	X(evicted) X(sessions) X(encrypted_sessions) X(one_sided_sessions)
 #define X(name) SESSION_AT_##name,
 enum { SESSION_AT_id, ROW_SESSION_COLUMNS(X) SESSION_VALUES };

@@ -31,7 +31,7 @@
 
 enum { CACHE_KIB = 64 * 1024, CHECKPOINT_PAGES = 20000, WAL_KEPT_BYTES = 96 * 1024 * 1024, PROBLEM_BYTES = 1024 };
 /* milliseconds */
-enum { RETRY_MS = 200, BUSY_MS = 200, LOOK_MS = 1000, GIVE_UP_MS = 5000, STOP_MS = 1000, OPEN_MS = 10000, SAY_AGAIN_MS = 10000, WAL_STUCK_MS = 60000 };
+enum { RETRY_MS = 200, BUSY_MS = 200, LOOK_MS = 1000, GIVE_UP_MS = 5000, STOP_MS = 500, OPEN_MS = 10000, SAY_AGAIN_MS = 10000, WAL_STUCK_MS = 60000 };
 
 struct batch {
 	struct batch *next;
@@ -248,8 +248,8 @@ static int prepare(struct store *s)
 
 static int begin_run(struct store *s)
 {
-	if (exec(s, sqlite3_mprintf("INSERT INTO sensor_run (sensor, version, started_us) VALUES (%Q, %Q, %lld)", s->o.sensor, s->o.version,
-				    (long long)time_now_us())))
+	if (exec(s, sqlite3_mprintf("INSERT INTO sensor_run (sensor, version, started_us, interfaces, filter) VALUES (%Q, %Q, %lld, %Q, %Q)", s->o.sensor,
+				    s->o.version, (long long)time_now_us(), s->o.interfaces, s->o.filter)))
 		return -1;
 	s->run_id = sqlite3_last_insert_rowid(s->db);
 	s->lost_elsewhere += s->lost_here;

@@ -28,6 +28,8 @@ struct store_options {
 	bool once;			/* what is read cannot be recognised, so not be read again (a pipe): waits for the store, loses nothing */
 	const volatile sig_atomic_t *stop;	/* not 0: the user wants an end, waiting is over; or NULL */
 	const char *version;
+	const char *interfaces;		/* of this run, separated by blanks; NULL: files */
+	const char *filter;		/* words in force; NULL: none */
 };
 
 /* NULL and a message that says what would help; *exit_code by sysexits. */
@@ -56,7 +58,7 @@ void store_tick(struct store_feed *feed, uint64_t wall_us);
 /* A replay whose store could not be written for some seconds: what is put now is let go, reading on is in vain. */
 bool store_gave_up(struct store *s);
 
-/* Commits what is queued, checkpoints, closes; the WAL stays readable for the store's group. end_reason: done, damaged, stopped. 0, or -1 when
+/* Commits what is queued, checkpoints, closes; the WAL stays readable for the store's group. end_reason: done, damaged, stopped, capture-gap. 0, or -1 when
  * facts were lost, which was said. */
 int store_close(struct store *s, const char *end_reason);
 

@@ -97,7 +97,7 @@ static inline int world_make(void **state)
 	configure(w, "own", NULL, "domains", "campus.example");
 	if (lists_load(dirs, 1, &w->lists, stderr))
 		return -1;
-	run_sql(w->facts, "INSERT INTO meta VALUES ('test', 'full', 0, 1); INSERT INTO sensor_run VALUES (1, 'local', '0', 0, NULL, NULL, NULL, 0)");
+	run_sql(w->facts, "INSERT INTO meta VALUES ('test', 'full', 0, 1); INSERT INTO sensor_run (id, sensor, version, started_us) VALUES (1, 'local', '0', 0)");
 	*state = w;
 	return 0;
 }

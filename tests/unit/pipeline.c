@@ -1578,12 +1578,12 @@ static void counters_are_those_of_the_interface(void **state)
 
 	(void)state;
 	r->p->o.interface_count = 2;
-	pipeline_kernel_drops(r->p, 1, 5);
+	pipeline_drops(r->p, 1, 5, 1);
 	for (uint32_t i = 0; i < k->count; i++) {
 		feed_from(r, (unsigned)k->frame[i].from, &k->frame[i], k->frame[i].t_us);
 		from[k->frame[i].from]++;
 	}
-	pipeline_kernel_drops(r->p, 1, 7);
+	pipeline_drops(r->p, 1, 7, 2);
 	finish(r);
 	assert_int_equal(r->got.captures, 2);
 	const struct fact_capture *a = &r->got.capture[0], *b = &r->got.capture[1];
@@ -1595,6 +1595,8 @@ static void counters_are_those_of_the_interface(void **state)
 	assert_int_equal(b->flows + b->sessions, 0);
 	assert_int_equal(a->kernel_drops, 0);
 	assert_int_equal(b->kernel_drops, 12);
+	assert_int_equal(a->interface_drops, 0);
+	assert_int_equal(b->interface_drops, 3);
 	run_free(r);
 	free(k);
 }

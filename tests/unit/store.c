@@ -179,7 +179,7 @@ static void world_free(struct world *w)
 
 static const struct fact_capture counters = {
 	.interface = { "eth0", 4 }, .start_us = START, .end_us = START + 60000000, .packets = 1, .bytes = 2, .kernel_drops = 3,
-	.unseen_bytes = 4, .flows = 5, .evicted = 6, .sessions = 7, .encrypted_sessions = 8, .one_sided_sessions = 9,
+	.interface_drops = 10, .unseen_bytes = 4, .flows = 5, .evicted = 6, .sessions = 7, .encrypted_sessions = 8, .one_sided_sessions = 9,
 };
 
 /* ---- stores ---- */
@@ -361,8 +361,8 @@ static const struct {
 	{ "returned", "dmarc", "dmarc" }, { "returned", "dkim_domains", "dkim_domains" }, { "returned", "spam", "spam" },
 	{ "capture", "run_id", "1" }, { "capture", "source_id", "(NULL)" }, { "capture", "interface", "eth0" },
 	{ "capture", "end_us - start_us", "60000000" },
-	{ "capture", "packets || ' ' || bytes || ' ' || kernel_drops || ' ' || unseen_bytes || ' ' || flows || ' ' || evicted || ' ' || sessions || ' ' "
-	  "|| encrypted_sessions || ' ' || one_sided_sessions", "1 2 3 4 5 6 7 8 9" },
+	{ "capture", "packets || ' ' || bytes || ' ' || kernel_drops || ' ' || interface_drops || ' ' || unseen_bytes || ' ' || flows || ' ' || evicted || ' ' || sessions || ' ' "
+	  "|| encrypted_sessions || ' ' || one_sided_sessions", "1 2 3 10 4 5 6 7 8 9" },
 	{ "sensor_run", "sensor || ' ' || version || ' ' || end_reason || ' ' || facts_lost || ' ' || (ended_us >= started_us)", "local's 0 done 0 1" },
 	{ "batch", "session_rowid || ' ' || transaction_rowid || ' ' || (committed_us > 0)", "1 1 1" },
 	{ "meta", "privacy || length(store_id)", "full32" },
