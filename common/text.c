@@ -91,7 +91,7 @@ void arena_fini(struct arena *a)
 
 static struct arena_chunk *arena_grow(struct arena *a, size_t n)
 {
-	size_t size = a->chunk ? a->chunk->size * 2 : CHUNK_MIN;
+	size_t size = a->chunk ? a->chunk->size * 2 : a->first_bytes ? a->first_bytes : CHUNK_MIN;
 
 	if (size > CHUNK_MAX)
 		size = CHUNK_MAX;

@@ -50,6 +50,7 @@ struct arena {
 	struct arena_chunk *chunk;
 	size_t used_bytes;	/* memory taken from malloc so far */
 	size_t max_bytes;	/* the ceiling */
+	size_t first_bytes;	/* of the first chunk, later ones double; 0: CHUNK_MIN of text.c */
 	bool full;
 };
 

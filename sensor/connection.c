@@ -506,7 +506,8 @@ void connection_packet(struct connection_context *x, struct flow *f, int dir, co
 	doubt_reset(f->connection, dir, p);
 	take_segment(f->connection, dir, p, time_us, now_us);
 	settle_reset(f->connection, now_us);
-	count_memory(f->connection);
+	if (p->payload_bytes)
+		count_memory(f->connection);
 	if (stream_is_done(&f->connection->stream))
 		close_flow(x, f, END_FIN, now_us);
 	else

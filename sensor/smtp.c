@@ -32,6 +32,7 @@ struct smtp *smtp_new(const struct fact_sink *sink, const struct fact_session *s
 	s->last = &s->first;
 	s->now_us = start->started_us;
 	arena_init(&s->arena, LIMIT_SESSION_ARENA);
+	s->arena.first_bytes = 384;	/* greeting and steps of most sessions */
 	if (start->notes & NOTE_MID_STREAM)
 		s->mode = C_LOST;
 	else
@@ -41,7 +42,7 @@ struct smtp *smtp_new(const struct fact_sink *sink, const struct fact_session *s
 
 void smtp_fetch(const struct smtp *s)
 {
-	for (size_t i = 0; i < SMTP_HOT_BYTES; i += 64)
+	for (size_t i = 0; i < sizeof *s; i += 64)
 		__builtin_prefetch((const char *)s + i);
 }
 

@@ -59,7 +59,7 @@ struct pending *queue_push(struct smtp *s, enum verb v, struct transaction *t)
 		s->overflowed++;	/* its reply comes first */
 	}
 	if (s->queue_count == s->queue_cap) {
-		uint32_t cap = s->queue_cap ? s->queue_cap * 2 : 8;
+		uint32_t cap = s->queue_cap ? s->queue_cap * 2 : 4;
 		struct pending *grown = xreallocarray(NULL, cap, sizeof *grown);
 
 		for (uint32_t i = 0; i < s->queue_count; i++)

@@ -460,6 +460,8 @@ static void server_line(struct smtp *s, struct text line)
 	if (enhanced[0])
 		r.enhanced = (struct text){ enhanced, (uint32_t)strlen(enhanced) };
 	on_reply(s, &r);
+	if (!single)	/* one or two of a session are long */
+		buf_fini(&s->reply_text);
 }
 
 void smtp_server_bytes(struct smtp *s, const char *p, size_t n)

@@ -31,8 +31,6 @@ struct pending {
 	struct transaction *tx;	/* NULL: belongs to none */
 };
 
-#define SMTP_HOT_BYTES sizeof(struct smtp)
-
 struct smtp {
 	const struct fact_sink *sink;
 	struct fact_session f;
