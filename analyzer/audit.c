@@ -222,6 +222,8 @@ static char **sensor_arguments(const struct command_context *c, const char *sens
 		argv[n++] = "--config";
 		argv[n++] = c->config_path;
 	}
+	if (c->any_port)
+		argv[n++] = "--any-port";
 	if (isatty(STDERR_FILENO))
 		argv[n++] = "--progress";
 	copy = xcalloc(n + 1, sizeof *copy);

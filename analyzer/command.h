@@ -15,7 +15,7 @@ struct command_context {
 	struct lists lists;
 	const char *store;		/* the store's directory; NULL in audit: a temporary one */
 	int64_t now_us;			/* --now, or 0 */
-	bool guess_own, rebuild, follow;
+	bool any_port, guess_own, rebuild, follow;
 	const char *events_path;	/* --events: a file, "-" for standard output, or NULL */
 	int64_t since_us;
 	unsigned types;

@@ -26,7 +26,7 @@ enum statement { SENSOR, SESSION, TRANSACTION, MESSAGE, RECIPIENTS, REPORT, REPO
 
 static const char sql_session_columns[] =
 	"SELECT s.started_us, s.ended_us, s.run_id, " HEX_ID("s") ", s.src_ip, s.src_port, s.dest_ip, s.dest_port, s.end_reason, s.outcome,"
-	" s.banner, s.helo, s.ehlo_keywords, s.vrfy_count, s.auth, s.tls, s.tls_version, s.sni, s.bytes_toserver, s.bytes_toclient,"
+	" s.app_proto, s.banner, s.helo, s.ehlo_keywords, s.vrfy_count, s.auth, s.tls, s.tls_version, s.sni, s.bytes_toserver, s.bytes_toclient,"
 	" s.unseen_bytes, s.complete, s.notes, %s FROM sessions s %s WHERE s.id = ?1";
 static const char sql_transaction_columns[] =
 	"SELECT t.started_us, t.ended_us, t.run_id, " HEX_ID("t") " || '.' || t.ordinal, " HEX_ID("t") ", t.src_ip, t.src_port, t.dest_ip, t.dest_port,"
@@ -248,6 +248,7 @@ static void print_session(struct printer *p)
 	put_time_value(&p->j, "started", started);
 	put_text(p, "end_reason");
 	put_text(p, "outcome");
+	put_text(p, "app_proto");
 	put_text(p, "banner");
 	put_text(p, "helo");
 	put_words(&p->j, "ehlo_keywords", take_text(p), '\n');

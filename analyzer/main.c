@@ -39,7 +39,7 @@ static const char examples[] =
 
 /* ---- options: one table for parsing and for --help ---- */
 
-enum option_key { OPT_STORE = 256, OPT_CONFIG, OPT_OWN, OPT_NOW, OPT_EVENTS, OPT_GUESS_OWN, OPT_REBUILD, OPT_FOLLOW, OPT_SINCE, OPT_TYPE, OPT_INTERFACE,
+enum option_key { OPT_STORE = 256, OPT_CONFIG, OPT_OWN, OPT_NOW, OPT_EVENTS, OPT_ANY_PORT, OPT_GUESS_OWN, OPT_REBUILD, OPT_FOLLOW, OPT_SINCE, OPT_TYPE, OPT_INTERFACE,
 	OPT_FORMAT, OPT_CHECK_CONFIG, OPT_DUMP_CONFIG, OPT_HELP, OPT_VERSION };
 
 static const struct option_row {
@@ -52,6 +52,7 @@ static const struct option_row {
 	{ OPT_CONFIG, "config", "FILE", ALL, "configuration (default /etc/bouncetap/bouncetap.conf and conf.d)" },
 	{ OPT_OWN, "own", "CIDR,...", ALL, "own networks, in place of the configured ones" },
 	{ OPT_NOW, "now", "TIME", ALL, "judge as of this time (default: now; audit: the end of the capture)" },
+	{ OPT_ANY_PORT, "any-port", NULL, AUDIT, "look for SMTP on all ports" },
 	{ OPT_GUESS_OWN, "guess-own", NULL, AUDIT, "take addresses that both accept and send mail for ours" },
 	{ OPT_EVENTS, "events", "FILE", AUDIT, "write the event stream to FILE; - prints it in place of the text" },
 	{ OPT_REBUILD, "rebuild", NULL, ANALYZE, "throw all verdicts away and judge everything again" },
@@ -153,6 +154,7 @@ static int parse_options(const struct command *command, int argc, char **argv, s
 		case OPT_OWN: set->own = optarg; break;
 		case OPT_NOW: set->now = optarg; break;
 		case OPT_EVENTS: c->events_path = optarg; break;
+		case OPT_ANY_PORT: c->any_port = true; break;
 		case OPT_GUESS_OWN: c->guess_own = true; break;
 		case OPT_REBUILD: c->rebuild = true; break;
 		case OPT_FOLLOW: c->follow = true; break;

@@ -44,6 +44,7 @@ static const struct config_key keys[] = {
 	{ "own", "smarthosts", &config_type_prefixes, IN_CONFIG(own.smarthosts), NULL, "" },
 	{ "own", "next-hops", &config_type_prefixes, IN_CONFIG(own.next_hops), NULL, "" },
 	{ "capture", "sensor", &config_type_sensor, IN_CONFIG(capture.sensor), NULL, "local" },
+	{ "capture", "any-port", &config_type_boolean, IN_CONFIG(capture.any_port), NULL, "no" },
 	{ "capture", "key-vlan", &config_type_boolean, IN_CONFIG(capture.key_vlan), NULL, "no" },
 	{ "capture", "tunnels", &config_type_tunnels, IN_CONFIG(capture.tunnels), NULL, "all" },
 	{ "capture", "ports", &config_type_ports, IN_CONFIG(capture), NULL, "25 465 587 2525 24" },
@@ -406,10 +407,10 @@ static void check_whole(const struct config *c, struct ini_errors *errors)
 		if (t->networks.count == 0 && t->domains.count == 0)
 			ini_error(errors, place(c, "tenant", t->name), 0, "[tenant %s] has neither networks nor domains", t->name);
 	}
-	if (c->capture.port_count == 0) {
+	if (c->capture.port_count == 0 && !c->capture.any_port) {
 		const struct config_origin *o = find_origin(c, find_key("capture", "ports"), "capture", NULL);
 
-		ini_error(errors, o ? o->text : "command line", 0, "no ports: nothing would be looked at");
+		ini_error(errors, o ? o->text : "command line", 0, "no ports, and any-port is not set: nothing would be looked at");
 	}
 }
 

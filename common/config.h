@@ -58,6 +58,7 @@ struct config {
 	size_t tenant_count;
 	struct config_capture {
 		char *sensor;		/* "local" */
+		bool any_port;		/* SMTP is looked for on all ports */
 		bool key_vlan;		/* VLAN tags belong to the flow key */
 		struct config_tunnels tunnels;	/* which are looked into */
 		unsigned short ports[32];	/* 25, 465, 587, 2525, 24 */

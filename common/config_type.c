@@ -378,7 +378,7 @@ static int set_ports(const struct config_key *k, void *field, const char *text, 
 		if (port == 0 || port > USHRT_MAX)
 			return config_fail(m, "%s: '%s' is not a port between 1 and 65535", k->name, item);
 		if (c->port_count == sizeof c->ports / sizeof *c->ports)
-			return config_fail(m, "%s: more than %zu ports", k->name, c->port_count);
+			return config_fail(m, "%s: more than %zu ports; any-port = yes takes all", k->name, c->port_count);
 		c->ports[c->port_count++] = (unsigned short)port;
 	}
 	return 0;

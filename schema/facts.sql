@@ -40,7 +40,7 @@ CREATE TABLE source (			-- an ordered list of capture files
 -- their id: 63 bits of a keyed hash of the canonical form, the same in every mode, so that they can be joined. class: bits 1 null, 2 postmaster,
 -- 4 daemon, 8 double-bounce, 16 BATV, 32 SRS, 64 VERP, 128 list. inner_id: id of the address inside a BATV, SRS or VERP form.
 
-CREATE TABLE sessions (			-- one TCP connection that carried bytes on a mail port
+CREATE TABLE sessions (			-- one TCP connection that carried bytes on a mail port, or SMTP on any
   id INTEGER PRIMARY KEY AUTOINCREMENT,
   batch_seq INTEGER NOT NULL,		-- the commit that brought it
   run_id INTEGER NOT NULL,		-- sensor_run
@@ -54,6 +54,7 @@ CREATE TABLE sessions (			-- one TCP connection that carried bytes on a mail por
   ended_us INTEGER NOT NULL,		-- last packet
   end_reason TEXT NOT NULL,		-- fin, rst, timeout, port-reuse, evicted, capture-end
   outcome TEXT NOT NULL,		-- mail, no-mail, refused-banner, refused-helo, encrypted, not-smtp, unknown
+  app_proto TEXT,			-- what was spoken when it was not SMTP: http, ssh, tls, rdp...; NULL: it was SMTP, or is not known
   banner_code INTEGER,			-- reply code of the greeting
   banner TEXT,				-- its text
   helo_verb TEXT,			-- HELO, EHLO, LHLO
@@ -287,5 +288,5 @@ FROM transactions t LEFT JOIN messages m ON m.transaction_rowid = t.id;
 CREATE VIEW dialogues AS		-- one line a session
 SELECT s.id, lower(hex(s.session_id)) AS session_id, strftime('%Y-%m-%d %H:%M:%f', s.started_us / 1e6, 'unixepoch') AS utc,
        s.src_ip || ':' || s.src_port AS client, s.dest_ip || ':' || s.dest_port AS server,
-       s.outcome, s.end_reason, s.banner, s.helo, s.tls, s.transaction_count, s.notes
+       s.outcome, s.app_proto, s.end_reason, s.banner, s.helo, s.tls, s.transaction_count, s.notes
 FROM sessions s;

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "common/xmalloc.h"
+#include "sensor/gate.h"
 #include "sensor/limits.h"
 #include "sensor/smtp.h"
 #include "sensor/stream.h"
@@ -20,9 +21,21 @@ struct other_syn {
 	uint64_t time_us;
 };
 
+/* What becomes of bytes. */
+enum admission {
+	ADMIT_UNSETTLED,	/* there were none */
+	ADMIT_HELD,		/* no mail port: they wait for the verdict of the gate */
+	ADMIT_NAMED,		/* mail port: they are handed on, and the gate listens */
+	ADMIT_ALL,
+	ADMIT_NONE,		/* no mail port, and no SMTP */
+};
+
 struct connection {
 	struct connection_context *context;
 	struct flow *flow;
+	enum admission admission;
+	struct gate *gate;	/* while there is doubt */
+	const char *app_proto;	/* what is spoken on a mail port instead of SMTP */
 	struct smtp *smtp;	/* from the first byte that is handed on */
 	uint64_t bytes[2];
 	uint64_t closing_us;	/* a RST was seen: the end comes then, since taps may be behind, and the RST forged */
@@ -51,16 +64,21 @@ static bool is_mail_port(const struct connection_context *x, uint16_t port)
 	return x->mail_port[port / 8] >> (port % 8) & 1;
 }
 
+static void set_client(struct flow *f, int endpoint)
+{
+	f->flags |= F_CLIENT_KNOWN;
+	f->flags &= (uint8_t)~F_CLIENT_IS_1;
+	if (endpoint)
+		f->flags |= F_CLIENT_IS_1;
+}
+
 /* DESIGN 2: the sender of the SYN, else the side not on a mail port, else the higher port. */
 static void settle_client(const struct connection_context *x, struct flow *f)
 {
 	bool mail0 = is_mail_port(x, flow_port(f, 0)), mail1 = is_mail_port(x, flow_port(f, 1));
 
-	if (f->flags & F_CLIENT_KNOWN)
-		return;
-	f->flags |= F_CLIENT_KNOWN;
-	if (mail0 != mail1 ? mail0 : flow_port(f, 1) > flow_port(f, 0))
-		f->flags |= F_CLIENT_IS_1;
+	if (!(f->flags & F_CLIENT_KNOWN))
+		set_client(f, mail0 != mail1 ? mail0 : flow_port(f, 1) > flow_port(f, 0));
 }
 
 /* ---- ids ---- */
@@ -105,16 +123,29 @@ static void make_session_id(const struct flow *f, uint8_t out[SESSION_ID_BYTES])
 	memcpy(out, digest, SESSION_ID_BYTES);
 }
 
-/* ---- stream -> smtp ---- */
+/* ---- stream -> gate -> smtp ---- */
 
+static bool is_mail_flow(const struct connection_context *x, const struct flow *f)
+{
+	return is_mail_port(x, flow_port(f, 0)) || is_mail_port(x, flow_port(f, 1));
+}
+
+static bool is_from_start(const struct flow *f)
+{
+	return f->flags & (F_SYN | F_SYN << 1);
+}
+
+/* The id goes by SYN and ports; where neither tells, who says what does for the session itself. */
 static void smtp_begin(struct connection *c)
 {
 	struct flow *f = c->flow;
 	struct fact_session start = { .started_us = f->first_us };
 
 	settle_client(c->context, f);
-	int client = client_of(f);
 	make_session_id(f, start.session_id);
+	if (c->gate)
+		set_client(f, gate_client(c->gate));
+	int client = client_of(f);
 	start.src_ip = flow_address(f, client);
 	start.dest_ip = flow_address(f, !client);
 	start.src_port = flow_port(f, client);
@@ -122,30 +153,128 @@ static void smtp_begin(struct connection *c)
 	start.interface = f->interface;
 	start.client_isn = f->isn[client];
 	start.server_isn = f->isn[!client];
-	if (!(f->flags & (F_SYN | F_SYN << 1)))
+	if (!is_from_start(f))
 		start.notes |= NOTE_MID_STREAM;
 	if (is_tunnelled(f))
 		start.notes |= NOTE_TUNNELLED;
 	c->smtp = smtp_new(c->context->sink, &start);
 }
 
+static struct gate_options gate_options(const struct connection_context *x, const struct flow *f)
+{
+	return (struct gate_options){ .dissector = x->dissector, .mid_stream = !is_from_start(f), .client = (uint8_t)client_of(f),
+				      .port = { flow_port(f, 0), flow_port(f, 1) } };
+}
+
+static struct gate *gate_of(struct connection *c)
+{
+	struct gate_options o = gate_options(c->context, c->flow);
+
+	if (!c->gate)
+		c->gate = gate_new(&o);
+	return c->gate;
+}
+
+static void gate_close(struct connection *c, enum admission next)
+{
+	gate_free(c->gate);
+	c->gate = NULL;
+	c->admission = next;
+}
+
+static void hand_on(void *arg, int dir, const uint8_t *p, size_t n, uint64_t t_us)
+{
+	struct connection *c = arg;
+
+	smtp_push(c->smtp, side_of(c, dir), p, n, t_us);
+}
+
+static void hand_on_gap(void *arg, int dir, uint64_t n, uint64_t t_us)
+{
+	struct connection *c = arg;
+
+	smtp_gap(c->smtp, side_of(c, dir), n, t_us);
+}
+
+static void admit(struct connection *c)
+{
+	static const struct stream_sink sink = { hand_on, hand_on_gap, NULL };
+
+	smtp_begin(c);
+	gate_replay(c->gate, &sink, c);
+	gate_close(c, ADMIT_ALL);
+}
+
+static void on_verdict(struct connection *c, enum gate_verdict v)
+{
+	bool named = c->admission == ADMIT_NAMED;
+
+	if (v == GATE_SMTP && named)
+		gate_close(c, ADMIT_ALL);
+	else if (v == GATE_SMTP)
+		admit(c);
+	else if (v == GATE_OTHER && !named)
+		gate_close(c, ADMIT_NONE);
+	else if (v == GATE_OTHER && gate_is_full(c->gate)) {
+		c->app_proto = gate_name(c->gate);
+		gate_close(c, ADMIT_ALL);
+	}
+}
+
+static void settle_admission(struct connection *c)
+{
+	if (c->admission != ADMIT_UNSETTLED)
+		return;
+	c->admission = ADMIT_HELD;
+	if (!is_mail_flow(c->context, c->flow))
+		return;
+	smtp_begin(c);
+	c->admission = is_from_start(c->flow) ? ADMIT_NAMED : ADMIT_ALL;
+}
+
+/* Most sessions on mail ports say what they are with their first bytes. */
+static bool is_plain(const struct connection *c, int dir, const uint8_t *p, size_t n)
+{
+	struct gate_options o = gate_options(c->context, c->flow);
+
+	return !c->gate && gate_glance(&o, dir, p, n) == GATE_SMTP;
+}
+
 static void on_push(void *arg, int dir, const uint8_t *p, size_t n, uint64_t t_us)
 {
 	struct connection *c = arg;
 
-	if (!c->smtp)
-		smtp_begin(c);
+	settle_admission(c);
 	c->bytes[dir] += n;
-	smtp_push(c->smtp, side_of(c, dir), p, n, t_us);
+	if (c->smtp)
+		hand_on(c, dir, p, n, t_us);
+	if (c->admission == ADMIT_NAMED && is_plain(c, dir, p, n))
+		c->admission = ADMIT_ALL;
+	if (c->admission == ADMIT_HELD || c->admission == ADMIT_NAMED)
+		on_verdict(c, gate_push(gate_of(c), dir, p, n, t_us));
 }
 
 static void on_gap(void *arg, int dir, uint64_t n, uint64_t t_us)
 {
 	struct connection *c = arg;
 
-	if (!c->smtp)
-		smtp_begin(c);
-	smtp_gap(c->smtp, side_of(c, dir), n, t_us);
+	settle_admission(c);
+	if (c->smtp)
+		hand_on_gap(c, dir, n, t_us);
+	if (c->admission == ADMIT_HELD || c->admission == ADMIT_NAMED)
+		on_verdict(c, gate_gap(gate_of(c), dir, n, t_us));
+}
+
+/* No more bytes. */
+static void gate_finish(struct connection *c)
+{
+	if (c->gate)
+		on_verdict(c, gate_end(c->gate));
+	if (!c->gate)
+		return;
+	if (c->admission == ADMIT_NAMED)
+		c->app_proto = gate_name(c->gate);
+	gate_close(c, ADMIT_NONE);
 }
 
 static void on_fin(void *arg, int dir)
@@ -161,7 +290,8 @@ static void on_fin(void *arg, int dir)
 
 static void count_memory(struct connection *c)
 {
-	size_t now = sizeof *c + stream_memory_bytes(&c->stream) + (c->smtp ? smtp_memory_bytes(c->smtp) : 0);
+	size_t now = sizeof *c + stream_memory_bytes(&c->stream) + (c->smtp ? smtp_memory_bytes(c->smtp) : 0)
+		     + (c->gate ? gate_memory_bytes(c->gate) : 0);
 
 	c->context->memory_bytes += now - c->memory;
 	c->memory = now;
@@ -222,15 +352,18 @@ static void connection_end(struct connection *c, enum fact_end end, uint64_t now
 	struct flow *f = c->flow;
 
 	stream_flush(&c->stream, now_us);
+	gate_finish(c);
 	for (int dir = 0; dir < 2; dir++)
 		if (stream_end(&c->stream, dir, &f->end[dir]))
 			f->end_known |= dir ? 2 : 1;
-	x->unseen_bytes += stream_unseen_bytes(&c->stream);
-	x->minute[f->interface].unseen_bytes += stream_unseen_bytes(&c->stream);
 	if (c->smtp) {
 		struct fact_session *s = smtp_session(c->smtp);
 		int client = client_of(f);
 
+		x->unseen_bytes += stream_unseen_bytes(&c->stream);
+		x->minute[f->interface].unseen_bytes += stream_unseen_bytes(&c->stream);
+		if (c->app_proto)
+			s->app_proto = (struct text){ c->app_proto, (uint32_t)strlen(c->app_proto) };
 		s->bytes_toserver = c->bytes[client];
 		s->bytes_toclient = c->bytes[!client];
 		s->unseen_bytes = stream_unseen_bytes(&c->stream);
@@ -257,6 +390,15 @@ static void close_flow(struct connection_context *x, struct flow *f, enum fact_e
 	flow_set_timer(x->flows, f, connection_deadline(x, f));
 }
 
+/* The record stays, so that what follows is known not to be looked for. */
+static void become_other(struct connection_context *x, struct flow *f, uint64_t now_us)
+{
+	if (f->connection)
+		connection_end(f->connection, END_NONE, now_us);
+	f->is_other = true;
+	flow_set_timer(x->flows, f, connection_deadline(x, f));
+}
+
 void connection_drop(struct connection_context *x, struct flow *f, enum fact_end end, uint64_t now_us)
 {
 	if (f->connection && f->connection->closing_us)
@@ -273,7 +415,7 @@ uint64_t connection_deadline(const struct connection_context *x, const struct fl
 	uint64_t active_us = flow_active_us(x->flows, f);
 
 	if (!c)
-		return active_us + (f->flags & F_CLOSED ? LIMIT_LINGER_US : LIMIT_HANDSHAKE_US);
+		return active_us + (f->flags & F_CLOSED ? LIMIT_LINGER_US : f->is_other ? LIMIT_OTHER_IDLE_US : LIMIT_HANDSHAKE_US);
 	uint64_t at = active_us + LIMIT_IDLE_US, wait = stream_deadline(&c->stream);
 	if (wait && wait < at)
 		at = wait;
@@ -305,7 +447,9 @@ bool connection_expire(struct connection_context *x, struct flow *f, uint64_t no
 		stream_expire(&c->stream, now_us);
 	if (c)
 		settle_reset(c, now_us);
-	if (c && stream_is_done(&c->stream)) {
+	if (c && c->admission == ADMIT_NONE) {
+		become_other(x, f, now_us);
+	} else if (c && stream_is_done(&c->stream)) {
 		close_flow(x, f, END_FIN, now_us);
 	} else if (c && c->closing_us && c->closing_us <= now_us) {
 		close_flow(x, f, closed_how(c), now_us);
@@ -323,6 +467,7 @@ static void forget(struct flow *f, uint64_t time_us)
 	f->flags = 0;
 	f->isn[0] = f->isn[1] = 0;
 	f->end_known = 0;
+	f->is_other = false;
 	f->first_us = f->last_us = time_us;
 	f->packets = 0;
 }
@@ -342,12 +487,8 @@ static void note_syn(struct flow *f, int dir, uint32_t seq, bool has_ack)
 {
 	f->isn[dir] = seq;
 	f->flags |= (uint8_t)(F_SYN << dir);
-	if (!(f->connection && f->connection->smtp)) {
-		f->flags |= F_CLIENT_KNOWN;
-		f->flags &= (uint8_t)~F_CLIENT_IS_1;
-		if (has_ack ? !dir : dir)
-			f->flags |= F_CLIENT_IS_1;
-	}
+	if (!(f->connection && f->connection->admission != ADMIT_UNSETTLED))
+		set_client(f, has_ack ? !dir : dir);
 }
 
 /* Does it go on, so that its endpoints would refuse a SYN? Of a side that is not captured no answer can be expected. */
@@ -473,8 +614,34 @@ static void arm(struct connection_context *x, struct flow *f)
 		flow_set_timer(x->flows, f, connection_deadline(x, f));
 }
 
+/* One more packet of what is not looked for. False: with it something new begins. */
+static bool pass_other(struct connection_context *x, struct flow *f, int dir, const struct packet *p, uint64_t time_us, uint64_t now_us)
+{
+	if (p->flags & TCP_SYN && !(f->flags & F_SYN << dir && f->isn[dir] == p->seq)) {
+		forget(f, time_us);
+		return false;
+	}
+	f->packets++;
+	if (p->flags & (TCP_FIN | TCP_RST))
+		f->flags |= F_CLOSED;
+	flow_touch(x->flows, f, now_us);
+	return true;
+}
+
+/* The first bytes on no mail port: do they tell by themselves that it is not SMTP? Only where they stand at the beginning, or that was not seen. */
+static bool begins_as_other(const struct connection_context *x, const struct flow *f, int dir, const struct packet *p)
+{
+	struct gate_options o = gate_options(x, f);
+
+	if (is_mail_flow(x, f) || (is_from_start(f) && !(f->flags & F_SYN << dir && p->seq == f->isn[dir] + 1)))
+		return false;
+	return gate_glance(&o, dir, p->payload, p->captured_bytes) == GATE_OTHER;
+}
+
 void connection_packet(struct connection_context *x, struct flow *f, int dir, const struct packet *p, uint64_t time_us, uint64_t now_us)
 {
+	if (f->is_other && pass_other(x, f, dir, p, time_us, now_us))
+		return;
 	if (f->packets == 0)
 		f->first_us = f->last_us = time_us;
 	if (p->flags & TCP_SYN && !take_syn(x, f, dir, p, time_us, now_us))
@@ -497,7 +664,11 @@ void connection_packet(struct connection_context *x, struct flow *f, int dir, co
 		take_reset(x, f, dir, p, now_us);
 		return;
 	}
-	if (!f->connection && (p->payload_bytes || p->flags & TCP_FIN))
+	if (!f->connection && p->payload_bytes && begins_as_other(x, f, dir, p)) {
+		become_other(x, f, now_us);
+		return;
+	}
+	if (!f->connection && (p->payload_bytes || (p->flags & TCP_FIN && (is_from_start(f) || is_mail_flow(x, f)))))
 		connection_new(x, f, now_us);
 	if (!f->connection) {
 		arm(x, f);
@@ -508,7 +679,9 @@ void connection_packet(struct connection_context *x, struct flow *f, int dir, co
 	settle_reset(f->connection, now_us);
 	if (p->payload_bytes)
 		count_memory(f->connection);
-	if (stream_is_done(&f->connection->stream))
+	if (f->connection->admission == ADMIT_NONE)
+		become_other(x, f, now_us);
+	else if (stream_is_done(&f->connection->stream))
 		close_flow(x, f, END_FIN, now_us);
 	else
 		arm(x, f);

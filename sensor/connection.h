@@ -1,11 +1,14 @@
 /*
- * connection.h - one TCP connection on a mail port: its segments -> stream -> smtp; who is the client, when it is over, its ids.
+ * connection.h - one TCP connection: its segments -> stream -> gate -> smtp; who is the client, when it is over, its ids.
  *
- * Hangs on a flow. Between SYN and the first byte there is only the flow record.
+ * Hangs on a flow. Between SYN and the first byte there is only the flow record. On a mail port whatever is said becomes a session, and the gate
+ * tells what it is when it is not SMTP; on others nothing does before the gate says that it is SMTP, and when it says that it is something else
+ * only the flow record is left.
  */
 #ifndef SENSOR_CONNECTION_H
 #define SENSOR_CONNECTION_H
 
+#include "sensor/dissector.h"
 #include "sensor/fact.h"
 #include "sensor/flow.h"
 
@@ -14,6 +17,7 @@ struct connection_context {
 	struct flow_table *flows;
 	const struct fact_sink *sink;
 	const uint8_t *mail_port;	/* bitmap of 65536 */
+	struct dissector *dissector;	/* shared with other contexts */
 	size_t memory_bytes;		/* of all connections, kept up to date here */
 	uint64_t unseen_bytes;		/* of all connections that ended */
 	struct fact_capture *minute;	/* counters by interface: unseen_bytes is kept up to date here */

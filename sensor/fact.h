@@ -113,6 +113,7 @@ struct fact_session {
 	uint64_t started_us, ended_us;		/* first and last packet, UTC */
 	enum fact_end end;
 	enum fact_session_outcome outcome;
+	struct text app_proto;			/* what was spoken instead of SMTP, a static word: "http"; NULL: nothing else that is known */
 	struct fact_reply banner;
 	struct text helo_verb;			/* HELO, EHLO or LHLO: the last one that was granted, else the last one sent */
 	struct text helo;			/* its argument */

@@ -33,6 +33,7 @@ struct flow {
 	uint16_t timer_slot : 12;
 	uint16_t end_known : 2;		/* the user's, a bit for each endpoint */
 	uint16_t is_used : 1;
+	uint16_t is_other : 1;		/* the user's: not what it looks for, so that the record is all there is of it */
 	uint8_t flags;			/* the user's */
 	uint8_t interface;		/* the user's: of its first packet */
 };

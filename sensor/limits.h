@@ -56,6 +56,7 @@
 /* flow, packet time */
 #define LIMIT_HANDSHAKE_US 60000000ull		/* no data after SYN */
 #define LIMIT_IDLE_US 1200000000ull		/* RFC 5321 4.5.3.2.6: 10 minutes, doubled for servers that wait longer */
+#define LIMIT_OTHER_IDLE_US 60000000ull		/* no SMTP; what goes on after that is told once more */
 #define LIMIT_LINGER_US 30000000ull		/* closed: late retransmissions still belong to it */
 
 /* store */

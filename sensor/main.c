@@ -100,7 +100,8 @@ static size_t pipeline_memory(const struct config *c)
 static struct pipeline *start_pipeline(const struct run *r)
 {
 	const struct config *c = r->o->config;
-	struct pipeline_options o = { .ports = c->capture.ports, .port_count = c->capture.port_count, .key_vlan = c->capture.key_vlan,
+	struct pipeline_options o = { .ports = c->capture.ports, .port_count = c->capture.port_count,
+				      .any_port = c->capture.any_port, .key_vlan = c->capture.key_vlan,
 				      .tunnels = { !c->capture.tunnels.any, c->capture.tunnels.networks.item, c->capture.tunnels.networks.count },
 				      .workers = r->workers, .memory_bytes = pipeline_memory(c), .interfaces = r->interfaces,
 				      .interface_count = r->interface_count };
@@ -363,7 +364,7 @@ static int run_interfaces(const struct options *o)
 	struct run r = { .o = o, .interfaces = (const char *const *)c->interfaces.item, .interface_count = c->interfaces.count };
 	struct capture_live_options lo = { .interfaces = r.interfaces, .interface_count = r.interface_count, .promiscuous = c->promiscuous,
 					   .ring_bytes = c->ring_bytes, .snaplen = c->snaplen, .filter = filter_of_user(o), .ports = c->ports,
-					   .port_count = c->port_count };
+					   .port_count = c->port_count, .any_port = c->any_port };
 	char error[1024];
 	int rc = EX_SOFTWARE;
 
@@ -393,7 +394,7 @@ static int run(const struct options *o)
 static void print_filter(const struct options *o)
 {
 	const struct config_capture *c = &o->config->capture;
-	char *own = filter_words(c->ports, c->port_count, false, FILTER_ETHERNET);
+	char *own = filter_words(c->ports, c->port_count, c->any_port, FILTER_ETHERNET);
 
 	puts(filter_of_user(o) ? filter_of_user(o) : own);
 	free(own);

@@ -11,7 +11,7 @@
 #include "common/xmalloc.h"
 
 enum {
-	OPT_NO_PROMISC = 256, OPT_STORE, OPT_CONFIG, OPT_MEMORY, OPT_WORKERS, OPT_SPEED, OPT_PROGRESS, OPT_PRINT_FILTER, OPT_CHECK_CONFIG,
+	OPT_NO_PROMISC = 256, OPT_STORE, OPT_CONFIG, OPT_ANY_PORT, OPT_MEMORY, OPT_WORKERS, OPT_SPEED, OPT_PROGRESS, OPT_PRINT_FILTER, OPT_CHECK_CONFIG,
 	OPT_DUMP_CONFIG, OPT_HELP, OPT_VERSION,
 };
 
@@ -25,6 +25,7 @@ static const struct option_row {
 	{ OPT_NO_PROMISC, "no-promisc", NULL, "do not set the interfaces to promiscuous mode" },
 	{ OPT_STORE, "store", "DIR", "where facts go (default /var/lib/bouncetap)" },
 	{ OPT_CONFIG, "config", "FILE", "configuration (default /etc/bouncetap/bouncetap.conf and conf.d)" },
+	{ OPT_ANY_PORT, "any-port", NULL, "look for SMTP on all ports, not only on those of the configuration" },
 	{ OPT_MEMORY, "memory", "SIZE", "ceiling for flows, streams, queue and cache (default 512M)" },
 	{ OPT_WORKERS, "workers", "N", "threads that follow connections (default 1)" },
 	{ OPT_SPEED, "speed", "N", "with -r: hand frames on at N times the pace at which they were recorded" },
@@ -160,6 +161,9 @@ int options_parse(struct options *o, int argc, char **argv)
 			break;
 		case OPT_STORE:
 			rc = set(o, "store", "dir", optarg, "--store");
+			break;
+		case OPT_ANY_PORT:
+			rc = set(o, "capture", "any-port", "yes", "--any-port");
 			break;
 		case OPT_MEMORY:
 			rc = set(o, "capture", "memory", optarg, "--memory");

@@ -6,6 +6,7 @@
 
 #include "common/xmalloc.h"
 #include "sensor/clock.h"
+#include "sensor/dissector.h"
 #include "sensor/fanout.h"
 #include "sensor/ipfrag.h"
 #include "sensor/limits.h"
@@ -20,6 +21,7 @@ struct pipeline {
 	struct pipeline_options o;
 	struct doubtful doubtful;
 	struct ipfrag *fragments;
+	struct dissector *dissector;
 	struct fanout *fanout;
 	uint8_t mail_port[65536 / 8];
 	struct packet_clock clock;
@@ -43,10 +45,12 @@ struct pipeline *pipeline_new(const struct pipeline_options *o, const struct fac
 
 	assert(o->interface_count >= 1 && o->interface_count <= LIMIT_INTERFACES && o->workers >= 1);
 	p->o = *o;
+	p->dissector = w.dissector = dissector_new();
 	for (size_t i = 0; i < o->port_count; i++)
 		p->mail_port[o->ports[i] / 8] |= (uint8_t)(1 << o->ports[i] % 8);
 	p->fanout = fanout_new(&w, o->workers, sinks);
 	if (!p->fanout) {
+		dissector_free(p->dissector);
 		free(p);
 		return NULL;
 	}
@@ -91,7 +95,7 @@ static void count_time(struct pipeline *p, uint64_t time_us)
 
 static bool is_followed(const struct pipeline *p, const struct packet *k)
 {
-	return p->mail_port[k->sport / 8] >> (k->sport % 8) & 1 || p->mail_port[k->dport / 8] >> (k->dport % 8) & 1;
+	return p->o.any_port || p->mail_port[k->sport / 8] >> (k->sport % 8) & 1 || p->mail_port[k->dport / 8] >> (k->dport % 8) & 1;
 }
 
 /* A frame with what is in it. */
@@ -262,5 +266,6 @@ void pipeline_finish(struct pipeline *p, struct pipeline_totals *out)
 	ipfrag_flush(p->fragments);
 	collect_totals(p, &w, out);
 	ipfrag_free(p->fragments);
+	dissector_free(p->dissector);
 	free(p);
 }

@@ -25,6 +25,7 @@ struct pipeline;
 struct pipeline_options {
 	const unsigned short *ports;	/* mail ports; copied */
 	size_t port_count;
+	bool any_port;			/* connections on all other ports are looked at, too */
 	bool key_vlan;
 	struct decode_tunnels tunnels;	/* the networks must outlive it */
 	unsigned workers;		/* 1: all is done in the caller's thread, else each has one of its own */

@@ -421,6 +421,7 @@ void row_session(struct row_encoder *e, struct buf *out, const struct fact_sessi
 	put_int(&r, (int64_t)f->ended_us);
 	put_str(&r, fact_end_name(f->end));
 	put_str(&r, fact_session_outcome_name(f->outcome));
+	put_text(&r, f->app_proto);
 	put_int_or_null(&r, f->banner.code, f->banner.code != 0);
 	put_text(&r, f->banner.text);
 	put_text(&r, f->helo_verb);

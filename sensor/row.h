@@ -24,7 +24,7 @@ enum row_statement {
  */
 #define ROW_SESSION_COLUMNS(X) \
 	X(batch_seq) X(run_id) X(source_id) X(session_id) X(src_ip) X(src_port) X(dest_ip) X(dest_port) X(started_us) \
-	X(ended_us) X(end_reason) X(outcome) X(banner_code) X(banner) X(helo_verb) X(helo) X(ehlo_keywords) X(refusal_code) \
+	X(ended_us) X(end_reason) X(outcome) X(app_proto) X(banner_code) X(banner) X(helo_verb) X(helo) X(ehlo_keywords) X(refusal_code) \
 	X(refusal_enhanced) X(refusal) X(vrfy_count) X(auth) X(auth_mechanism) X(tls) X(tls_version) X(sni) X(tls_hello) \
 	X(tls_records) X(tls_histogram) X(proxy) X(xclient) X(xforward) X(client_isn) X(server_isn) X(bytes_toserver) \
 	X(bytes_toclient) X(unseen_bytes) X(packets) X(transaction_count) X(steps) X(complete) X(notes)

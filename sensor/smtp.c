@@ -243,12 +243,12 @@ static void client_hole(struct smtp *s, uint64_t n)
 
 static void server_hole(struct smtp *s, uint64_t n)
 {
+	s->await_banner = false;
 	if (s->server_tls) {
 		if (s->tls)
 			tls_gap(s->tls, SIDE_SERVER, n);
 		return;
 	}
-	s->await_banner = false;
 	s->reply_open = false;
 	smtp_line_done(s, SIDE_SERVER);
 	s->skip_reply_line = true;
@@ -283,6 +283,17 @@ void smtp_gap(struct smtp *s, enum side from, uint64_t n, uint64_t t_us)
 
 /* ---- the end ---- */
 
+/* A client that begins with TLS proves nothing where the server's answer was not seen, but on the port that is for it (RFC 8314 3.3). */
+static bool is_encrypted(const struct smtp *s)
+{
+	enum { SUBMISSIONS = 465 };
+	const struct fact_session *f = &s->f;
+
+	if (f->tls == TLS_IMPLICIT)
+		return f->tls_detail->side[SIDE_SERVER].records || f->dest_port == SUBMISSIONS || text_starts_nocase(f->tls_detail->alpn, "smtp");
+	return f->outcome == SESSION_ENCRYPTED || f->tls == TLS_STARTTLS;
+}
+
 static enum fact_session_outcome session_outcome(const struct smtp *s)
 {
 	const struct fact_session *f = &s->f;
@@ -290,7 +301,9 @@ static enum fact_session_outcome session_outcome(const struct smtp *s)
 
 	if (f->transaction_count)
 		return SESSION_MAIL;
-	if (f->outcome == SESSION_ENCRYPTED || f->tls == TLS_STARTTLS || f->tls == TLS_IMPLICIT)
+	if (f->app_proto.p)
+		return SESSION_NOT_SMTP;
+	if (is_encrypted(s))
 		return SESSION_ENCRYPTED;
 	if (f->banner.code >= 400)
 		return SESSION_REFUSED_BANNER;
@@ -310,6 +323,8 @@ static void session_finish(struct smtp *s, enum fact_end end, uint64_t t_us)
 		f->ended_us = t_us;
 	if (f->auth == TRI_UNKNOWN && s->bytes[SIDE_CLIENT] && smtp_is_without_auth(s))
 		f->auth = TRI_FALSE;
+	if (f->transaction_count || s->helo_accepted)	/* whatever else was said, that is SMTP */
+		f->app_proto = (struct text){ 0 };
 	f->outcome = session_outcome(s);
 	f->complete = (end == END_FIN || end == END_RST) && !(f->notes & (NOTE_GAP | NOTE_MID_STREAM | NOTE_ONE_SIDED | NOTE_ORDINAL_UNCERTAIN));
 }

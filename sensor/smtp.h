@@ -32,7 +32,7 @@ void smtp_push(struct smtp *s, enum side from, const void *bytes, size_t n, uint
 /* n bytes of that side were never captured (n 0: an unknown number). */
 void smtp_gap(struct smtp *s, enum side from, uint64_t n, uint64_t t_us);
 
-/* The facts that the layers below count; to be filled in before smtp_end. */
+/* The facts that the layers below count, and app_proto; to be filled in before smtp_end. */
 struct fact_session *smtp_session(struct smtp *s);
 
 /* What it holds in bytes, for the memory budget. */

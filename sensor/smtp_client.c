@@ -551,6 +551,15 @@ void client_mid_stream_tls(struct smtp *s)
 	s->f.outcome = SESSION_ENCRYPTED;
 }
 
+/* A client began with TLS, and the server greets in clear: it answers a client that it does not understand. */
+void client_tls_refused(struct smtp *s)
+{
+	s->mode = C_OFF;
+	s->server_tls = false;
+	s->f.tls = TLS_NONE;
+	s->f.tls_detail = NULL;
+}
+
 static size_t client_lost(struct smtp *s, const char *p, size_t n)
 {
 	struct text line;

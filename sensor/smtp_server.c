@@ -464,14 +464,22 @@ static void server_line(struct smtp *s, struct text line)
 		buf_fini(&s->reply_text);
 }
 
+static void first_bytes(struct smtp *s, const char *p)
+{
+	if ((s->f.notes & NOTE_MID_STREAM) && tls_looks_like(p))
+		client_mid_stream_tls(s);
+	else if (s->f.tls == TLS_IMPLICIT && s->await_banner && !tls_looks_like(p))
+		client_tls_refused(s);
+}
+
 void smtp_server_bytes(struct smtp *s, const char *p, size_t n)
 {
 	while (n) {
 		struct text line;
 		bool whole;
 
-		if ((s->f.notes & NOTE_MID_STREAM) && s->bytes[SIDE_SERVER] == n && tls_looks_like(p))
-			client_mid_stream_tls(s);
+		if (s->bytes[SIDE_SERVER] == n)
+			first_bytes(s, p);
 		if (s->server_tls) {
 			if (s->tls) {
 				if (tls_detail(s->tls)->side[SIDE_SERVER].bytes == 0)

@@ -155,6 +155,7 @@ void client_lost_commit(struct smtp *s);
 void client_tls_begin(struct smtp *s, enum fact_tls how);
 /* Joined inside an encrypted session: how it became that is not known. */
 void client_mid_stream_tls(struct smtp *s);
+void client_tls_refused(struct smtp *s);
 
 /* ---- smtp_server.c ---- */
 

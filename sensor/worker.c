@@ -47,7 +47,7 @@ struct worker *worker_new(const struct worker_options *o, const struct fact_sink
 	w->sink = sink;
 	w->counting = (struct fact_sink){ .transaction = on_transaction, .session = on_session, .arg = w };
 	w->context = (struct connection_context){ .flows = flow_table_new(&flows), .sink = &w->counting, .mail_port = o->mail_port,
-						  .minute = w->minute };
+						  .dissector = o->dissector, .minute = w->minute };
 	return w;
 }
 
@@ -86,8 +86,10 @@ static void make_room(struct worker *w)
 		if (f->timer_slot != slot && looks++ < EVICT_LOOKS)
 			continue;
 		looks = 0;
-		w->totals.evicted++;
-		w->minute[f->interface].evicted++;
+		if (!f->is_other) {
+			w->totals.evicted++;
+			w->minute[f->interface].evicted++;
+		}
 		connection_drop(&w->context, f, END_EVICTED, w->now_us);
 	}
 }

@@ -15,6 +15,7 @@
 
 #include "common/siphash.h"
 #include "sensor/decode.h"
+#include "sensor/dissector.h"
 #include "sensor/fact.h"
 #include "sensor/flow.h"
 #include "sensor/minute.h"
@@ -25,6 +26,7 @@ struct worker_options {
 	struct siphash_key hash_key;
 	bool key_vlan;
 	const uint8_t *mail_port;	/* bitmap of 65536; must outlive it */
+	struct dissector *dissector;	/* shared with other workers; must outlive it */
 	size_t memory_bytes;		/* ceiling for flows, streams and sessions */
 };
 

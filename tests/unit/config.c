@@ -80,6 +80,7 @@ static void defaults_are_those_of_the_manual(void **state)
 	assert_int_equal(c->capture.port_count, 5);
 	assert_int_equal(c->capture.ports[0], 25);
 	assert_int_equal(c->capture.memory_bytes, 512u << 20);
+	assert_false(c->capture.any_port);
 	assert_int_equal(c->capture.workers, 1);
 	assert_int_equal(c->capture.interfaces.count, 0);
 	assert_true(c->capture.promiscuous);
@@ -114,7 +115,7 @@ static void every_key_reads(void **state)
 		"[tenant  Law School]\n"
 		"domains = law.example.org\n"
 		"[capture]\n"
-		"sensor = dc-1\nkey-vlan = on\ntunnels = 10.9.0.0/16,\n  2001:db8:9::/48\nports = 25,26\nmemory = 1g\nworkers = 4\n"
+		"sensor = dc-1\nany-port = yes\nkey-vlan = on\ntunnels = 10.9.0.0/16,\n  2001:db8:9::/48\nports = 25,26\nmemory = 1g\nworkers = 4\n"
 		"interfaces = eth1,span0\n\tany\npromiscuous = no\nring = 8M\nsnaplen = 1600\nfilter = tcp port 25 and not host 192.0.2.9\n"
 		"[store]\ndir = /srv/tap\n"
 		"[privacy]\naddresses = hash\nsubject = none\n");
@@ -138,7 +139,7 @@ static void every_key_reads(void **state)
 	assert_string_equal(c->tenant[0].name, "Law School");
 	assert_string_equal(c->tenant[0].domains.item[0], "law.example.org");
 	assert_string_equal(c->capture.sensor, "dc-1");
-	assert_true(c->capture.key_vlan);
+	assert_true(c->capture.any_port && c->capture.key_vlan);
 	assert_false(c->capture.tunnels.any);
 	assert_int_equal(c->capture.tunnels.networks.count, 2);
 	assert_prefix(&c->capture.tunnels.networks, 1, "2001:db8:9::/48");
@@ -256,7 +257,7 @@ static void bad_values_name_their_line(void **state)
 	expect_error("[capture]\nsensor = a b\n",
 		     "f:2: sensor: 'a b' is not a name of letters, digits, '.', '_' and '-', at most 64\n");
 	expect_error("[store]\ndir =\n", "f:2: dir: no value\n");
-	expect_error("[capture]\nports =\n", "f:2: no ports: nothing would be looked at\n");
+	expect_error("[capture]\nports =\n", "f:2: no ports, and any-port is not set: nothing would be looked at\n");
 }
 
 static void lines_that_are_neither_key_nor_heading_are_errors(void **state)

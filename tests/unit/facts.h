@@ -412,6 +412,7 @@ static void view_session(void *arg, const struct fact_session *s)
 	struct record *r = view_add(arg, true);
 
 	add_format(r, "session", true, "%s", fact_session_outcome_name(s->outcome));
+	add_text(r, "app_proto", s->app_proto);
 	add_format(r, "end", true, "%s", fact_end_name(s->end));
 	add_reply(r, "banner", &s->banner);
 	add_helo(r, s);

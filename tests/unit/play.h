@@ -31,6 +31,7 @@ struct script {
 	uint32_t notes;		/* known at the start */
 	uint32_t end_notes;	/* found out by the layers below at the end */
 	uint16_t port;
+	char other[16];		/* what the layers below know it to be instead of SMTP */
 	size_t total;		/* bytes of all lines */
 	char *secret[8];	/* words that no fact may hold */
 	size_t secret_count;
@@ -132,6 +133,10 @@ static bool script_event(struct script *s, const char *p, const char *end)
 
 	if (end - p > 5 && memcmp(p, "port ", 5) == 0) {
 		s->port = (uint16_t)read_number(p + 5, end);
+		return true;
+	}
+	if (end - p > 6 && (size_t)(end - p) < 6 + sizeof s->other && memcmp(p, "other ", 6) == 0) {
+		memcpy(s->other, p + 6, (size_t)(end - p) - 6);
 		return true;
 	}
 	if (line_is(p, end, "one-sided")) {
@@ -292,6 +297,7 @@ static inline bool part_is_lost(const struct script *s, size_t i, const struct l
 static inline void script_lose(const struct script *s, const struct loss *l, struct script *out)
 {
 	*out = (struct script){ .end = s->end, .end_by = s->end_by, .notes = s->notes, .end_notes = s->end_notes, .port = s->port };
+	memcpy(out->other, s->other, sizeof out->other);
 	for (size_t i = 0; i < s->count; i++) {
 		const struct part *p = &s->part[i];
 		size_t from = p->bytes.len, to = p->bytes.len;
@@ -354,6 +360,8 @@ static void play(const struct script *s, const struct manner *m, const struct fa
 			smtp_gap(smtp, p->side, p->lost, t_us);
 	}
 	smtp_session(smtp)->notes |= s->end_notes;
+	if (s->other[0])
+		smtp_session(smtp)->app_proto = (struct text){ s->other, (uint32_t)strlen(s->other) };
 	smtp_end(smtp, s->end, s->end_by, START_US + s->count * 1000);
 }
 

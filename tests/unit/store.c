@@ -84,7 +84,7 @@ static void fill_session(struct world *w)
 
 	*s = (struct fact_session){
 		.src_ip = ip("192.0.2.7"), .dest_ip = ip("2001:db8::25"), .src_port = 40000, .dest_port = 25, .client_isn = 4000000001u,
-		.server_isn = 2, .started_us = START, .ended_us = START + 9000000, .end = END_FIN, .outcome = SESSION_MAIL,
+		.server_isn = 2, .started_us = START, .ended_us = START + 9000000, .end = END_FIN, .outcome = SESSION_MAIL, .app_proto = text(w, "app_proto"),
 		.banner = reply(w, 220, "banner"), .helo_verb = text(w, "helo_verb"), .helo = text(w, "helo"),
 		.ehlo_keywords = text(w, "ehlo_keywords"), .refusal = reply(w, 554, "refusal"), .vrfy_count = 3, .auth = TRI_TRUE,
 		.auth_mechanism = text(w, "auth_mechanism"), .tls = TLS_STARTTLS, .tls_detail = &w->tls, .proxy = text(w, "proxy"),
