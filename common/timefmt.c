@@ -290,10 +290,20 @@ int time_parse(const char *text, int64_t now_us, int64_t *out_us)
 	return parse_absolute(s, out_us) ? 0 : -1;
 }
 
-int64_t time_now_us(void)
+static int64_t clock_us(clockid_t clock)
 {
 	struct timespec t;
 
-	clock_gettime(CLOCK_REALTIME, &t);
+	clock_gettime(clock, &t);
 	return (int64_t)t.tv_sec * second_us + t.tv_nsec / 1000;
+}
+
+int64_t time_now_us(void)
+{
+	return clock_us(CLOCK_REALTIME);
+}
+
+int64_t time_monotone_us(void)
+{
+	return clock_us(CLOCK_MONOTONIC);
 }

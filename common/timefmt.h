@@ -23,4 +23,7 @@ int time_parse(const char *text, int64_t now_us, int64_t *out_us);
 /* Wall clock. */
 int64_t time_now_us(void);
 
+/* A clock that nobody sets, since some time. */
+int64_t time_monotone_us(void);
+
 #endif

@@ -10,7 +10,6 @@
 #include <stdlib.h>
 #include <sys/random.h>
 #include <sysexits.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "common/buf.h"
@@ -25,13 +24,13 @@
 #include "sensor/live.h"
 #include "sensor/notify.h"
 #include "sensor/options.h"
-#include "sensor/pace.h"
 #include "sensor/pipeline.h"
+#include "sensor/replay.h"
 #include "sensor/sandbox.h"
 #include "sensor/source.h"
 #include "sensor/store.h"
 
-enum { PROGRESS_US = 200000, TICK_FRAMES = 4096, PACE_LEAST_US = 1000, PACE_MOST_US = 50000, STORE_CACHE_BYTES = 64 * 1024 * 1024 };
+enum { STORE_CACHE_BYTES = 64 * 1024 * 1024 };
 
 static volatile sig_atomic_t stop_signal;
 
@@ -111,14 +110,6 @@ static struct pipeline *start_pipeline(const struct run *r)
 	return pipeline_new(&o, r->sinks);
 }
 
-static void show_progress(const struct capture *c, const struct pipeline_totals *t)
-{
-	uint64_t total = capture_bytes_total(c), read = capture_bytes_read(c);
-
-	fprintf(stderr, "\r%s  %3u%%  %llu sessions, %llu mails\033[K", capture_current_file(c) ? capture_current_file(c) : "",
-		total ? (unsigned)(read * 100 / total) : 0, (unsigned long long)t->sessions, (unsigned long long)t->transactions);
-}
-
 /* While a pipe is waited for, and now and then. */
 static bool keep_reading(void *arg)
 {
@@ -129,63 +120,12 @@ static bool keep_reading(void *arg)
 	return !stop_signal && !(r->store && store_gave_up(r->store));
 }
 
-/* With --speed: until the frame is due, but for less than is worth a sleep. False: no more are wanted. */
-static bool wait_until_due(struct run *r, struct pace *pace, uint64_t time_us)
-{
-	for (;;) {
-		struct timespec t;
-
-		clock_gettime(CLOCK_MONOTONIC, &t);
-		uint64_t wait_us = pace_wait_us(pace, time_us, (uint64_t)t.tv_sec * 1000000 + (uint64_t)t.tv_nsec / 1000);
-		if (wait_us < PACE_LEAST_US)
-			return true;
-		if (!keep_reading(r))
-			return false;
-		t = (struct timespec){ 0, (long)(wait_us < PACE_MOST_US ? wait_us : PACE_MOST_US) * 1000 };
-		nanosleep(&t, NULL);
-	}
-}
-
-/* Those that are there without waiting for more; paced, one when it is due. 0: the end. */
-static size_t next_frames(struct run *r, struct pace *pace, struct capture_frame frames[PIPELINE_FRAMES])
-{
-	size_t n = 0;
-
-	if (capture_next(r->files, &frames[0]) != 1)
-		return 0;
-	if (pace->speed > 0)
-		return wait_until_due(r, pace, frames[0].time_us);
-	do
-		n++;
-	while (n < PIPELINE_FRAMES && capture_more(r->files, &frames[n]));
-	return n;
-}
-
 static void read_files(struct run *r)
 {
-	struct pace pace = { .speed = r->o->speed };
-	struct capture_frame frames[PIPELINE_FRAMES];
-	struct pipeline_totals totals;
-	uint64_t shown_us = 0;
-	size_t ticked = 0, n;
+	struct replay x = { .capture = r->files, .pipeline = r->pipeline, .speed = r->o->speed, .progress = r->o->progress,
+			    .keep_reading = keep_reading, .arg = r };
 
-	while (!stop_signal && (n = next_frames(r, &pace, frames))) {
-		pipeline_frames(r->pipeline, frames, n);
-		ticked += n;
-		if (ticked < TICK_FRAMES && pace.speed == 0)
-			continue;
-		ticked = 0;
-		if (!keep_reading(r))
-			break;
-		uint64_t wall = (uint64_t)time_now_us();
-		if (!r->o->progress || wall < shown_us + PROGRESS_US)
-			continue;
-		shown_us = wall;
-		pipeline_totals(r->pipeline, &totals);
-		show_progress(r->files, &totals);
-	}
-	if (r->o->progress)
-		fputs("\r\033[K", stderr);
+	replay_run(&x);
 }
 
 static void read_interfaces(struct run *r)

@@ -152,6 +152,7 @@ void worker_totals(const struct worker *w, struct worker_totals *out)
 {
 	*out = w->totals;
 	out->unseen_bytes = w->context.unseen_bytes;
+	out->open = flow_count(w->context.flows);
 }
 
 static void on_end(void *arg, struct flow *f)
