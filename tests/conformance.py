@@ -11,10 +11,10 @@ import argparse, collections, glob, json, os, re, sqlite3, subprocess, sys, temp
 TOP = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 KNOWN_MISSES = os.path.join(TOP, "tests/known-misses")
 LIST_IDS = {"backscatterer.org": "backscatterer"}
-FLAGGED = ("would-list", "listed")
+FLAGGED, CLEAR = ("would-list", "listed"), ("clean", "watch", "not-covered", "listed-instead", "no risk event")
 # What the truth leaves out of a row when it is null, false or empty.
 ABSENT = {key: None for key in ("origin_ip", "mail_params", "message_id", "queue_id", "code", "enhanced", "reply", "headers", "report", "steps",
-                                "provenance", "misdirected", "exposure", "emitter", "originator", "fate", "why", "cause")}
+                                "provenance", "misdirected", "exposure", "emitter", "originator", "names_list", "fate", "why", "cause")}
 ABSENT.update(tls=False, silent=False, auth=False, finding=False, pushed_bounce=False, rcpt_to=[], root_cause=[])
 CONNECTION = ("src_ip", "src_port", "dest_ip", "dest_port")
 
@@ -133,7 +133,7 @@ def message_differs(t, e):
     for name in ("from", "reply_to", "in_reply_to", "references", "auto_submitted", "list_id") if t["steps"] else ():
         problems += differs(t, name, line(e[name]), line((t["headers"] or {}).get(name)))
     subject = (t["headers"] or {}).get("subject")
-    if e["subject"] is not None or t["mail_from"] == "<>" and subject:   # others keep it only when it tells something
+    if t["steps"] and (e["subject"] is not None or t["mail_from"] == "<>" and subject):   # others keep it only when it tells something
         problems += differs(t, "subject", line(e["subject"]), subject)
     return problems
 
@@ -207,12 +207,13 @@ def exposure_differs(t, finding):
     return differs(t, "exposure", said, t["exposure"]) if said != t["exposure"] and (said == "no" or t["message_id"]) else []
 
 
-def place_differs(t, finding):
+def place_differs(t, finding, server):
+    """server(address): the name that the configuration gives it, else the address."""
     said = finding["emitter"]["address"]
     problems = differs(t, "emitter", said, t["emitter"]) if t["emitter"] else []
     origin = finding["originator"]
-    if t["originator"] != t["emitter"] and (origin is None or origin["server"] != t["originator"]):
-        problems += differs(t, "originator", origin and origin["server"], t["originator"])
+    if t["originator"] != t["emitter"] and (origin is None or origin["server"] != server(t["originator"])):
+        problems += differs(t, "originator", origin and origin["server"], server(t["originator"]))
     return problems
 
 
@@ -220,7 +221,7 @@ class Table:
     """Hits and problems of one sample, column by column."""
 
     FACTS = ("transactions", "sessions", "envelopes", "messages", "reports", "steps")
-    VERDICTS = ("kind", "provenance", "finding", "place", "cause", "root", "misdirected", "exposure", "lists")
+    VERDICTS = ("kind", "provenance", "finding", "place", "cause", "root", "misdirected", "exposure", "refusals", "lists")
 
     def __init__(self):
         self.total = dict.fromkeys(self.FACTS + self.VERDICTS, 0)
@@ -260,7 +261,9 @@ def compare_sessions(table, truth, seen):
             table.add("sessions", [] if (e["tls"] == "starttls") == row["tls"] else ["%s: tls %s" % (connection(row), e["tls"])])
 
 
-def compare_findings(table, pairs, seen):
+def compare_findings(table, truth, pairs, seen):
+    names = {address: section.partition(" ")[2] for section, keys in truth["own"].get("sections", {}).items()
+             for address in (keys["addresses"] if isinstance(keys["addresses"], list) else [keys["addresses"]])}
     by_id = {e["transaction_id"]: e for e in seen.of["transaction"]}
     findings = collections.defaultdict(list)
     for f in seen.of["finding"]:
@@ -269,7 +272,7 @@ def compare_findings(table, pairs, seen):
         found = findings.get(e["transaction_id"], [])
         table.add("finding", differs(t, "finding", bool(found), t["finding"]))
         for f in found if t["finding"] else ():
-            table.add("place", place_differs(t, f))
+            table.add("place", place_differs(t, f, lambda address: names.get(address, address)))
             if t["cause"]:
                 table.add("cause", cause_differs(t, f, by_id))
             if t["root_cause"] and t["message_id"]:
@@ -283,10 +286,22 @@ def compare_servers(table, truth, seen):
     status = {(e["address"], e["list"]): e["status"] for e in seen.of["risk"]}
     for s in truth["servers"]:
         for name, must in s["lists"].items():
-            said = status.get((s["address"], LIST_IDS.get(name, name)), "no risk event")
+            said = status.get((s.get("public", s["address"]), LIST_IDS.get(name, name)), "no risk event")
             if must is not None:
-                right = said in FLAGGED if must else said not in FLAGGED
-                table.add("lists", [] if right else ["%s on %s: %s, truth %s" % (s["address"], name, said, "flagged" if must else "clear")])
+                right = said in {True: FLAGGED, False: CLEAR, "listed": ("listed",)}[must]
+                table.add("lists", [] if right else ["%s on %s: %s, truth %s" % (s["address"], name, said, must)])
+
+
+def compare_refusals(table, truth, seen):
+    """Refusals that name a blocklist, by connection and zone."""
+    sessions = {e["session_id"]: connection(e) for e in seen.of["session"]}
+    said = collections.Counter((sessions[e["session_id"]], e["zone"]) for e in seen.of["refusal"])
+    for row in truth["transactions"] + truth["without_mail"]:
+        if row["names_list"] and not row["tls"]:
+            found = said[connection(row), row["names_list"]] > 0
+            said[connection(row), row["names_list"]] -= found
+            table.add("refusals", [] if found else ["%s > %s: no refusal that names %s" % (row["src_ip"], row["dest_ip"], row["names_list"])])
+    table.problems["refusals"] += ["%s > %s: refusal by %s invented" % (key[0][0], key[0][2], key[1]) for key in said.elements()]
 
 
 def compare(truth, seen):
@@ -304,7 +319,8 @@ def compare(truth, seen):
         table.add("kind", kind_differs(t, e))
         if t["provenance"]:
             table.add("provenance", differs(t, "provenance", e["provenance"], t["provenance"]))
-    compare_findings(table, pairs, seen)
+    compare_findings(table, truth, pairs, seen)
+    compare_refusals(table, truth, seen)
     compare_servers(table, truth, seen)
     return table
 

@@ -178,7 +178,7 @@ class Lab:
         self.host_of = {}     # address -> host
         self.sessions = []    # what the scripted senders did
         self.handed_in = []   # letters that users gave to a server on the server itself
-        self.proxied = {}     # (client address, port) -> the connection that is on the captured network instead of his
+        self.public = {}      # address that the world sees -> address inside
         self.sinks = []       # files the sinks write to
         self.processes = []
         for bridge in ("org", "wan"):
@@ -233,6 +233,15 @@ class Lab:
                 sh("ip", "-n", name, "route", "add", router, "dev", "eth0")
                 sh("ip", "-n", name, "route", "add", "default", "via", router)
 
+    def nat(self, public):
+        """Address translation by the router. public: {address that the world sees: address inside}."""
+        self.public = public
+        rules = "table ip nat {\n chain in { type nat hook prerouting priority -100;\n"
+        rules += "".join(f"  iif wan ip daddr {outer} dnat to {inner}\n" for outer, inner in public.items())
+        rules += " }\n chain out { type nat hook postrouting priority 100;\n"
+        rules += "".join(f"  oif wan ip saddr {inner} snat to {outer}\n" for outer, inner in public.items()) + " }\n}\n"
+        in_netns("router", "chroot", self.tools, "nft", "-f", "-", text_in=rules)
+
     def _spawn(self, *argv, **kw):
         process = subprocess.Popen([str(word) for word in argv], stdin=subprocess.DEVNULL, **kw)
         self.processes.append(process)
@@ -251,9 +260,9 @@ class Lab:
         self._spawn("ip", "netns", "exec", "ns1", "chroot", self.tools, "dnsmasq", "--keep-in-foreground",
                     "--conf-file=/etc/lab-dnsmasq.conf", "--user=root", "--pid-file", "--log-facility=/dev/null")
 
-    def server(self, software, name, domain, address, users=(), also=(), outside=False, prepare=None, **config):
+    def server(self, software, name, domain, address, users=(), also=(), outside=False, prepare=None, start="true", **config):
         """A real mail server. software: a module of hosts/; also: more addresses of it; prepare(root): last touches before it
-        starts; config: what its configure() wants to know."""
+        starts; start: a shell command that goes before; config: what its configure() wants to know."""
         (self.outside_host if outside else self.host)(name, address, *also)
         root = overlay(WORK / "hosts" / name, [LAYERS / software.LAYER / "upper"])
         self.roots[name] = root
@@ -268,8 +277,8 @@ class Lab:
         self.software[address] = software
         # One process to kill for the whole server: the init of its own process namespace.
         self._spawn("ip", "netns", "exec", name, "unshare", "-m", "-u", "-i", "-p", "-f", "--kill-child", "-R", root,
-                    "/bin/sh", "-c", f"mount -t proc proc /proc; hostname {name}.{domain}; {software.START}",
-                    stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+                    "/bin/sh", "-c", f"mount -t proc proc /proc; hostname {name}.{domain}; {start}; {software.START}",
+                    stdout=subprocess.DEVNULL, stderr=open(self.records / f"{name}.stderr", "wb"))
         wait_for(f"{software.LAYER} on {name}", lambda: log.has(software.STARTED), 20)
 
     def postfix(self, name, domain, address, **config):
@@ -284,6 +293,10 @@ class Lab:
                               stdout=subprocess.PIPE)
         if process.stdout.readline() != b"ready\n":
             raise Failure(f"sink {name} did not start")
+
+    def received(self):
+        """What the sinks were sent so far."""
+        return [json.loads(line) for file in self.sinks if file.exists() for line in file.read_text().splitlines()]
 
     def certificate(self, name):
         """A self-signed certificate with its key, in one file."""
@@ -344,6 +357,10 @@ class Lab:
     def run_as(self, host, user, command):
         sh("chroot", self.roots[host], "su", "-s", "/bin/sh", "-c", command, user)
 
+    def quiet(self, seconds=2.5, timeout=30):
+        """Until nothing has happened for a while."""
+        wait_for("quiet", lambda: time.time() - max(log.lines[-1][0] for log in self.logs.values()) > seconds, timeout)
+
     def settle(self, timeout=30, quiet=2.5):
         """Until every message has left the queues and the logs have been quiet for a while (late replies count)."""
         def still():
@@ -365,6 +382,17 @@ def configuration(scenario, pcap):
     return text
 
 
+def seen_inside(lab, received, proxied):
+    """Connections that balancers and address translation change, as the captured network has them."""
+    for raw in [raw for session in lab.sessions for raw in (*session["transactions"], session["connection"])]:
+        raw["dest_ip"] = lab.public.get(raw["dest_ip"], raw["dest_ip"])
+        client = raw["src_ip"], raw["src_port"]
+        if client in proxied:
+            raw |= {"client": client, "origin_ip": raw["src_ip"], **proxied[client]}
+    for raw in received:
+        raw["src_ip"] = lab.public.get(raw["src_ip"], raw["src_ip"])
+
+
 def play(name, seed, place):
     """One scenario, in a process of its own; place: where the results go."""
     begun = time.monotonic()
@@ -383,12 +411,12 @@ def play(name, seed, place):
         for process in lab.processes:
             process.kill()
         shutil.copytree(results, place, dirs_exist_ok=True)   # the logs are wanted most when something failed
-    received = [json.loads(line) for file in lab.sinks for line in file.read_text().splitlines()]
-    for letter in (raw for session in lab.sessions for raw in session["transactions"]):
-        letter |= lab.proxied.get((letter["src_ip"], letter["src_port"]), {})
-    (records / "senders.jsonl").write_text("".join(json.dumps(session) + "\n" for session in [*lab.sessions, *lab.handed_in]))
+    received = lab.received()
     logs = {address: lab.software[address].parse(log.lines) for address, log in lab.logs.items()}
-    result = truth.build(name, scenario, lab.sessions, lab.handed_in, received, logs, lab.inside, lab.host_of)
+    seen_inside(lab, received, {key: where for log in logs.values() for key, where in log.get("proxied", {}).items()})
+    (records / "senders.jsonl").write_text("".join(json.dumps(session) + "\n" for session in [*lab.sessions, *lab.handed_in]))
+    result = truth.build(name, scenario, lab.sessions, lab.handed_in, received, logs, lab.inside, lab.host_of,
+                         lab.public)
     shutil.copy(lab.pcap, results / f"{name}.pcap")
     (results / f"{name}.truth.json").write_text(truth.to_text(result))
     (results / f"{name}.conf").write_text(configuration(scenario, f"{name}.pcap"))

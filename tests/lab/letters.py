@@ -70,12 +70,14 @@ class Post:
         self.count += 1
         return f"<lab.{self.count:02}.{int(time.time())}@{host}>"
 
-    def letter(self, story, sender, recipients, subject, body, host):
+    def letter(self, story, sender, recipients, subject, body, host, headers="", **parameters):
+        """headers: more lines of them; parameters: "params" and "rcpt_params" of hosts/sender.py."""
         text = (f"From: {sender}\nTo: {', '.join(recipients)}\nSubject: {subject}\nDate: {date()}\n"
-                f"Message-ID: {self.message_id(host)}\nMIME-Version: 1.0\n"
-                f"Content-Type: text/plain; charset=us-ascii\n\n{body}")
-        return {"mail_from": sender, "rcpt_to": recipients, "text": text, "story": story}
+                f"Message-ID: {self.message_id(host)}\n{headers}MIME-Version: 1.0\n"
+                f"Content-Type: text/plain; charset={'us-ascii' if body.isascii() else 'utf-8'}\n\n{body}")
+        return {"mail_from": sender, "rcpt_to": recipients, "text": text, "story": story, **parameters}
 
-    def notice(self, story, recipient):
-        text = NOTICE.format(to=recipient, date=date(), message_id=self.message_id("mail.partner.example"))
-        return {"mail_from": "", "rcpt_to": [recipient], "text": text, "story": story}
+    def notice(self, story, recipient, about=None):
+        """about: whose mail it returns, when not the recipient's."""
+        text = NOTICE.format(to=about or recipient, date=date(), message_id=self.message_id("mail.partner.example"))
+        return {"mail_from": "", "rcpt_to": [recipient], "text": text, "story": story, "params": f"SIZE={len(text)}"}

@@ -22,6 +22,9 @@ import typing
 
 MAIL_PORTS = (24, 25, 465, 587, 2525)
 CONNECTION = ("src_ip", "src_port", "dest_ip", "dest_port")
+# Action of RFC 3464 2.3.3, Disposition of RFC 8098 3.2.6
+KIND_OF_REPORT = {"failed": "bounce", "delayed": "delay-notice", "delivered": "success-notice", "relayed": "success-notice",
+                  "expanded": "success-notice", "disposition": "read-receipt"}
 NEAR_S = 2.0     # between a sink's reply and the line about it in the log of the server that got it
 
 
@@ -76,7 +79,7 @@ class Builder:
         self.sessions, self.logs, self.inside, self.host_of = sessions, logs, inside, host_of
         self.letters = [raw for session in sessions for raw in session["transactions"]] + handed_in
         self.by_name = {raw["name"]: raw for raw in self.letters}
-        self.scripted = {tuple(raw[key] for key in CONNECTION)[:2] for raw in self.letters if "src_port" in raw}
+        self.scripted = {raw.get("client", (raw["src_ip"], raw["src_port"])) for raw in self.letters if "src_port" in raw}
         self.sent = sorted([raw for raw in [*received, *self.inner()] if self.on_the_bridge(raw)],
                            key=lambda raw: raw["mail_time"])
         self.elsewhere = [raw for raw in received if not self.on_the_bridge(raw)]
@@ -112,6 +115,10 @@ class Builder:
         if ours == (True, True) and None not in (two := (self.tenant(origin), self.tenant(raw["dest_ip"]))) and two[0] != two[1]:
             return "outbound"
         return {(True, True): "internal", (True, False): "outbound", (False, True): "inbound"}.get(ours, "foreign")
+
+    def arrives(self, raw):
+        """From the world, or from another tenant."""
+        return self.direction(raw) == "inbound" or self.direction(raw) == "outbound" and self.is_own(raw["dest_ip"])
 
     # What the logs say.
 
@@ -202,8 +209,9 @@ class Builder:
             if len(fits) != 1:
                 raise Mismatch(f"answers {kinds} to {letter}, got {raw}")
             kind = fits[0]
-        if kind not in kinds:
-            raise Mismatch(f"{kind} in answer to {letter}, which says {kinds}")
+        shown = {KIND_OF_REPORT[rcpt.get("action") or "disposition"] for rcpt in (raw.get("report") or {}).get("recipients", ())}
+        if kind not in kinds or shown - {kind}:
+            raise Mismatch(f"{kind} in answer to {letter}, which says {kinds}: {raw}")
         return Mail(letter, kind, maker or letter["dest_ip"])
 
     def passed_on(self, raw, name):
@@ -228,8 +236,11 @@ class Builder:
         waiting_for = [letter for letter in self.letters if letter["story"].get("answers")
                        and letter["mail_time"] <= raw["mail_time"]]
         here = [letter for letter in waiting_for if self.same_host(letter["dest_ip"], raw["src_ip"])]
+        writer = f"{raw['mail_from']} {(raw.get('headers') or {}).get('from')}"
         open_now = [letter for letter in here if raw["mail_time"] <= letter["reply_time"]]
         for fits in ([letter for letter in waiting_for if letter["name"] in quotes],
+                     [letter for letter in here if letter["mail_from"] in addresses(raw)
+                      and any(address in writer for address in addresses(letter))],
                      [letter for letter in here if letter["mail_from"] in addresses(raw)],
                      [letter for letter in waiting_for if letter["mail_from"] in addresses(raw)],
                      [letter for letter in open_now if letter["mail_from"].rpartition("@")[2]
@@ -261,7 +272,7 @@ class Builder:
                    "headers": raw.get("headers"), "report": raw.get("report"),
                    "steps": None if "logged" in raw else {"client": " ".join(raw["commands"]), "server": " ".join(raw["codes"])},
                    "kind": "ordinary", "provenance": None, "finding": False, "misdirected": None, "exposure": None,
-                   "emitter": None, "originator": None, "fate": None, "pushed_bounce": False, "why": None, "cause": None,
+                   "emitter": None, "originator": None, "names_list": raw.get("names_list"), "fate": None, "pushed_bounce": False, "why": None, "cause": None,
                    "root_cause": None}
         return result | verdict
 
@@ -280,7 +291,7 @@ class Builder:
         """The transaction that brought a letter to us, where it crosses the captured network; None when it began here."""
         if self.on_the_bridge(letter):
             return letter
-        return next((raw for raw in self.sightings(Mail(letter)) if not self.is_own(raw["src_ip"])), None)
+        return next((raw for raw in self.sightings(Mail(letter)) if self.arrives(raw)), None)
 
     def root_causes(self, mail):
         """The refusals that the maker of an answer met with the letter; temporary ones only when there were no others."""
@@ -303,7 +314,7 @@ class Builder:
             if "src_port" not in letter:
                 own = self.same_host(letter["dest_ip"], raw["src_ip"])
                 verdict["provenance"] = "generated" if own else "relayed-own"
-            elif not self.is_own(letter["src_ip"]):
+            elif not self.is_own(letter["src_ip"]) and not letter.get("auth"):
                 verdict["provenance"] = "forwarded"
             elif letter["src_ip"] in self.logs:
                 verdict["provenance"] = "relayed-own"
@@ -323,7 +334,7 @@ class Builder:
         siblings = [other for other in self.sightings(mail) if addresses(other) == addresses(raw)]
         edge = next((other for other in siblings if self.direction(other) == "outbound"), None)
         arrived = self.arrival(letter)
-        from_outside = arrived and self.direction(arrived) == "inbound" and not arrived.get("auth")
+        from_outside = arrived and self.arrives(arrived) and not arrived.get("auth")
         return verdict | {
             "finding": raw is siblings[0], "misdirected": "yes" if story["forged"] else "no",
             "exposure": story.get("exposure", "can-backscatter" if from_outside else "no"),
@@ -385,16 +396,18 @@ class Builder:
                     yield letter, kind
 
 
-def build(name, scenario, sessions, handed_in, received, logs, inside, host_of):
+def build(name, scenario, sessions, handed_in, received, logs, inside, host_of, nat):
     no_mail = [raw for raw in received if not raw.pop("transaction", True)]
     received = [raw for raw in received if raw not in no_mail]
     no_mail += [session["connection"] for session in sessions if not session["transactions"]]
     builder = Builder(scenario, sessions, handed_in, received, logs, inside, host_of)
     transactions = [*builder.from_senders(), *builder.from_servers()]
     transactions.sort(key=lambda row: row["mail_time"])
-    servers = [{"address": address, "software": logs[address]["software"] if address in logs else None, **words}
+    public = {inner: outer for outer, inner in nat.items()}
+    servers = [{"address": address, "public": public.get(address), **words,
+                "software": logs[address]["software"] if address in logs else None}
                for address, words in scenario.SERVERS.items()]
-    no_mail = [{key: raw.get(key) for key in (*CONNECTION, "tls", "silent")} for raw in no_mail if builder.on_the_bridge(raw)]
+    no_mail = [{key: raw.get(key) for key in (*CONNECTION, "tls", "silent", "names_list")} for raw in no_mail if builder.on_the_bridge(raw)]
     for letter, kind in builder.unanswered():
         if not any(raw["src_ip"] == letter["dest_ip"] for raw in no_mail):
             raise Mismatch(f"no {kind} came in answer to {letter}")

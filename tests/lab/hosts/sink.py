@@ -1,6 +1,7 @@
 """A scripted mail server, told what to be by one argument of JSON:
 
-    {"address", "name", "record", "behaviour", "known": [recipients], more: "port", "public", "tls", "keylog", "plain", "lmtp"}
+    {"address", "name", "record", "behaviour", "known": [recipients]; and, if wanted, "port", "zone", "patience", "lacks", "full",
+     "tls", "keylog": see Server}
 
 Answers on port 25 of the address and appends each transaction to the record as a line of JSON, with the keys of the
 truth file; so, too, each connection that had none ("transaction": false). It keeps to the order of commands as a
@@ -8,6 +9,7 @@ real server does: after a refused MAIL there is no RCPT, after refused RCPTs no 
 """
 
 import asyncio
+import collections
 import json
 import re
 import ssl
@@ -17,7 +19,7 @@ import time
 import describe
 
 LISTED = "Service unavailable; Client host [{ip}] blocked using {zone}"
-# What is refused: stage, when, reply. {a} is the address in the command, {ip} the client as the world sees it, {id} differs each time.
+# What is refused: stage, when, reply. {a} is the address in the command, {ip} the client, {id} differs each time.
 BEHAVIOURS = {
     "accept": (None, None, None),
     "unknown-user": ("rcpt", "unknown", "550 5.1.1 <{a}>: Recipient address rejected: User unknown in virtual mailbox table"),
@@ -26,11 +28,11 @@ BEHAVIOURS = {
     "refuse-null": ("mail", "null", "550 5.7.1 <>: Sender address rejected: we do not accept bounces"),
     "unsigned": ("rcpt", "null", "550 This address does not send an unsigned reverse path"),
     "silent": ("banner", "always", ""),   # takes the connection, never says a word
+    "refuse-senders": ("mail", "always", "553 5.7.1 Sender address rejected: not from your network"),
     "refuse-banner": ("banner", "always", "554 5.7.1 No SMTP service here for your address"),
     "refuse-content": ("dot", "always", "550 5.7.1 Message content rejected"),
     "refuse-spam": ("dot", "always", "554 5.7.1 Spam message rejected; id={id}"),
     "greylist": ("rcpt", "new", "450 4.2.0 <{a}>: Recipient address rejected: Greylisted"),
-    "down": ("mail", "always", "451 4.3.0 Temporary lookup failure"),
     "listed-banner": ("banner", "always", f"554 5.7.1 {LISTED}; see http://www.backscatterer.org/?ip={{ip}}"),
     "listed-null": ("mail", "null", f"550 5.7.1 {LISTED}"),
     "listed-rcpt": ("rcpt", "always", f"554 5.7.1 {LISTED}; https://www.spamhaus.org/query/ip/{{ip}}"),
@@ -38,7 +40,7 @@ BEHAVIOURS = {
 }
 PATH = re.compile(r"(?:FROM|TO):\s*<([^>]*)>\s*(.*)", re.I)
 IDLE_S = 60
-EXTENSIONS = ("PIPELINING", "SIZE 20480000", "ENHANCEDSTATUSCODES", "8BITMIME", "DSN", "CHUNKING")
+EXTENSIONS = ("PIPELINING", "SIZE 20480000", "ENHANCEDSTATUSCODES", "8BITMIME", "DSN", "SMTPUTF8", "CHUNKING")
 
 
 class Session:
@@ -52,6 +54,7 @@ class Session:
         self.helo = None
         self.encrypted = False
         self.spoke = False
+        self.named = None     # the blocklist that a refusal named
         self.open = None      # the transaction that is under way
         self.accepted = False  # its MAIL was
         self.chunks = b""     # of BDAT
@@ -75,11 +78,15 @@ class Session:
         sender = self.open and self.open["mail_from"]
         triple = (self.where["src_ip"], sender, address)
         met = {"always": True, "null": sender == "<>", "unknown": address not in self.server.known,
-               "new": triple not in self.server.met}[when]
-        self.server.met.add(triple)
+               "new": self.server.met[triple] < self.server.patience}[when]
+        self.server.met[triple] += 1
         if not met:
             return None
-        return text.format(a=address, ip=self.server.public or self.where["src_ip"], id=f"{int(time.time() * 1e6):x}",
+        if "{zone}" in text:
+            self.named = self.server.zone
+            if self.open:
+                self.open["names_list"] = self.named
+        return text.format(a=address, ip=self.where["src_ip"], id=f"{int(time.time() * 1e6):x}",
                            zone=self.server.zone)
 
     def end(self):
@@ -231,7 +238,8 @@ class Session:
         finally:
             self.end()
             if not self.count:
-                self.write({"transaction": False, **self.where, "tls": self.encrypted, "silent": not self.spoke})
+                self.write({"transaction": False, **self.where, "tls": self.encrypted, "silent": not self.spoke,
+                            "names_list": self.named})
             self.writer.close()
 
 
@@ -244,9 +252,9 @@ class Server:
         self.full = set(job.get("full", ()))     # mailboxes over quota, LMTP
         self.lmtp = "full" in job
         self.lacks = job.get("lacks", ())        # extensions that are not offered
-        self.public = job.get("public")          # the client's address behind NAT
         self.zone = job.get("zone", "ips.backscatterer.org")
-        self.met = set()
+        self.met = collections.Counter()
+        self.patience = job.get("patience", 1)   # how often a greylisted sender must try
         self.tls = None
         if "tls" in job:
             self.tls = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)

@@ -5,7 +5,6 @@ procmail send from the user's own address, and what they write looks much like a
 """
 
 from cast import Cast, count
-from letters import Post
 
 OWN = {"networks": ["192.0.2.0/24"], "domains": ["campus.example"]}
 MX = "192.0.2.25"
@@ -65,7 +64,7 @@ def prepare(lab):
 
 
 def play(lab):
-    cast = Cast(lab, Post(), "campus.example")
+    cast = Cast(lab, "campus.example")
     commands = ", ".join(f"{{{user} = {command}}}" for user, command in COMMANDS.items())
     lab.postfix("mx", "campus.example", MX, users=["info", *COMMANDS], main=[
         "mydestination = campus.example, $myhostname, localhost", "myorigin = campus.example", "mynetworks = 127.0.0.0/8",

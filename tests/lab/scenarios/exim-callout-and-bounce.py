@@ -7,7 +7,6 @@ recipients and refuses at RCPT: innocent. The victims' servers accept, refuse wi
 
 from cast import Cast, count
 from hosts import exim
-from letters import Post
 
 OWN = {"networks": ["192.0.2.0/24"], "domains": ["campus.example"]}
 GATE, GATE2, MX3, FRONT, BACKEND = "192.0.2.25", "192.0.2.26", "192.0.2.27", "192.0.2.28", "192.0.2.40"
@@ -70,7 +69,7 @@ def hosts(lab):
 
 
 def play(lab):
-    cast = Cast(lab, Post(), "campus.example")
+    cast = Cast(lab, "campus.example")
     hosts(lab)
     lab.capture()
     for server, suffix in ((GATE, ""), (GATE2, "2")):

@@ -6,7 +6,6 @@ as a bounce from us to the forged sender.
 """
 
 from cast import Cast, count
-from letters import Post
 
 OWN = {"networks": ["192.0.2.0/24"], "domains": ["campus.example"]}
 FORWARDER = "192.0.2.25"
@@ -38,7 +37,7 @@ REFUSED = {"forged": True, "why": "spam refused at RCPT: the spammer's own probl
 
 
 def play(lab):
-    cast = Cast(lab, Post(), "campus.example")
+    cast = Cast(lab, "campus.example")
     aliases = ", ".join(f"{{{name}@campus.example = {target}}}" for name, target in ALIASES.items())
     lab.postfix("mx", "campus.example", FORWARDER, users=["info"], main=[
         "mydestination = campus.example, $myhostname, localhost", "myorigin = campus.example", "mynetworks = 127.0.0.0/8",

@@ -6,7 +6,6 @@ refused one is followed by the next. Both hand a notice to nobody on to the back
 
 from cast import Cast, count
 from hosts import opensmtpd, sendmail
-from letters import Post
 
 OWN = {"networks": ["192.0.2.0/24"], "domains": ["campus.example"]}
 SMTPD, SM, BACKEND = "192.0.2.25", "192.0.2.26", "192.0.2.40"
@@ -34,7 +33,7 @@ match from local for any action "out"
 
 
 def play(lab):
-    cast = Cast(lab, Post(), "campus.example")
+    cast = Cast(lab, "campus.example")
     lab.host("backend", BACKEND)
     lab.sink("backend", BACKEND, "backend.campus.example", "unknown-user", "info@campus.example")
     lab.server(opensmtpd, "smtpd", "campus.example", SMTPD, main=SMTPD_CONF)

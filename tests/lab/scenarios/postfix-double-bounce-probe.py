@@ -6,7 +6,6 @@ towards its own primary: the same dialogue, innocent.
 """
 
 from cast import Cast, count
-from letters import Post
 
 OWN = {"networks": ["192.0.2.0/24"], "domains": ["campus.example"]}
 GATE, FRONT, PRIMARY = "192.0.2.25", "192.0.2.28", "192.0.2.40"
@@ -25,7 +24,7 @@ TOLD = {"forged": False, "kind": "bounce", "why": "a notice from outside: no pro
 
 
 def play(lab):
-    cast = Cast(lab, Post(), "campus.example")
+    cast = Cast(lab, "campus.example")
     lab.host("primary", PRIMARY)
     lab.sink("primary", PRIMARY, "primary.campus.example", "unknown-user", "info@campus.example")
     verify = ["address_verify_map =", "address_verify_negative_cache = no", "address_verify_poll_delay = 1s",
