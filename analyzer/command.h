@@ -10,7 +10,7 @@
 #include "common/config.h"
 
 struct command_context {
-	struct config *config;		/* with --own and --store applied */
+	struct config *config;		/* with --own, --store and --interface applied */
 	const char *config_path;	/* --config, or NULL */
 	struct lists lists;
 	const char *store;		/* the store's directory; NULL in audit: a temporary one */
@@ -19,7 +19,6 @@ struct command_context {
 	const char *events_path;	/* --events: a file, "-" for standard output, or NULL */
 	int64_t since_us;
 	unsigned types;
-	const char *interfaces;		/* --interface, separated by commas, or NULL */
 	bool json;			/* --format json */
 	char **files;
 	int file_count;

@@ -2,7 +2,6 @@
 #include "analyzer/doctor.h"
 
 #include <errno.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/timex.h>
 #include <sysexits.h>
@@ -11,7 +10,6 @@
 #include "analyzer/own.h"
 #include "common/timefmt.h"
 #include "common/user.h"
-#include "common/xmalloc.h"
 
 #define SYSFS_NET "/sys/class/net"
 #define SOFTNET "/proc/net/softnet_stat"
@@ -66,22 +64,18 @@ static void look_at_config(struct doctor *d, const struct command_context *c)
 	own_free(own);
 }
 
-static void look_at_links(struct doctor *d, const char *list)
+static void look_at_links(struct doctor *d, const struct config_strings *interfaces)
 {
-	char *names = xstrdup(list ? list : ""), *rest = names;
-	bool any = false;
-
-	for (char *name; (name = strsep(&rest, ", "));) {
-		if (!*name)
-			continue;
-		any = true;
-		doctor_look_at_link(d, SYSFS_NET, name);
+	for (size_t i = 0; i < interfaces->count; i++) {
+		if (strcmp(interfaces->item[i], "any") == 0)
+			doctor_say(d, DOCTOR_NOTE, "any", "all interfaces: name the one of the tap, so that it can be looked at");
+		else
+			doctor_look_at_link(d, SYSFS_NET, interfaces->item[i]);
 	}
-	if (!any) {
+	if (!interfaces->count) {
 		doctor_say(d, DOCTOR_NOTE, "tap", "no interface was named to look at");
-		doctor_advise(d, "--interface IFACE,...");
+		doctor_advise(d, "[capture] interfaces, or --interface IFACE,...");
 	}
-	free(names);
 }
 
 /* Last, since root becomes the owner of the store for it (user.h). */
@@ -99,7 +93,7 @@ int command_doctor(struct command_context *c)
 	struct doctor d = { 0 };
 
 	look_at_config(&d, c);
-	look_at_links(&d, c->interfaces);
+	look_at_links(&d, &c->config->capture.interfaces);
 	look_at_backlog(&d);
 	look_at_clock(&d);
 	look_at_store(&d, c->store);

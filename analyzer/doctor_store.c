@@ -36,12 +36,12 @@ enum statement { LAST_RUN, LOST, COUNTERS, HOURS, CLOCKS, STATEMENT_COUNT };
 
 /* ?1: where the window begins. */
 static const char *const sql[STATEMENT_COUNT] = {
-	[LAST_RUN] = "SELECT r.started_us, r.ended_us, r.end_reason, r.source_id IS NULL, (SELECT max(end_us) FROM capture WHERE run_id = r.id)"
+	[LAST_RUN] = "SELECT r.started_us, r.ended_us, r.end_reason, r.interfaces IS NOT NULL, (SELECT max(end_us) FROM capture WHERE run_id = r.id)"
 		     " FROM sensor_run r ORDER BY r.id DESC LIMIT 1",
 	[LOST] = "SELECT coalesce(sum(facts_lost), 0), count(*) - count(ended_us) FROM sensor_run WHERE started_us >= ?1",
-	[COUNTERS] = "SELECT coalesce(sum(packets), 0), coalesce(sum(bytes), 0), coalesce(sum(kernel_drops), 0), coalesce(sum(unseen_bytes), 0),"
-		     " coalesce(sum(evicted), 0), coalesce(sum(sessions), 0), coalesce(sum(encrypted_sessions), 0), coalesce(sum(one_sided_sessions), 0)"
-		     " FROM capture WHERE start_us >= ?1",
+	[COUNTERS] = "SELECT coalesce(sum(packets), 0), coalesce(sum(bytes), 0), coalesce(sum(kernel_drops), 0), coalesce(sum(interface_drops), 0),"
+		     " coalesce(sum(unseen_bytes), 0), coalesce(sum(evicted), 0), coalesce(sum(sessions), 0), coalesce(sum(encrypted_sessions), 0),"
+		     " coalesce(sum(one_sided_sessions), 0) FROM capture WHERE start_us >= ?1",
 	[HOURS] = "SELECT count(DISTINCT start_us / 3600000000), max(start_us) / 3600000000 - min(start_us) / 3600000000 + 1 FROM capture"
 		  " WHERE packets > 0 AND start_us >= ?1",
 	[CLOCKS] = "SELECT coalesce(sum(' ' || notes || ' ' LIKE '% clock-backward %'), 0), count(*) FROM"
@@ -226,14 +226,14 @@ static void look_at_lost(const struct look *l, int64_t since_us)
 /* ---- what that says of the tap ---- */
 
 struct counters {
-	uint64_t packets, bytes, drops, unseen, evicted, sessions, encrypted, one_sided;
+	uint64_t packets, bytes, drops, card_drops, unseen, evicted, sessions, encrypted, one_sided;
 };
 
 static struct counters read_counters(const struct look *l, int64_t since_us)
 {
 	sqlite3_stmt *s = query(l, COUNTERS, since_us);
 	struct counters c = { 0 };
-	uint64_t *const field[] = { &c.packets, &c.bytes, &c.drops, &c.unseen, &c.evicted, &c.sessions, &c.encrypted, &c.one_sided };
+	uint64_t *const field[] = { &c.packets, &c.bytes, &c.drops, &c.card_drops, &c.unseen, &c.evicted, &c.sessions, &c.encrypted, &c.one_sided };
 
 	if (sqlite3_step(s) == SQLITE_ROW)
 		for (int i = 0; i < (int)(sizeof field / sizeof *field); i++)
@@ -252,6 +252,10 @@ static void look_at_loss(const struct look *l, const struct counters *c)
 		doctor_advise(l->d, "[capture] ring, --workers, or a filter that leaves out what is not mail, in this order.");
 	} else
 		doctor_say(l->d, DOCTOR_OK, TAP, "no packet of %llu was dropped on this host", (unsigned long long)c->packets);
+	if (c->card_drops) {
+		doctor_say(l->d, DOCTOR_NOTE, TAP, "%llu packets, mail or not, were dropped by the network card", (unsigned long long)c->card_drops);
+		doctor_advise(l->d, "A longer receive ring: ethtool -g, ethtool -G.");
+	}
 	if (c->unseen) {
 		doctor_say(l->d, DOCTOR_NOTE, TAP, "%s of the bytes were received by the mail servers and never seen here",
 			   doctor_share(c->unseen, c->bytes + c->unseen, share));

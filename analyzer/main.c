@@ -35,7 +35,7 @@ static const char examples[] =
 	"  bouncetap audit --events - monday.pcap | jq .kind         every event as JSON\n"
 	"  bouncetap analyze --follow                                judge what the sensor writes, as it comes\n"
 	"  bouncetap events --type finding --since -2h               findings of the last two hours\n"
-	"  bouncetap doctor --interface span0                        is this tap good enough?\n";
+	"  bouncetap doctor                                          is this tap good enough?\n";
 
 /* ---- options: one table for parsing and for --help ---- */
 
@@ -59,7 +59,7 @@ static const struct option_row {
 	{ OPT_FOLLOW, "follow", NULL, ANALYZE | EVENTS, "go on with what comes until interrupted" },
 	{ OPT_SINCE, "since", "TIME", EVENTS, "only what ended then or later: -2h, yesterday, 2026-11-20 14:03" },
 	{ OPT_TYPE, "type", "TYPE,...", EVENTS, "only these: session transaction finding risk refusal capture" },
-	{ OPT_INTERFACE, "interface", "IFACE,...", DOCTOR, "the interfaces of the tap" },
+	{ OPT_INTERFACE, "interface", "IFACE,...", DOCTOR, "the interfaces of the tap, in place of the configured ones" },
 	{ OPT_FORMAT, "format", "text|json", DOCTOR, "text (default), or one JSON object a line" },
 	{ OPT_CHECK_CONFIG, "check-config", NULL, ALL, "read the configuration, say what is wrong, exit" },
 	{ OPT_DUMP_CONFIG, "dump-config", NULL, ALL, "print the effective values and where each came from, exit" },
@@ -70,7 +70,7 @@ static const struct option_row {
 enum { OPTION_COUNT = sizeof option_table / sizeof *option_table, COMMAND_COUNT = sizeof commands / sizeof *commands };
 
 struct settings {
-	const char *store, *own, *now, *since, *types, *format;
+	const char *store, *own, *now, *since, *types, *interfaces, *format;
 	bool check_config, dump_config, help, version;
 };
 
@@ -160,7 +160,7 @@ static int parse_options(const struct command *command, int argc, char **argv, s
 		case OPT_FOLLOW: c->follow = true; break;
 		case OPT_SINCE: set->since = optarg; break;
 		case OPT_TYPE: set->types = optarg; break;
-		case OPT_INTERFACE: c->interfaces = optarg; break;
+		case OPT_INTERFACE: set->interfaces = optarg; break;
 		case OPT_FORMAT: set->format = optarg; break;
 		case OPT_CHECK_CONFIG: set->check_config = true; break;
 		case OPT_DUMP_CONFIG: set->dump_config = true; break;
@@ -238,6 +238,8 @@ static int apply_settings(const struct settings *set, struct command_context *c)
 		code = set_config(c->config, "own", "networks", set->own, "--own");
 	if (code == EX_OK && set->store)
 		code = set_config(c->config, "store", "dir", set->store, "--store");
+	if (code == EX_OK && set->interfaces)
+		code = set_config(c->config, "capture", "interfaces", set->interfaces, "--interface");
 	if (code == EX_OK)
 		code = set_time(set->now, "--now", &c->now_us);
 	if (code == EX_OK)

@@ -226,13 +226,13 @@ static int run_into_store(struct run *r)
 }
 
 /* What the kernel lacks is no news to whoever reads a file as a plain user. */
-static int enter_sandbox(const struct config *c)
+static int enter_sandbox(const struct config *c, bool live)
 {
 	struct sandbox_options so = { .store_dir = c->store.dir };
 	char message[1024];
 	int failed = sandbox_enter(&so, message, sizeof message);
 
-	if (*message && (failed || geteuid() == 0))
+	if (*message && (failed || live || geteuid() == 0))
 		fprintf(stderr, "bouncetapd: %s\n", message);
 	return failed ? EX_CANTCREAT : 0;
 }
@@ -256,7 +256,7 @@ static int run_in_sandbox(struct run *r)
 	struct store_options so = { .dir = c->store.dir, .privacy = c->privacy.addresses, .subject = c->privacy.subject,
 				    .sensor = c->capture.sensor, .live = r->live != NULL, .once = !r->fingerprint, .stop = &stop_signal,
 				    .version = VERSION, .interfaces = interfaces, .filter = r->live ? capture_live_filter(r->live) : r->o->filter };
-	int rc = enter_sandbox(c);
+	int rc = enter_sandbox(c, r->live != NULL);
 
 	if (rc == 0) {
 		r->store = store_open(&so, error, sizeof error, &rc);
