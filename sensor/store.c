@@ -1267,7 +1267,7 @@ int store_close(struct store *s, const char *end_reason)
 		fprintf(stderr, "bouncetapd: %llu facts were lost: the store could not be written%s\n", (unsigned long long)s->facts_lost,
 			s->source_id ? "; read the files again" : "");
 	uint64_t lost = s->facts_lost;
-	if (s->db)
+	if (s->db && !s->gave_up)
 		sqlite3_wal_checkpoint_v2(s->db, NULL, SQLITE_CHECKPOINT_TRUNCATE, NULL, NULL);
 	close_database(s);
 	pthread_cond_destroy(&s->changed);
