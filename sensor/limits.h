@@ -62,7 +62,7 @@
 /* store */
 #define LIMIT_BATCH_FACTS 5000
 #define LIMIT_BATCH_BYTES (4 * 1024 * 1024)
-#define LIMIT_QUEUE_BYTES (64 * 1024 * 1024)
+#define LIMIT_QUEUE_BYTES (64 * 1024 * 1024)	/* and as much for SQLite's cache; some seconds of the busiest tap */
 #define LIMIT_COLUMN_TEXT 8192
 
 #endif

@@ -30,8 +30,6 @@
 #include "sensor/source.h"
 #include "sensor/store.h"
 
-enum { STORE_CACHE_BYTES = 64 * 1024 * 1024 };
-
 static volatile sig_atomic_t stop_signal;
 
 static void on_signal(int number)
@@ -89,11 +87,21 @@ static void end_output(struct run *r)
 	free(r->sinks);
 }
 
-static size_t pipeline_memory(const struct config *c)
+/* Queue and cache of the store have half of what there is, or as much as they ever get. */
+static size_t store_memory(const struct config *c)
 {
-	size_t rest = LIMIT_QUEUE_BYTES + STORE_CACHE_BYTES;
+	size_t half = c->capture.memory_bytes / 2;
 
-	return c->capture.memory_bytes > 2 * rest ? c->capture.memory_bytes - rest : c->capture.memory_bytes / 2;
+	return half < 2 * LIMIT_QUEUE_BYTES ? half : 2 * LIMIT_QUEUE_BYTES;
+}
+
+/* The rest, without the batch that each worker fills. */
+static size_t pipeline_memory(const struct run *r)
+{
+	const struct config *c = r->o->config;
+	size_t rest = c->capture.memory_bytes - store_memory(c), batches = r->workers * (size_t)LIMIT_BATCH_BYTES;
+
+	return rest > 2 * batches ? rest - batches : rest / 2;
 }
 
 static struct pipeline *start_pipeline(const struct run *r)
@@ -102,7 +110,7 @@ static struct pipeline *start_pipeline(const struct run *r)
 	struct pipeline_options o = { .ports = c->capture.ports, .port_count = c->capture.port_count,
 				      .any_port = c->capture.any_port, .key_vlan = c->capture.key_vlan,
 				      .tunnels = { !c->capture.tunnels.any, c->capture.tunnels.networks.item, c->capture.tunnels.networks.count },
-				      .workers = r->workers, .memory_bytes = pipeline_memory(c), .interfaces = r->interfaces,
+				      .workers = r->workers, .memory_bytes = pipeline_memory(r), .interfaces = r->interfaces,
 				      .interface_count = r->interface_count };
 
 	if (getrandom(&o.hash_key, sizeof o.hash_key, 0) != (ssize_t)sizeof o.hash_key)
@@ -255,7 +263,8 @@ static int run_in_sandbox(struct run *r)
 	char *interfaces = r->live ? join_words(r->interfaces, r->interface_count) : NULL, error[1024];
 	struct store_options so = { .dir = c->store.dir, .privacy = c->privacy.addresses, .subject = c->privacy.subject,
 				    .sensor = c->capture.sensor, .live = r->live != NULL, .once = !r->fingerprint, .stop = &stop_signal,
-				    .version = VERSION, .interfaces = interfaces, .filter = r->live ? capture_live_filter(r->live) : r->o->filter };
+				    .version = VERSION, .memory_bytes = store_memory(c), .interfaces = interfaces,
+				    .filter = r->live ? capture_live_filter(r->live) : r->o->filter };
 	int rc = enter_sandbox(c, r->live != NULL);
 
 	if (rc == 0) {

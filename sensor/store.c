@@ -29,7 +29,7 @@
 #include "sensor/place.h"
 #include "sensor/row.h"
 
-enum { CACHE_KIB = 64 * 1024, CHECKPOINT_PAGES = 20000, WAL_KEPT_BYTES = 96 * 1024 * 1024, PROBLEM_BYTES = 1024 };
+enum { CHECKPOINT_PAGES = 20000, WAL_KEPT_BYTES = 96 * 1024 * 1024, PROBLEM_BYTES = 1024 };
 /* milliseconds */
 enum { RETRY_MS = 200, BUSY_MS = 200, LOOK_MS = 1000, GIVE_UP_MS = 5000, STOP_MS = 500, OPEN_MS = 10000, SAY_AGAIN_MS = 10000, WAL_STUCK_MS = 60000 };
 
@@ -112,7 +112,7 @@ struct store {
 	pthread_cond_t changed;
 	struct batch *first, **last;
 	uint64_t batches;		/* numbers given out */
-	size_t queued_bytes;
+	size_t queued_bytes, queue_bytes;	/* in it, most of them; the cache has as much */
 	bool busy;			/* somebody is at work on the database; the first batch is the writer's meanwhile */
 	bool closing;
 	bool gave_up;			/* what follows is let go */
@@ -312,7 +312,7 @@ static int set_up(struct store *s, int *exit_code)
 {
 	*exit_code = EX_CANTCREAT;
 	if (exec(s, sqlite3_mprintf("PRAGMA synchronous = %s; PRAGMA cache_size = -%d; PRAGMA journal_size_limit = %d",
-				    s->o.live ? "FULL" : "NORMAL", CACHE_KIB, WAL_KEPT_BYTES))
+				    s->o.live ? "FULL" : "NORMAL", (int)(s->queue_bytes / 1024), WAL_KEPT_BYTES))
 	    || check_meta(s, exit_code) || prepare(s) || join_run(s))
 		return -1;
 	sqlite3_wal_hook(s->db, note_wal, s);	/* in place of automatic checkpoints: check_wal */
@@ -386,6 +386,7 @@ struct store *store_open(const struct store_options *o, char *error, size_t erro
 	struct store *s = xcalloc(1, sizeof *s);
 
 	s->o = *o;
+	s->queue_bytes = o->memory_bytes && o->memory_bytes / 2 < LIMIT_QUEUE_BYTES ? o->memory_bytes / 2 : LIMIT_QUEUE_BYTES;
 	s->waits = o->live || o->once;
 	s->last = &s->first;
 	place_init(&s->place, o->dir);
@@ -934,7 +935,7 @@ static void end_outage(struct store *s)
 {
 	struct outage *x = &s->outage;
 
-	if (!x->on || s->queued_bytes > LIMIT_QUEUE_BYTES / 2)
+	if (!x->on || s->queued_bytes > s->queue_bytes / 2)
 		return;
 	if (x->said || x->dropping) {
 		fprintf(stderr, "bouncetapd: the store is written again; %llu facts were lost\n", (unsigned long long)(s->facts_lost - x->lost_said));
@@ -1061,9 +1062,9 @@ struct store_feed *store_feed_new(struct store *s)
 /* Live capture lets go of the oldest, but not of what is being written at this moment. */
 static void make_room(struct store *s)
 {
-	while (s->queued_bytes > LIMIT_QUEUE_BYTES && s->first && !(s->busy && !s->first->next)) {
+	while (s->queued_bytes > s->queue_bytes && s->first && !(s->busy && !s->first->next)) {
 		if (!s->outage.dropping)
-			fprintf(stderr, "bouncetapd: %d MiB wait for the store: the oldest facts are dropped\n", LIMIT_QUEUE_BYTES >> 20);
+			fprintf(stderr, "bouncetapd: %zu MiB wait for the store: the oldest facts are dropped\n", s->queue_bytes >> 20);
 		begin_outage(s);
 		s->outage.dropping = true;
 		drop(s, s->busy ? &s->first->next : &s->first);
@@ -1080,7 +1081,7 @@ static void cut(struct store_feed *feed)
 		return;
 	begin_batch(feed);
 	pthread_mutex_lock(&s->lock);
-	while (s->queued_bytes > LIMIT_QUEUE_BYTES && !s->o.live && !is_stopped(s))
+	while (s->queued_bytes > s->queue_bytes && !s->o.live && !is_stopped(s))
 		wait_a_while(s, RETRY_MS);
 	make_room(s);
 	b->number = ++s->batches;

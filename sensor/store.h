@@ -28,6 +28,7 @@ struct store_options {
 	bool once;			/* what is read cannot be recognised, so not be read again (a pipe): waits for the store, loses nothing */
 	const volatile sig_atomic_t *stop;	/* not 0: the user wants an end, waiting is over; or NULL */
 	const char *version;
+	size_t memory_bytes;		/* for the queue and SQLite's cache, half each; 0: as much as they ever get */
 	const char *interfaces;		/* of this run, separated by blanks; NULL: files */
 	const char *filter;		/* words in force; NULL: none */
 };
