@@ -391,7 +391,7 @@ void capture_live_close(struct capture_live *l)
 void capture_live_list(FILE *out)
 {
 	struct if_nameindex *all = if_nameindex();
-	int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
 
 	for (size_t k = 0; all && all[k].if_name; k++) {
 		struct ifreq r = { 0 };
