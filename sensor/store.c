@@ -31,7 +31,7 @@
 
 enum { CHECKPOINT_PAGES = 20000, WAL_KEPT_BYTES = 96 * 1024 * 1024, PROBLEM_BYTES = 1024 };
 /* milliseconds */
-enum { RETRY_MS = 200, BUSY_MS = 200, LOOK_MS = 1000, GIVE_UP_MS = 5000, STOP_MS = 500, OPEN_MS = 10000, SAY_AGAIN_MS = 10000, WAL_STUCK_MS = 60000 };
+enum { RETRY_MS = 200, BUSY_MS = 200, LOOK_MS = 1000, GIVE_UP_MS = 5000, STOP_MS = 300, OPEN_MS = 10000, SAY_AGAIN_MS = 10000, WAL_STUCK_MS = 60000 };
 
 struct batch {
 	struct batch *next;
@@ -1185,7 +1185,7 @@ static int patiently(struct store *s, int (*work)(struct store *s, const void *a
 	int64_t until = now_ms() + ms;
 
 	while (tend(s) || work(s, arg)) {
-		if (now_ms() > until || store_gave_up(s)) {
+		if (now_ms() >= until || store_gave_up(s)) {
 			pthread_mutex_lock(&s->lock);
 			s->gave_up = true;
 			complain(s);
