@@ -24,6 +24,9 @@ def load_truth(path):
         truth = json.load(f)
     for key in ("transactions", "without_mail"):
         truth[key] = [{**ABSENT, **row} for row in truth.get(key, [])]
+    for row in truth["transactions"]:
+        if row["cause"]:
+            row["cause"].setdefault("tls", False)
     return truth
 
 
@@ -198,6 +201,8 @@ def misdirected_differs(t, finding):
     """Never accuse an innocent; a guilty one is at least likely where there was a message to look at."""
     said = finding["misdirected"]
     wrong = said in ("yes", "likely") if t["misdirected"] == "no" else said == "no" or (t["message_id"] and said == "unknown")
+    if said == "unknown" and t["cause"] and t["cause"]["tls"]:   # what caused it was encrypted
+        return []
     return differs(t, "misdirected", said, t["misdirected"]) if wrong else []
 
 
@@ -273,12 +278,12 @@ def compare_findings(table, truth, pairs, seen):
         table.add("finding", differs(t, "finding", bool(found), t["finding"]))
         for f in found if t["finding"] else ():
             table.add("place", place_differs(t, f, lambda address: names.get(address, address)))
-            if t["cause"]:
+            if t["cause"] and not t["cause"]["tls"]:
                 table.add("cause", cause_differs(t, f, by_id))
             if t["root_cause"] and t["message_id"]:
                 table.add("root", root_differs(t, f))
             table.add("misdirected", misdirected_differs(t, f))
-            if t["exposure"]:
+            if t["exposure"] and not (t["cause"] and t["cause"]["tls"]):
                 table.add("exposure", exposure_differs(t, f))
 
 
@@ -288,7 +293,7 @@ def compare_servers(table, truth, seen):
         for name, must in s["lists"].items():
             said = status.get((s.get("public", s["address"]), LIST_IDS.get(name, name)), "no risk event")
             if must is not None:
-                right = said in {True: FLAGGED, False: CLEAR, "listed": ("listed",)}[must]
+                right = said in {True: FLAGGED, False: CLEAR}.get(must, (must,))
                 table.add("lists", [] if right else ["%s on %s: %s, truth %s" % (s["address"], name, said, must)])
 
 

@@ -12,6 +12,7 @@ PROVIDER_IN = "198.51.100.90"
 VICTIMS = {   # behaviour of hosts/sink.py: address, host name, domains
     "accept": ("198.51.100.25", "mx.victims-a.example", ("bystander.example", "shop.example", "library.example")),
     "unknown-user": ("203.0.113.25", "mx.victims-b.example", ("harbour.example", "bakery.example")),
+    "refuse-null": ("203.0.113.90", "mx.victims-m.example", ("orchard.example",)),
     "refuse-content": ("203.0.113.140", "mx.victims-d.example", ("freemail.example",)),
     "silent": ("203.0.113.200", "mx.victims-c.example", ("museum.example",)),
     "no-such-user": ("198.51.100.60", "mx.victims-l.example", ("winery.example",)),

@@ -178,6 +178,7 @@ class Lab:
         self.host_of = {}     # address -> host
         self.sessions = []    # what the scripted senders did
         self.handed_in = []   # letters that users gave to a server on the server itself
+        self.keylog = out.parent / "keylog"   # for scripted ends that speak TLS
         self.public = {}      # address that the world sees -> address inside
         self.sinks = []       # files the sinks write to
         self.processes = []
@@ -286,7 +287,7 @@ class Lab:
 
     def sink(self, host, address, name, behaviour, *known, **more):
         """A scripted mail server on a host that is already there; hosts/sink.py tells behaviours and more."""
-        record = self.records / f"sink-{name}.jsonl"
+        record = self.records / f"sink-{name}-{address}.jsonl"
         self.sinks.append(record)
         job = {"address": address, "name": name, "record": str(record), "behaviour": behaviour, "known": known, **more}
         process = self._spawn("ip", "netns", "exec", host, sys.executable, "-B", HERE / "hosts/sink.py", json.dumps(job),
@@ -306,13 +307,13 @@ class Lab:
         pem.write_text((self.tools / "tmp/key.pem").read_text() + (self.tools / "tmp/cert.pem").read_text())
         return pem
 
-    def capture(self):
-        """Record the bridge of the organisation, everything on it."""
+    def capture(self, words=""):
+        """Record the bridge of the organisation, everything on it or what the words of a filter say."""
         self.pcap = WORK / "capture.pcap"
         with open(self.pcap, "wb") as file:
             self.tcpdump = subprocess.Popen(
                 ["ip", "netns", "exec", "org", "chroot", str(self.tools), "tcpdump", "-i", "br0", "-U", "-Z", "root",
-                 "-w", "-"], stdin=subprocess.DEVNULL, stdout=file, stderr=subprocess.PIPE, text=True)
+                 "-w", "-", words], stdin=subprocess.DEVNULL, stdout=file, stderr=subprocess.PIPE, text=True)
         while "listening on" not in (line := self.tcpdump.stderr.readline()):
             if not line:
                 raise Failure("tcpdump did not start")
@@ -418,6 +419,8 @@ def play(name, seed, place):
     result = truth.build(name, scenario, lab.sessions, lab.handed_in, received, logs, lab.inside, lab.host_of,
                          lab.public)
     shutil.copy(lab.pcap, results / f"{name}.pcap")
+    if lab.keylog.exists():
+        shutil.copy(lab.keylog, results / f"{name}.keylog")
     (results / f"{name}.truth.json").write_text(truth.to_text(result))
     (results / f"{name}.conf").write_text(configuration(scenario, f"{name}.pcap"))
     shutil.copytree(results, place, dirs_exist_ok=True)

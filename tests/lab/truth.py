@@ -346,7 +346,7 @@ class Builder:
         rcpts = [rcpt["address"] for rcpt in row["rcpt_to"] if kind == "callout" or rcpt["code"] // 100 == 2]
         replied = arrived.get("reply_time")
         return {**{key: row[key] for key in (*CONNECTION, "n", "mail_from", "message_id", "queue_id")}, "rcpt_to": rcpts,
-                "delay_ms": replied and round((raw["mail_time"] - replied) * 1000, 3)}
+                "tls": row["tls"], "delay_ms": replied and round((raw["mail_time"] - replied) * 1000, 3)}
 
     def was_pushed(self, raw, letter):
         """Did our refusal make a server outside send a bounce?"""

@@ -1,8 +1,9 @@
 """A scripted SMTP client: one session, read as JSON from standard input, its record printed as JSON.
 
     {"source", "server", "port": 25, "helo", "hello": "EHLO", "quit": true, "mails": [...]}
-    more: "auth": [user, password], "pipelining", "chunking", "tls": key log file or "", "pause": s between mails
-    a mail: {"mail_from" ("" = null sender), "rcpt_to": [...], "text", "params": "BODY=8BITMIME", "rcpt_params": "NOTIFY=NEVER"}
+    more: "auth": [user, password], "pipelining", "chunking": bytes of a chunk, "tls": key log file or "", "pause": s between mails
+    a mail: {"mail_from" ("" = null sender), "rcpt_to": [...], "text"},
+    more: "params": "BODY=8BITMIME", "rcpt_params": "NOTIFY=NEVER", "stop": true = no message, leave it at the recipients
 
 With "quit" false it just closes, as much spam software does. Every time is the moment a command left or its
 reply came, in seconds of the clock that also stamps the capture.
@@ -70,6 +71,12 @@ class Client:
         done["codes"] += [reply[:3] for reply in replies]
         return replies
 
+    def chunks(self, text):
+        """BDAT commands (RFC 3030), each with its bytes; none when the job does not ask for them."""
+        size = self.job.get("chunking")
+        parts = [text[at:at + size] for at in range(0, len(text), size)] if size else []
+        return [("BDAT", f"BDAT {len(part)}{' LAST' * (part is parts[-1])}\r\n".encode() + part) for part in parts]
+
     def mail(self, mail):
         """One transaction, from MAIL to the reply that decides."""
         text = mail["text"].replace("\r\n", "\n").replace("\n", "\r\n").encode()
@@ -82,19 +89,21 @@ class Client:
         envelope = [("MAIL", line.encode() + b"\r\n")] + [
             ("RCPT", " ".join(filter(None, [f"RCPT TO:<{address}>", mail.get("rcpt_params")])).encode() + b"\r\n")
             for address in mail["rcpt_to"]]
-        chunk = [("BDAT", f"BDAT {len(text)} LAST\r\n".encode() + text)] if self.job.get("chunking") else []
+        chunks = self.chunks(text)
+        data = [] if mail.get("stop") else chunks or [("DATA", b"DATA\r\n")]
+        last = None
         if self.job.get("pipelining"):
-            done["mail_reply"], *replies = self.exchange(envelope + (chunk or [("DATA", b"DATA\r\n")]), done)
-            rcpts, last = replies[:-1], replies[-1]
+            done["mail_reply"], *rcpts = self.exchange(envelope + data, done)
+            last = rcpts[-1] if data else None
         else:
             done["mail_reply"], = self.exchange(envelope[:1], done)
             rcpts = self.exchange(envelope[1:], done) if done["mail_reply"].startswith("2") else []
-            last = None
-        done["rcpt_to"] = [{"address": address, "params": mail.get("rcpt_params"), "reply": reply} for address, reply in zip(mail["rcpt_to"], rcpts)]
-        if last is None and any(reply.startswith("2") for reply in rcpts):
+        done["rcpt_to"] = [{"address": address, "params": mail.get("rcpt_params"), "reply": reply}
+                           for address, reply in zip(mail["rcpt_to"], rcpts)]
+        if data and last is None and any(reply.startswith("2") for reply in rcpts):
             done["data_time"] = time.time()
-            last, = self.exchange(chunk or [("DATA", b"DATA\r\n")], done)
-        ended = self.body(done, told, text, bool(chunk), last)
+            last = self.exchange(data, done)[-1]
+        ended = self.body(done, told, text, bool(chunks), last)
         done["reply_time"] = time.time()
         if found := QUEUE_ID.search(done["final"] or ""):
             done["queue_id"] = found[found.lastindex]
