@@ -105,7 +105,7 @@ def install_layer(name, packages, resolv_conf):
     replace_file(root / "etc/resolv.conf", resolv_conf)
     replace_file(root / "usr/sbin/policy-rc.d", "#!/bin/sh\nexit 101\n")   # start no service at installation
     os.chmod(root / "usr/sbin/policy-rc.d", 0o755)
-    if "postfix" in packages:
+    if "postfix" in packages:   # else it asks
         sh("chroot", root, "debconf-set-selections",
            text_in="postfix postfix/main_mailer_type select No configuration\n")
     apt = ["chroot", root, "env", "DEBIAN_FRONTEND=noninteractive", "LC_ALL=C", "apt-get", "-qq", "-y"]
@@ -261,11 +261,13 @@ class Lab:
         self._spawn("ip", "netns", "exec", "ns1", "chroot", self.tools, "dnsmasq", "--keep-in-foreground",
                     "--conf-file=/etc/lab-dnsmasq.conf", "--user=root", "--pid-file", "--log-facility=/dev/null")
 
-    def server(self, software, name, domain, address, users=(), also=(), outside=False, prepare=None, start="true", **config):
+    def server(self, software, name, domain, address, users=(), also=(), outside=False, prepare=None, start="true", layer=None,
+               **config):
         """A real mail server. software: a module of hosts/; also: more addresses of it; prepare(root): last touches before it
-        starts; start: a shell command that goes before; config: what its configure() wants to know."""
+        starts; start: a shell command that goes before; layer: other packages than those of software.LAYER; config: what its
+        configure() wants to know."""
         (self.outside_host if outside else self.host)(name, address, *also)
-        root = overlay(WORK / "hosts" / name, [LAYERS / software.LAYER / "upper"])
+        root = overlay(WORK / "hosts" / name, [LAYERS / (layer or software.LAYER) / "upper"])
         self.roots[name] = root
         replace_file(root / "etc/resolv.conf", f"nameserver {self.resolver}\n")
         replace_file(root / "etc/hosts", f"127.0.0.1 localhost\n{address} {name}.{domain} {name}\n")
