@@ -52,10 +52,9 @@ static void tick(struct loop *x)
 {
 	uint64_t now_us = (uint64_t)time_monotone_us();
 
-	if (*x->l->stop)
+	if (!x->l->keep_reading(x->l->arg))
 		capture_live_stop(x->l->capture);
 	notify_feed(x->l->notify, now_us);
-	pipeline_tick(x->l->pipeline, (uint64_t)time_now_us());
 	if (now_us - x->second_us >= SECOND_US) {
 		x->second_us = now_us;
 		count_drops(x);

@@ -5,7 +5,7 @@
 #ifndef SENSOR_LIVE_H
 #define SENSOR_LIVE_H
 
-#include <signal.h>
+#include <stdbool.h>
 #include <stddef.h>
 
 #include "sensor/capture_live.h"
@@ -18,10 +18,11 @@ struct live {
 	struct notify *notify;		/* open: there is no socket to be had once the sandbox is entered */
 	const char *const *interfaces;	/* names, as given to the two above */
 	size_t interface_count;
-	const volatile sig_atomic_t *stop;	/* not 0: end when what was captured is read */
+	bool (*keep_reading)(void *arg);	/* asked now and then, frames or not; false: end when what was captured is read */
+	void *arg;
 };
 
-/* Runs until *stop, or until an interface went away (capture_live_problem). Says on standard error what each interface dropped. */
+/* Runs until keep_reading says no, or until an interface went away (capture_live_problem). Says on standard error what each interface dropped. */
 void live_run(const struct live *l);
 
 #endif

@@ -118,7 +118,7 @@ static struct pipeline *start_pipeline(const struct run *r)
 	return pipeline_new(&o, r->sinks);
 }
 
-/* While a pipe is waited for, and now and then. */
+/* Now and then, and while a pipe is waited for. */
 static bool keep_reading(void *arg)
 {
 	const struct run *r = arg;
@@ -139,7 +139,7 @@ static void read_files(struct run *r)
 static void read_interfaces(struct run *r)
 {
 	struct live l = { .capture = r->live, .pipeline = r->pipeline, .notify = &r->notify, .interfaces = r->interfaces,
-			  .interface_count = r->interface_count, .stop = &stop_signal };
+			  .interface_count = r->interface_count, .keep_reading = keep_reading, .arg = r };
 
 	live_run(&l);
 }
@@ -209,7 +209,7 @@ static int end_interfaces(struct run *r, const char **end)
 
 	*end = problem ? "capture-gap" : "stopped";
 	if (!problem)
-		return 0;
+		return store_gave_up(r->store) ? EX_IOERR : 0;
 	fprintf(stderr, "bouncetapd: %s: what was seen is in the store, from now on nothing is seen until it is there again\n", problem);
 	return EX_UNAVAILABLE;
 }
