@@ -154,13 +154,8 @@ static void learn_name(struct analysis *a, struct server *server, struct text na
 
 static struct server *learn_server(struct analysis *a, const struct ip_addr *address)
 {
-	struct server *server = servers_find(a->servers, address);
-
-	if (!server) {
-		a->servers_changed = true;
-		server = servers_add(a->servers, address);
-	}
-	return server;
+	a->servers_changed |= !servers_find(a->servers, address);
+	return servers_add(a->servers, address);
 }
 
 /* Ours that answered is a server; ours that called an outside port 25 is one that sends. */

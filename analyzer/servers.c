@@ -19,7 +19,7 @@ static const char sql_load[] = "SELECT id, name, address, public_address, sends_
 static const char sql_load_names[] = "SELECT server_id, name FROM server_name";
 static const char sql_save[] =
 	"INSERT INTO server (id, name, address, public_address, sends_only, software) VALUES (?1, ?2, ?3, ?4, ?5, ?6)"
-	" ON CONFLICT (id) DO UPDATE SET address = min(address, ?3), sends_only = ?5, software = ?6";
+	" ON CONFLICT (id) DO UPDATE SET address = ?3, public_address = ?4, sends_only = ?5, software = ?6";
 static const char sql_save_name[] = "INSERT OR IGNORE INTO server_name (server_id, name) VALUES (?, ?)";
 
 struct address_entry {
@@ -109,14 +109,27 @@ static struct server *append(struct servers *s, const char *name, const struct i
 	return server;
 }
 
+/* Of several addresses the least one that was seen is shown, in whatever order they come. */
+static void take_least_address(struct server *server, const struct ip_addr *a, const struct config_server *c)
+{
+	if (ip_compare(a, &server->address) >= 0)
+		return;
+	server->address = *a;
+	if (!c->public_address.version)
+		server->public_address = *a;
+	server->dirty = true;
+}
+
 struct server *servers_add(struct servers *s, const struct ip_addr *a)
 {
 	struct server *server = servers_find(s, a);
+	const struct config_server *c = own_server(s->own, a);
 	char text[IP_TEXT_MAX];
 
+	if (server && c)
+		take_least_address(server, a, c);
 	if (server)
 		return server;
-	const struct config_server *c = own_server(s->own, a);
 	const char *name = c ? c->name : ip_format(a, text);
 	server = server_by_id(s, id_of(name));
 	if (!server) {
