@@ -58,7 +58,7 @@ struct gate {
 	struct voice voice[2];
 	struct guess guess[2];	/* by the endpoint that would be the client */
 	int8_t last;		/* whose turn it is; -1 nobody's */
-	uint8_t turns;
+	uint8_t turns, verdict_turn;
 	bool asked;		/* nDPI was */
 	struct buf held;
 	size_t held_bytes;	/* of the connection */
@@ -540,6 +540,8 @@ enum gate_verdict gate_push(struct gate *g, int dir, const uint8_t *p, size_t n,
 	if (g->verdict == GATE_OPEN && g->turns > TURNS)
 		g->verdict = GATE_OTHER;
 	hear(g, dir, p, n < room || g->o.mid_stream ? n : room);
+	if (g->verdict != GATE_OPEN && !g->verdict_turn)
+		g->verdict_turn = g->turns;
 	if (!gate_is_full(g))
 		hold_bytes(g, dir, p, n, t_us);
 	return g->verdict;
@@ -568,7 +570,9 @@ enum gate_verdict gate_end(struct gate *g)
 
 bool gate_is_full(const struct gate *g)
 {
-	return g->verdict == GATE_OTHER && (g->turns > DISSECTOR_TURNS || g->held_bytes == LIMIT_GATE_HELD);
+	bool enough = g->turns > DISSECTOR_TURNS && g->turns > g->verdict_turn;	/* the turn that brought it is heard out */
+
+	return g->verdict == GATE_OTHER && (enough || g->held_bytes == LIMIT_GATE_HELD);
 }
 
 static bool begins(struct text t, const char *word)
