@@ -374,6 +374,21 @@ static bool stops_listening(struct smtp *s)
 	return front && front->tx && front->tx->lmtp_replies;
 }
 
+/* The last command in the queue for whose reply the client has waited; 0: none. It cannot have waited when nothing came since. */
+static uint32_t last_waited_for(struct smtp *s)
+{
+	if (s->group_ends == 0 || (s->heard && s->heard == s->in_step_heard))
+		return 0;
+	for (uint32_t i = s->queue_count; i-- > 1;) {
+		const struct pending *p = queue_at(s, i);
+
+		if (command_ends_group(p->verb) && !(s->heard && p->heard == s->heard))
+			return i;
+	}
+	s->in_step_heard = s->heard;
+	return 0;
+}
+
 /*
  * Before a command after a hole: has the client waited for the replies to what is in the queue? Then they were lost. It has when the last
  * command in the queue is one that must be waited for, or when this client has never sent ahead.
@@ -391,12 +406,9 @@ static void in_step(struct smtp *s)
 			s->in_turn++;
 		return;
 	}
-	for (uint32_t i = s->queue_count; i-- > 1;) {
-		const struct pending *p = queue_at(s, i);
-
-		if (!command_ends_group(p->verb) || (s->heard && p->heard == s->heard))	/* it cannot have waited when nothing came */
-			continue;
-		caught_up(s, i + 1);
+	uint32_t waited_for = last_waited_for(s);
+	if (waited_for) {
+		caught_up(s, waited_for + 1);
 		return;
 	}
 	if (!s->pipelined && s->in_turn > 2)

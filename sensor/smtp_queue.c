@@ -14,10 +14,52 @@ struct pending *queue_at(struct smtp *s, uint32_t i)
 	return &s->queue[(s->queue_head + i) % s->queue_cap];
 }
 
+enum telling queue_telling(enum verb v)
+{
+	switch (v) {
+	case VERB_DATA:
+		return TELLING_DATA;
+	case VERB_QUIT:
+		return TELLING_QUIT;
+	case VERB_STARTTLS:
+	case VERB_XANONYMOUSTLS:
+	case VERB_XCLIENT:
+		return TELLING_TLS;
+	case VERB_AUTH:
+	case VERB_AUTH_LINE:
+		return TELLING_AUTH;
+	case VERB_EHLO:
+	case VERB_LHLO:
+		return TELLING_HELLO;
+	default:
+		return TELLING;
+	}
+}
+
+static void count_verb(struct smtp *s, enum verb v, int by)
+{
+	enum telling kind = queue_telling(v);
+
+	if (kind != TELLING)
+		s->telling[kind] = (uint16_t)(s->telling[kind] + by);
+	if (command_ends_group(v))
+		s->group_ends = (uint16_t)(s->group_ends + by);
+}
+
+void queue_front_is(struct smtp *s, enum verb v)
+{
+	struct pending *front = queue_at(s, 0);
+
+	count_verb(s, front->verb, -1);
+	count_verb(s, v, 1);
+	front->verb = v;
+}
+
 void queue_answered(struct smtp *s)
 {
 	struct transaction *t = queue_at(s, 0)->tx;
 
+	count_verb(s, queue_at(s, 0)->verb, -1);
 	s->queue_head = (s->queue_head + 1) % s->queue_cap;
 	s->queue_count--;
 	if (t) {
@@ -71,6 +113,7 @@ struct pending *queue_push(struct smtp *s, enum verb v, struct transaction *t)
 	}
 	struct pending *p = queue_at(s, s->queue_count++);
 	*p = (struct pending){ .verb = v, .heard = s->heard, .tx = t };
+	count_verb(s, v, 1);
 	if (t)
 		t->waiting++;
 	return p;

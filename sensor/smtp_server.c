@@ -42,14 +42,30 @@ static bool reply_ends_body(struct smtp *s)
 	return true;
 }
 
+/* To which commands alone such a reply can be one; TELLING: to others, too. */
+static enum telling told_by(const struct smtp *s, unsigned code)
+{
+	switch (code) {
+	case 354:
+		return TELLING_DATA;
+	case 221:
+		return TELLING_QUIT;
+	case 220:
+		return TELLING_TLS;
+	case 334:
+	case 235:
+		return TELLING_AUTH;
+	default:
+		return code == 250 && s->reply_lines > 1 ? TELLING_HELLO : TELLING;
+	}
+}
+
 /* Can this reply only be one to such a command, whatever else is missing? */
 static bool is_telling(struct smtp *s, enum verb v, unsigned code)
 {
-	bool hello = v == VERB_EHLO || v == VERB_LHLO;
+	enum telling kind = told_by(s, code);
 
-	return (code == 354 && v == VERB_DATA) || (code == 221 && v == VERB_QUIT)
-	       || (code == 220 && (v == VERB_STARTTLS || v == VERB_XANONYMOUSTLS || v == VERB_XCLIENT))
-	       || ((code == 334 || code == 235) && (v == VERB_AUTH || v == VERB_AUTH_LINE)) || (code == 250 && hello && s->reply_lines > 1);
+	return kind != TELLING && kind == queue_telling(v);
 }
 
 /* Could it be one to such a command? */
@@ -65,13 +81,15 @@ static bool fits(struct smtp *s, enum verb v, unsigned code)
 /* Drops what stands before the command that this reply can only belong to. False: there is none. */
 static bool skip_to_telling(struct smtp *s, unsigned code)
 {
-	for (uint32_t i = 0; i < s->queue_count; i++) {
-		if (!is_telling(s, queue_at(s, i)->verb, code))
-			continue;
-		queue_drop(s, i);
-		return true;
-	}
-	return false;
+	enum telling kind = told_by(s, code);
+	uint32_t i = 0;
+
+	if (kind == TELLING || s->telling[kind] == 0)
+		return false;
+	while (queue_telling(queue_at(s, i)->verb) != kind)
+		i++;
+	queue_drop(s, i);
+	return true;
 }
 
 /* 354 although DATA was not seen: it was in the hole. Its body follows. */
@@ -181,7 +199,7 @@ static void challenge_sent_late(struct smtp *s)
 	struct pending *next = queue_at(s, 0);
 
 	if (next->verb == VERB_UNKNOWN && !next->tx) {
-		next->verb = VERB_AUTH_LINE;
+		queue_front_is(s, VERB_AUTH_LINE);
 		return;
 	}
 	s->f.notes |= NOTE_ORDINAL_UNCERTAIN | NOTE_UNEXPECTED_REPLY;

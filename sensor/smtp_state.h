@@ -31,6 +31,9 @@ struct pending {
 	struct transaction *tx;	/* NULL: belongs to none */
 };
 
+/* Commands whose replies have codes that no other has: a reply finds them wherever they stand in the queue. */
+enum telling { TELLING_DATA, TELLING_QUIT, TELLING_TLS, TELLING_AUTH, TELLING_HELLO, TELLING };
+
 struct smtp {
 	const struct fact_sink *sink;
 	struct fact_session f;
@@ -81,6 +84,9 @@ struct smtp {
 
 	struct pending *queue;
 	uint32_t queue_head, queue_count, queue_cap;
+	uint16_t telling[TELLING];	/* of them that answer to a code of their own */
+	uint16_t group_ends;		/* of them that must be waited for */
+	uint32_t in_step_heard;		/* heard when none of those could have been answered */
 	uint32_t overflowed;		/* replies that belong to commands which the queue had no room for */
 	uint32_t open_transactions;
 	struct transaction *current;	/* commands belong to it */
@@ -112,6 +118,10 @@ struct text smtp_keep_last(struct smtp *s, struct buf *b, struct text t, size_t 
 
 struct pending *queue_at(struct smtp *s, uint32_t i);
 struct pending *queue_push(struct smtp *s, enum verb v, struct transaction *t);
+/* The front is another command than it seemed. */
+void queue_front_is(struct smtp *s, enum verb v);
+/* Of which kind a command is; TELLING: none. */
+enum telling queue_telling(enum verb v);
 /* The front has its reply. */
 void queue_answered(struct smtp *s);
 /* The first n commands have no reply that we could tell. */
