@@ -111,6 +111,11 @@ fuzz:
 lab:
 	@tests/lab/run $(or $(SCENARIO),postfix-backup-mx exim-callout-and-bounce)
 
+# Unseen tests: the same stories with other names, addresses and numbers.
+lab-fresh: programs
+	@tests/lab/run --seed $(or $(SEED),1) --out $(BUILD)/lab-fresh $(or $(SCENARIO),all)
+	@tests/conformance.py --build $(BUILD) $(BUILD)/lab-fresh/*.pcap
+
 install: all
 	install -d $(DESTDIR)$(PREFIX)/sbin $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/share/bouncetap/lists.d
 	install -m 755 $(BUILD)/bouncetapd $(DESTDIR)$(PREFIX)/sbin/
@@ -125,7 +130,7 @@ install: all
 clean:
 	rm -rf $(BUILD)
 
-.PHONY: all programs unit fuzz-targets check-packages demo test test-long bench fuzz lab install clean
+.PHONY: all programs unit fuzz-targets check-packages demo test test-long bench fuzz lab lab-fresh install clean
 .DELETE_ON_ERROR:
 .SECONDARY:
 -include $(shell find $(BUILD) -name '*.d' -not -path '$(BUILD)/san/*' -not -path '$(BUILD)/tsan/*' -not -path '$(BUILD)/fuzz/*' 2>/dev/null)

@@ -5,7 +5,9 @@ Every host has an address in a network of its own, as in the world; so evidence 
 
 from letters import NOTE, PITCH, Post
 
-BOTS = [f"198.18.{net}.{host}" for net, host in ((10, 7), (23, 114), (31, 80), (47, 201), (58, 33))]
+# CHANCE is there already, see fresh.py.
+
+BOTS = ["198.18.10.7", "198.18.23.114", "198.18.31.80", "198.18.47.201", "198.18.58.33"]
 PARTNER = "198.19.40.25"
 PROVIDER_OUT = ["198.19.60.11", "198.19.61.34"]   # a big provider sends from here and receives elsewhere
 PROVIDER_IN = "198.51.100.90"
@@ -81,9 +83,10 @@ class Cast:
         helo = f"dsl-{source.replace('.', '-').replace(':', '-')}.access.example"
         return self.job(source, server, [mail], helo, **{"quit": source[-1] in "02468", **session})
 
-    def spam(self, *args, host="bots", **session):
-        """bot: its number or address; server; story; sender; recipients."""
-        self.lab.send(host, **self.spam_job(*args, **session))
+    def spam(self, bot, server, story, sender, *recipients, host="bots", **session):
+        """bot: its number or address."""
+        for turn in range(CHANCE.repeats()):
+            self.lab.send(host, **self.spam_job(bot, server, story, CHANCE.sender(sender, turn), *recipients, **session))
 
     def letter(self, story, sender, *recipients, text=NOTE, subject="minutes", **more):
         sender = sender if "@" in sender else f"{sender}@partner.example"

@@ -67,6 +67,7 @@ class Post:
         self.count = 0
 
     def message_id(self, host):
+        """Its form is what hosts/describe.py looks for."""
         self.count += 1
         return f"<lab.{self.count:02}.{int(time.time())}@{host}>"
 

@@ -14,7 +14,7 @@ SERVERS = {
     MX2: {"name": "mx2.campus.example", "lists": {"backscatterer.org": True}, "why": "bounces a whole joe job to one victim"},
 }
 LAYERS = {"postfix": ["postfix"]}
-SIZE = 26
+SIZE = CHANCE.some(26)   # see fresh.py
 
 JOE = bounced(True, "a joe job: one of many hosts writes to nobody in the victim's name: bounced")
 PITCH = "Buy now.\nYou will not believe the price.\n"
