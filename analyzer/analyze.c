@@ -80,6 +80,7 @@ struct analysis {
 	struct analysis_options options;
 	int lock_fd;
 	sqlite3 *facts, *verdicts;
+	struct db_files files;	/* of facts, as they were opened */
 	struct own *own;
 	struct servers *servers;
 	struct origins *origins;
@@ -529,6 +530,8 @@ int analysis_follow(struct analysis *a, const volatile int *stop, char *error, s
 	long long version = -1;
 
 	while (!*stop) {
+		if (db_files_moved(a->options.store, DB_FACTS, &a->files))
+			return 1;
 		long long v = db_int(a->facts, "PRAGMA data_version", 0);
 
 		if (v != version) {
@@ -676,6 +679,7 @@ struct analysis *analysis_open(const struct analysis_options *o, bool *busy, cha
 	a->verdicts = db_open_write(o->store, DB_VERDICTS, DB_BUSY_MS, NULL, error, error_size);
 	if (!a->verdicts || check_inputs(a, error, error_size))
 		goto fail;
+	db_files_look(o->store, DB_FACTS, &a->files);
 	db_exec(a->facts, "PRAGMA cache_size = -65536; PRAGMA mmap_size = 1073741824", NULL, 0);
 	db_exec(a->verdicts, "PRAGMA synchronous = NORMAL; PRAGMA cache_size = -65536; PRAGMA wal_autocheckpoint = 16384", NULL, 0);
 	prepare_all(a);

@@ -30,7 +30,7 @@ struct analysis;
 struct analysis *analysis_open(const struct analysis_options *o, bool *busy, char *error, size_t error_size);
 /* Judges all that is there. 0, or -1 with a message. */
 int analysis_run(struct analysis *a, char *error, size_t error_size);
-/* Judges what comes, until *stop. */
+/* Judges what comes, until *stop. 1: somebody put other files in the place of facts.db; close, and open what stands there now. */
 int analysis_follow(struct analysis *a, const volatile int *stop, char *error, size_t error_size);
 /* Transactions judged since analysis_open. */
 long long analysis_count(const struct analysis *a);

@@ -118,18 +118,36 @@ int command_need_own(struct command_context *c, const char *store)
 
 /* ---- the analysis ---- */
 
+/* The store that stands in the place of the one that was followed; NULL: the user ended it before there was one. */
+static struct analysis *open_again(struct analysis_options *o, const struct command_context *c)
+{
+	struct analysis *a = NULL;
+	char error[ERROR_MAX];
+	bool busy;
+
+	fprintf(stderr, "bouncetap: %s: facts.db was removed or replaced: going on with what stands there next\n", o->store);
+	o->rebuild = false;
+	while (!*c->stop && !(a = analysis_open(o, &busy, error, sizeof error)))
+		sleep(1);
+	return a;
+}
+
 int command_run_analysis(struct command_context *c, const char *store, bool now_is_last)
 {
 	struct analysis_options o = { store, c->config, &c->lists, c->now_us, now_is_last, c->rebuild, stderr };
 	char error[ERROR_MAX];
 	bool busy;
+	int result = 0;
 	struct analysis *a = analysis_open(&o, &busy, error, sizeof error);
 
 	if (!a)
 		return command_fail(busy ? EX_TEMPFAIL : EX_NOINPUT, "%s", error);
-	int failed = c->follow ? analysis_follow(a, c->stop, error, sizeof error) : analysis_run(a, error, sizeof error);
-	analysis_close(a);
-	return failed ? command_fail(EX_IOERR, "%s", error) : EX_OK;
+	while (a) {
+		result = c->follow ? analysis_follow(a, c->stop, error, sizeof error) : analysis_run(a, error, sizeof error);
+		analysis_close(a);
+		a = result > 0 ? open_again(&o, c) : NULL;
+	}
+	return result < 0 ? command_fail(EX_IOERR, "%s", error) : EX_OK;
 }
 
 /* What strangers wrote is not read as root, and what root writes into a store would be closed to its owner. */

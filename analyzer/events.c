@@ -180,6 +180,8 @@ struct follower {
 	const struct events_options *options;
 	FILE *out;
 	sqlite3 *db;
+	struct db_files files;	/* of facts.db, as they were opened */
+	char store_id[64];
 	unsigned present;
 	struct event_json *json;
 	int64_t session, transaction, refusal, capture_us, change;
@@ -196,7 +198,36 @@ static int open_store(struct follower *f, char *error, size_t size)
 		return -1;
 	add_functions(f->db);
 	f->json = event_json_new(f->db, f->present);
+	db_files_look(f->store, DB_FACTS, &f->files);
 	return 0;
+}
+
+/* Rows of another store are counted from the beginning. */
+static void note_store(struct follower *f)
+{
+	char id[sizeof f->store_id] = "";
+
+	db_text(f->db, "SELECT store_id FROM meta", id, sizeof id);
+	if (strcmp(id, f->store_id) == 0)
+		return;
+	memcpy(f->store_id, id, sizeof id);
+	f->session = f->transaction = f->refusal = f->change = 0;
+	f->capture_us = -1;
+	buf_fini(&f->risk);
+}
+
+/* facts.db was removed or replaced: the next one that stands there. 0, or -1: the user ended it before. */
+static int open_again(struct follower *f, const volatile int *stop)
+{
+	char error[1024];
+
+	fprintf(stderr, "bouncetap: %s: facts.db was removed or replaced: going on with what stands there next\n", f->store);
+	while (!*stop) {
+		if (open_store(f, error, sizeof error) == 0)
+			return 0;
+		sleep(1);
+	}
+	return -1;
 }
 
 static void collect_wanted(struct follower *f, enum event_type t, int64_t after, int64_t until, struct keys *k)
@@ -282,7 +313,15 @@ int events_follow(const char *store, const struct events_options *o, FILE *out, 
 	long long facts = -1, verdicts = -1;
 	int result = open_store(&f, error, error_size);
 
+	if (result == 0)
+		note_store(&f);
 	while (result == 0 && !*stop) {
+		if (db_files_moved(store, DB_FACTS, &f.files)) {
+			if (open_again(&f, stop))
+				break;
+			note_store(&f);
+			facts = verdicts = -1;
+		}
 		long long now_facts = db_int(f.db, "PRAGMA main.data_version", 0), now_verdicts = db_int(f.db, "PRAGMA verdicts.data_version", 0);
 
 		if (now_facts != facts || now_verdicts != verdicts) {

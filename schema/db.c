@@ -241,6 +241,11 @@ static int attach(sqlite3 *db, const char *dir, const struct db_kind *k, char *e
 	return result;
 }
 
+static bool is_about_another_store(sqlite3 *db)
+{
+	return db_int(db, "SELECT verdicts.meta.store_id <> main.meta.store_id FROM verdicts.meta, main.meta", 0);
+}
+
 sqlite3 *db_open_read(const char *dir, unsigned *present, char *error, size_t error_size)
 {
 	static const enum db_file others[] = { DB_VERDICTS, DB_NOTES };
@@ -269,6 +274,10 @@ sqlite3 *db_open_read(const char *dir, unsigned *present, char *error, size_t er
 		state = attach(db, dir, &kinds[others[i]], error, error_size);
 		if (state < 0)
 			goto fail;
+		if (state == 0 && others[i] == DB_VERDICTS && is_about_another_store(db)) {
+			db_exec(db, "DETACH verdicts", NULL, 0);
+			state = 1;
+		}
 		if (state == 0)
 			*present |= 1u << others[i];
 	}

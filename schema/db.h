@@ -31,7 +31,10 @@ sqlite3 *db_open_write(const char *dir, enum db_file f, int busy_ms, enum db_ref
 enum db_refusal db_refusal(sqlite3 *db);
 void db_describe(sqlite3 *db, const char *path, char *error, size_t error_size);
 
-/* Opens facts.db read-only, and attaches verdicts.db as "verdicts" and notes.db as "notes" where they exist. *present: bit (1 << DB_...) each. */
+/*
+ * Opens facts.db read-only, and attaches verdicts.db as "verdicts" and notes.db as "notes" where they exist. *present: bit (1 << DB_...) each.
+ * Verdicts about another store, whose row ids mean other rows, count as none.
+ */
 sqlite3 *db_open_read(const char *dir, unsigned *present, char *error, size_t error_size);
 
 /*
