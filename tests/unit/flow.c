@@ -267,6 +267,77 @@ static void million_operations_agree_with_an_array(void **state)
 	free(model);
 }
 
+/* ---- keys that were chosen ---- */
+
+enum { CHOSEN = 1500 };
+
+static struct packet random_packet(void)
+{
+	struct packet p = { .sport = (uint16_t)random_below(65536), .dport = 25, .src = { .version = 4 }, .dst = { .version = 4, .bytes = { 192, 0, 2, 25 } } };
+	uint32_t client = random_below(UINT32_MAX);
+
+	memcpy(p.src.bytes, &client, 4);
+	return p;
+}
+
+/* Buckets that are looked at until each of the flows is found, on average. */
+static double probes_of(struct siphash_key hash_key, const struct packet *p)
+{
+	struct flow_table *t = flow_table_new(&(struct flow_table_options){ hash_key, false });
+	struct flow_lookup l;
+	uint64_t probes = 0;
+
+	for (unsigned i = 0; i < CHOSEN; i++) {
+		flow_look(t, &p[i], &l);
+		flow_find(t, &l, true);
+	}
+	index_move(t, SIZE_MAX);
+	for (unsigned i = 0; i < CHOSEN; i++) {
+		size_t bucket;
+
+		flow_look(t, &p[i], &l);
+		assert_true(index_find(t, &t->now, &l.key, l.is_v6, l.hash, &bucket));
+		probes += ((bucket - l.hash) & t->now.mask) + 1;
+	}
+	flow_table_free(t);
+	return (double)probes / CHOSEN;
+}
+
+/* Connections that fall into one place for who knows the key: they cost nothing more under another. */
+static void chosen_keys_collide_only_under_the_key_they_were_chosen_for(void **state)
+{
+	const struct siphash_key known = { { 0, 0 } };
+	struct flow_table *t = flow_table_new(&(struct flow_table_options){ known, false });
+	struct packet *chosen = xcalloc(CHOSEN, sizeof *chosen), *any = xcalloc(CHOSEN, sizeof *any);
+	double collide, keyed = 0, random = 0;
+	enum { TABLES = 20 };
+
+	(void)state;
+	begin_random();
+	for (unsigned n = 0; n < CHOSEN;) {
+		struct flow_lookup l;
+
+		chosen[n] = random_packet();
+		flow_look(t, &chosen[n], &l);
+		n += (l.hash & 0xfff) < 4;
+	}
+	collide = probes_of(known, chosen);
+	for (unsigned i = 0; i < TABLES; i++) {
+		const struct siphash_key key = { { random_below(UINT32_MAX), random_below(UINT32_MAX) } };
+
+		for (unsigned n = 0; n < CHOSEN; n++)
+			any[n] = random_packet();
+		keyed += probes_of(key, chosen) / TABLES;
+		random += probes_of(key, any) / TABLES;
+	}
+	printf("# buckets a look-up: %.1f with the key that they were chosen for, %.3f with others, %.3f for random connections\n", collide, keyed, random);
+	assert_true(collide > 100 * random);
+	assert_true(keyed < 1.2 * random);
+	free(chosen);
+	free(any);
+	flow_table_free(t);
+}
+
 static void records_do_not_move_while_the_table_grows(void **state)
 {
 	struct flow_table *t = table_new(false);
@@ -528,6 +599,7 @@ int main(void)
 		cmocka_unit_test(vlan_tags_are_part_of_the_key_only_when_asked_for),
 		cmocka_unit_test(tunnels_are_always_part_of_the_key),
 		cmocka_unit_test(million_operations_agree_with_an_array),
+		cmocka_unit_test(chosen_keys_collide_only_under_the_key_they_were_chosen_for),
 		cmocka_unit_test(records_do_not_move_while_the_table_grows),
 		cmocka_unit_test(million_flows_fit_into_160_mib),
 		cmocka_unit_test(memory_of_removed_flows_is_used_again),
