@@ -408,6 +408,11 @@ void connection_drop(struct connection_context *x, struct flow *f, enum fact_end
 	flow_remove(x->flows, f);
 }
 
+static bool is_answered(const struct flow *f)
+{
+	return f->flags & F_SEEN && f->flags & F_SEEN << 1;
+}
+
 uint64_t connection_deadline(const struct connection_context *x, const struct flow *f)
 {
 	const struct connection *c = f->connection;
@@ -415,7 +420,8 @@ uint64_t connection_deadline(const struct connection_context *x, const struct fl
 	uint64_t active_us = flow_active_us(x->flows, f);
 
 	if (!c)
-		return active_us + (f->flags & F_CLOSED ? LIMIT_LINGER_US : f->is_other ? LIMIT_OTHER_IDLE_US : LIMIT_HANDSHAKE_US);
+		return active_us + (f->flags & F_CLOSED ? LIMIT_LINGER_US : f->is_other ? LIMIT_OTHER_IDLE_US
+				    : is_answered(f) ? LIMIT_GREETING_US : LIMIT_HANDSHAKE_US);
 	uint64_t at = active_us + LIMIT_IDLE_US, wait = stream_deadline(&c->stream);
 	if (wait && wait < at)
 		at = wait;
@@ -605,12 +611,13 @@ static void take_reset(struct connection_context *x, struct flow *f, int dir, co
 	flow_set_timer(x->flows, f, connection_deadline(x, f));
 }
 
-static void arm(struct connection_context *x, struct flow *f)
+/* grown: its time is longer than before. Short memory takes flows by their time: SYNs before those that were answered, those before sessions. */
+static void arm(struct connection_context *x, struct flow *f, bool grown)
 {
 	struct connection *c = f->connection;
 	bool short_wait = c && (stream_deadline(&c->stream) || c->closing_us);
 
-	if (short_wait || !flow_has_timer(f))
+	if (short_wait || grown || !flow_has_timer(f))
 		flow_set_timer(x->flows, f, connection_deadline(x, f));
 }
 
@@ -653,6 +660,7 @@ void connection_packet(struct connection_context *x, struct flow *f, int dir, co
 			return;
 		forget(f, time_us);
 	}
+	bool was_answered = is_answered(f), had_connection = f->connection;
 	f->packets++;
 	f->flags |= (uint8_t)(F_SEEN << dir);
 	flow_touch(x->flows, f, now_us);
@@ -671,7 +679,7 @@ void connection_packet(struct connection_context *x, struct flow *f, int dir, co
 	if (!f->connection && (p->payload_bytes || (p->flags & TCP_FIN && (is_from_start(f) || is_mail_flow(x, f)))))
 		connection_new(x, f, now_us);
 	if (!f->connection) {
-		arm(x, f);
+		arm(x, f, is_answered(f) && !was_answered);
 		return;
 	}
 	doubt_reset(f->connection, dir, p);
@@ -684,5 +692,5 @@ void connection_packet(struct connection_context *x, struct flow *f, int dir, co
 	else if (stream_is_done(&f->connection->stream))
 		close_flow(x, f, END_FIN, now_us);
 	else
-		arm(x, f);
+		arm(x, f, !had_connection);
 }

@@ -39,7 +39,7 @@ struct flow_table {
 	struct index now, old;	/* old: being moved, or without buckets */
 	size_t moved;		/* buckets of old that are done */
 	struct slab slab[2];	/* IPv4, IPv6 */
-	uint32_t wheel[WHEEL_SLOTS];
+	uint32_t wheel[WHEEL_SLOTS], wheel_last[WHEEL_SLOTS];	/* each second's flows, who was armed first at the front */
 	uint64_t wheel_second;	/* the second up to which timers ran */
 	bool wheel_started;
 	uint64_t base_s;	/* what active_s counts from */
@@ -86,7 +86,7 @@ struct flow_table *flow_table_new(const struct flow_table_options *o)
 					     .free_list = NONE };
 	}
 	for (size_t i = 0; i < WHEEL_SLOTS; i++)
-		t->wheel[i] = NONE;
+		t->wheel[i] = t->wheel_last[i] = NONE;
 	return t;
 }
 
@@ -350,7 +350,9 @@ static void timer_unlink(struct flow_table *t, struct flow *f)
 		t->wheel[f->timer_slot] = f->timer_next;
 	else
 		at(t, f->timer_prev)->timer_next = f->timer_next;
-	if (f->timer_next != NONE)
+	if (f->timer_next == NONE)
+		t->wheel_last[f->timer_slot] = f->timer_prev;
+	else
 		at(t, f->timer_next)->timer_prev = f->timer_prev;
 	f->timer_slot = NO_SLOT;
 }
@@ -368,11 +370,13 @@ void flow_set_timer(struct flow_table *t, struct flow *f, uint64_t at_us)
 		return;
 	timer_unlink(t, f);
 	f->timer_slot = slot & NO_SLOT;
-	f->timer_prev = NONE;
-	f->timer_next = t->wheel[slot];
-	if (f->timer_next != NONE)
-		at(t, f->timer_next)->timer_prev = f->number;
-	t->wheel[slot] = f->number;
+	f->timer_next = NONE;
+	f->timer_prev = t->wheel_last[slot];
+	if (f->timer_prev == NONE)
+		t->wheel[slot] = f->number;
+	else
+		at(t, f->timer_prev)->timer_next = f->number;
+	t->wheel_last[slot] = f->number;
 }
 
 void flow_run_timers(struct flow_table *t, uint64_t now_us, void (*due)(void *arg, struct flow *f), void *arg)

@@ -97,7 +97,7 @@ void flow_set_timer(struct flow_table *t, struct flow *f, uint64_t at_us);
 /* Calls due(arg, f) for each flow whose second has passed; it arms the timer again or removes the flow. */
 void flow_run_timers(struct flow_table *t, uint64_t now_us, void (*due)(void *arg, struct flow *f), void *arg);
 
-/* One of the flows that are nearest to their time: the idlest, within a second. NULL when empty. */
+/* Of the flows that are nearest to their time, within a second, the one that was armed first. NULL when empty. */
 struct flow *flow_idlest(struct flow_table *t);
 
 /* Calls each for every flow; it may remove that flow. */

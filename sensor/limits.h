@@ -54,7 +54,8 @@
 #define LIMIT_CLOCK_BEHIND_US 10000000ull	/* packets are reordered by less; more is a clock that was set back */
 
 /* flow, packet time */
-#define LIMIT_HANDSHAKE_US 60000000ull		/* no data after SYN */
+#define LIMIT_HANDSHAKE_US 60000000ull		/* a SYN that nobody answers */
+#define LIMIT_GREETING_US 300000000ull		/* no data after an answered SYN; RFC 5321 4.5.3.2.1: clients wait 5 minutes */
 #define LIMIT_IDLE_US 1200000000ull		/* RFC 5321 4.5.3.2.6: 10 minutes, doubled for servers that wait longer */
 #define LIMIT_OTHER_IDLE_US 60000000ull		/* no SMTP; what goes on after that is told once more */
 #define LIMIT_LINGER_US 30000000ull		/* closed: late retransmissions still belong to it */

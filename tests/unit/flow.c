@@ -590,6 +590,27 @@ static void idlest_is_the_one_whose_time_comes_first(void **state)
 	clock_free(&c);
 }
 
+static void of_one_second_the_first_that_was_armed_is_the_idlest(void **state)
+{
+	enum { N = 50 };
+	struct clock c = clock_new(N);
+
+	(void)state;
+	for (uint32_t i = 0; i < N; i++)
+		arm(&c, get(c.t, i, false), c.now_us + 7 * SECOND);
+	arm(&c, get(c.t, 0, false), c.now_us + 9 * SECOND);	/* from the front, the middle and the end */
+	arm(&c, get(c.t, 20, false), c.now_us + 9 * SECOND);
+	arm(&c, get(c.t, N - 1, false), c.now_us + 9 * SECOND);
+	for (uint32_t i = 1; i < N - 1; i++) {
+		if (i == 20)
+			continue;
+		assert_ptr_equal(flow_idlest(c.t), get(c.t, i, false));
+		flow_remove(c.t, flow_idlest(c.t));
+	}
+	assert_ptr_equal(flow_idlest(c.t), get(c.t, 0, false));
+	clock_free(&c);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -611,6 +632,7 @@ int main(void)
 		cmocka_unit_test(jump_of_time_fires_all_that_is_due_once),
 		cmocka_unit_test(timers_agree_with_an_array_of_deadlines),
 		cmocka_unit_test(idlest_is_the_one_whose_time_comes_first),
+		cmocka_unit_test(of_one_second_the_first_that_was_armed_is_the_idlest),
 	};
 
 	return cmocka_run_group_tests_name("flow", tests, NULL, NULL);
