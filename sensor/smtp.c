@@ -193,7 +193,6 @@ void smtp_push(struct smtp *s, enum side from, const void *bytes, size_t n, uint
 	if (t_us > s->now_us)
 		s->now_us = t_us;
 	s->bytes[from] += n;
-	s->heard += from == SIDE_SERVER;
 	if (from == SIDE_CLIENT)
 		smtp_client_bytes(s, bytes, n);
 	else

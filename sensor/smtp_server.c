@@ -507,6 +507,7 @@ void smtp_server_bytes(struct smtp *s, const char *p, size_t n)
 			return;
 		}
 		size_t used = smtp_next_line(s, SIDE_SERVER, p, n, LIMIT_REPLY_LINE, &line, &whole);
+		s->heard += p[used - 1] == '\n';
 		if (whole) {
 			server_line(s, line);
 			smtp_line_done(s, SIDE_SERVER);

@@ -45,7 +45,7 @@ struct smtp {
 	bool skip_reply_line;		/* the server's line at hand is cut by a hole: dropped up to its LF */
 	bool over_cap[2];
 	uint64_t bytes[2];
-	uint32_t heard;			/* times that the server said something, or is known to have */
+	uint32_t heard;			/* lines of the server, and holes in what it said */
 
 	enum client_mode mode;
 	enum body_state body;
