@@ -241,6 +241,16 @@ static int attach(sqlite3 *db, const char *dir, const struct db_kind *k, char *e
 	return result;
 }
 
+/* SQLite's shell, for one, removes -wal and -shm when it was the last to have a store open for writing. */
+static void explain_missing_wal(const char *path, const char *dir, char *error, size_t size)
+{
+	struct db_files files;
+
+	db_files_look(dir, DB_FACTS, &files);
+	if (files.file[0].inode && !(files.file[1].inode && files.file[2].inode))
+		snprintf(error, size, "%s: its -wal and -shm are gone, and this user may not make them: bouncetapd does at its next start", path);
+}
+
 static bool is_about_another_store(sqlite3 *db)
 {
 	return db_int(db, "SELECT verdicts.meta.store_id <> main.meta.store_id FROM verdicts.meta, main.meta", 0);
@@ -268,6 +278,8 @@ sqlite3 *db_open_read(const char *dir, unsigned *present, char *error, size_t er
 	state = check_version(db, path, &kinds[DB_FACTS], "main", error, error_size);
 	if (state == 1)
 		snprintf(error, error_size, "%s: empty; bouncetapd has not written to it yet", path);
+	if (state < 0 && db_refusal(db) == DB_DENIED)
+		explain_missing_wal(path, dir, error, error_size);
 	if (state)
 		goto fail;
 	for (size_t i = 0; i < sizeof others / sizeof *others; i++) {

@@ -792,7 +792,7 @@ static int enter(struct store *s)
 	if (open_database(s, s->waits, &why, &exit_code)) {
 		if (why == DB_DAMAGED && note_damage(s) == 0 && !s->waits)
 			give_up(s);
-		if (why == DB_DENIED && s->o.live && place_is_elsewhere(&s->place) && now_ms() - s->away_ms > GIVE_UP_MS) {
+		if (why == DB_DENIED && s->o.live && !store_gave_up(s) && place_is_elsewhere(&s->place) && now_ms() - s->away_ms > GIVE_UP_MS) {
 			fprintf(stderr, "bouncetapd: %s: the directory is another one and may not be opened by this program any more: ending, "
 				"so that the next start opens it\n", s->o.dir);
 			give_up(s);
