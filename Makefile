@@ -26,6 +26,7 @@ GEN := $(patsubst schema/%.sql,$(BUILD)/gen/%.sql.h,$(wildcard schema/*.sql))
 UNIT := $(patsubst tests/unit/%.c,$(BUILD)/tests/unit/%,$(wildcard tests/unit/*.c))
 FUZZ := $(patsubst tests/fuzz/%.c,$(BUILD)/tests/fuzz/%,$(wildcard tests/fuzz/*.c))
 FEEDER := $(BUILD)/tests/stress/feeder
+DAMAGE := $(BUILD)/tests/hostile/damage
 BENCH := $(BUILD)/tests/bench/generate $(BUILD)/tests/bench/yardstick $(BUILD)/tests/bench/send
 obj = $(patsubst %.c,$(BUILD)/%.o,$(1))
 
@@ -38,7 +39,7 @@ SANITIZE := -O1 -g -Werror -fno-omit-frame-pointer -fsanitize=address,undefined 
 
 all: check-packages programs
 programs: $(BUILD)/bouncetapd $(BUILD)/bouncetap
-unit: $(UNIT) $(FEEDER)
+unit: $(UNIT) $(FEEDER) $(DAMAGE)
 fuzz-targets: $(FUZZ)
 
 $(BUILD)/bouncetapd: $(call obj,$(COMMON) $(SENSOR))
@@ -66,6 +67,9 @@ $(BUILD)/tests/unit/%: tests/unit/%.c $(BUILD)/libtest.a
 	$(call say,CC,$<)$(CC) $(CPPFLAGS_ALL) $(CFLAGS_ALL) $(LDFLAGS) -MMD -MP -o $@ $< $(BUILD)/libtest.a -lcmocka $(LIBS_SENSOR)
 
 $(FEEDER): $(call obj,$(wildcard tests/stress/*.c)) $(BUILD)/libtest.a
+	$(call say,LD,$@)$(CC) $(CFLAGS_ALL) $(LDFLAGS) -o $@ $^ $(LIBS_SENSOR)
+
+$(DAMAGE): $(BUILD)/tests/hostile/damage.o $(BUILD)/libtest.a
 	$(call say,LD,$@)$(CC) $(CFLAGS_ALL) $(LDFLAGS) -o $@ $^ $(LIBS_SENSOR)
 
 $(BUILD)/tests/fuzz/%: tests/fuzz/%.c $(BUILD)/libtest.a
