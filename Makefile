@@ -26,7 +26,8 @@ GEN := $(patsubst schema/%.sql,$(BUILD)/gen/%.sql.h,$(wildcard schema/*.sql))
 UNIT := $(patsubst tests/unit/%.c,$(BUILD)/tests/unit/%,$(wildcard tests/unit/*.c))
 FUZZ := $(patsubst tests/fuzz/%.c,$(BUILD)/tests/fuzz/%,$(wildcard tests/fuzz/*.c))
 FEEDER := $(BUILD)/tests/stress/feeder
-DAMAGE := $(BUILD)/tests/hostile/damage
+HOSTILE := $(BUILD)/tests/hostile/damage $(BUILD)/tests/hostile/bouncetapd-oom
+WRAP := malloc calloc reallocarray strdup strndup vasprintf
 BENCH := $(BUILD)/tests/bench/generate $(BUILD)/tests/bench/yardstick $(BUILD)/tests/bench/send
 obj = $(patsubst %.c,$(BUILD)/%.o,$(1))
 
@@ -39,7 +40,7 @@ SANITIZE := -O1 -g -Werror -fno-omit-frame-pointer -fsanitize=address,undefined 
 
 all: check-packages programs
 programs: $(BUILD)/bouncetapd $(BUILD)/bouncetap
-unit: $(UNIT) $(FEEDER) $(DAMAGE)
+unit: $(UNIT) $(FEEDER) $(HOSTILE)
 fuzz-targets: $(FUZZ)
 
 $(BUILD)/bouncetapd: $(call obj,$(COMMON) $(SENSOR))
@@ -69,8 +70,12 @@ $(BUILD)/tests/unit/%: tests/unit/%.c $(BUILD)/libtest.a
 $(FEEDER): $(call obj,$(wildcard tests/stress/*.c)) $(BUILD)/libtest.a
 	$(call say,LD,$@)$(CC) $(CFLAGS_ALL) $(LDFLAGS) -o $@ $^ $(LIBS_SENSOR)
 
-$(DAMAGE): $(BUILD)/tests/hostile/damage.o $(BUILD)/libtest.a
+$(BUILD)/tests/hostile/damage: $(BUILD)/tests/hostile/damage.o $(BUILD)/libtest.a
 	$(call say,LD,$@)$(CC) $(CFLAGS_ALL) $(LDFLAGS) -o $@ $^ $(LIBS_SENSOR)
+
+# The sensor with allocations that fail when they are told to
+$(BUILD)/tests/hostile/bouncetapd-oom: $(call obj,$(COMMON) $(SENSOR) tests/hostile/oom.c)
+	$(call say,LD,$@)$(CC) $(CFLAGS_ALL) $(LDFLAGS) $(WRAP:%=-Wl,--wrap=%) -o $@ $^ $(LIBS_SENSOR)
 
 $(BUILD)/tests/fuzz/%: tests/fuzz/%.c $(BUILD)/libtest.a
 	@mkdir -p $(@D)
