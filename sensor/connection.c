@@ -40,8 +40,9 @@ struct connection {
 	uint64_t bytes[2];
 	uint64_t closing_us;	/* a RST was seen: the end comes then, since taps may be behind, and the RST forged */
 	struct other_syn other_syn;
-	uint32_t reset_seq;
+	uint32_t reset_seq, reset_ack;
 	bool reset_pending;	/* bytes of its sender came after it: it counts once they reach its number */
+	bool reset_has_ack;
 	uint8_t reset_dir;
 	size_t memory;		/* counted in the context */
 	bool fin_seen, reset;
@@ -302,7 +303,8 @@ static void push_syns(struct connection *c, uint64_t now_us)
 	struct flow *f = c->flow;
 
 	for (int dir = 0; dir < 2; dir++) {
-		struct stream_segment g = { .dir = dir, .seq = f->isn[dir], .syn = true, .time_us = f->first_us };
+		struct stream_segment g = { .dir = dir, .seq = f->isn[dir], .syn = true, .has_ack = f->end_known >> !dir & 1, .ack = f->end[!dir],
+					    .time_us = f->first_us };
 
 		if (f->flags & F_SYN << dir)
 			stream_push(&c->stream, &g, now_us);
@@ -345,14 +347,40 @@ static uint32_t notes_of(const struct connection *c)
 	return notes;
 }
 
+/* A RST tells what its sender had received. */
+static void take_reset_ack(struct connection *c, uint64_t now_us)
+{
+	struct stream_segment g = { .dir = c->reset_dir, .seq = c->reset_seq, .has_ack = true, .ack = c->reset_ack, .time_us = c->flow->last_us };
+
+	if (c->reset && c->reset_has_ack)
+		stream_push(&c->stream, &g, now_us);
+}
+
+/* Its number tells how far its sender had come. */
+static void missing_before_reset(struct connection *c)
+{
+	uint32_t next;
+
+	if (!c->smtp || !c->reset || !stream_next(&c->stream, c->reset_dir, &next))
+		return;
+	int32_t missing = (int32_t)(c->reset_seq - next);
+	if (missing > 1)	/* one: a FIN */
+		smtp_gap(c->smtp, side_of(c, c->reset_dir), (uint64_t)missing, c->flow->last_us);
+}
+
 /* Hands everything on and out; the flow stays. */
 static void connection_end(struct connection *c, enum fact_end end, uint64_t now_us)
 {
 	struct connection_context *x = c->context;
 	struct flow *f = c->flow;
 
+	take_reset_ack(c, now_us);
 	stream_flush(&c->stream, now_us);
 	gate_finish(c);
+	missing_before_reset(c);
+	if (end == END_RST && c->fin_seen)
+		end = END_FIN;
+	f->end_known = 0;
 	for (int dir = 0; dir < 2; dir++)
 		if (stream_end(&c->stream, dir, &f->end[dir]))
 			f->end_known |= dir ? 2 : 1;
@@ -377,11 +405,6 @@ static void connection_end(struct connection *c, enum fact_end end, uint64_t now
 	free(c);
 }
 
-static enum fact_end closed_how(const struct connection *c)
-{
-	return c->fin_seen ? END_FIN : END_RST;
-}
-
 static void close_flow(struct connection_context *x, struct flow *f, enum fact_end end, uint64_t now_us)
 {
 	if (f->connection)
@@ -402,7 +425,7 @@ static void become_other(struct connection_context *x, struct flow *f, uint64_t 
 void connection_drop(struct connection_context *x, struct flow *f, enum fact_end end, uint64_t now_us)
 {
 	if (f->connection && f->connection->closing_us)
-		end = closed_how(f->connection);
+		end = END_RST;
 	if (f->connection)
 		connection_end(f->connection, end, now_us);
 	flow_remove(x->flows, f);
@@ -458,7 +481,7 @@ bool connection_expire(struct connection_context *x, struct flow *f, uint64_t no
 	} else if (c && stream_is_done(&c->stream)) {
 		close_flow(x, f, END_FIN, now_us);
 	} else if (c && c->closing_us && c->closing_us <= now_us) {
-		close_flow(x, f, closed_how(c), now_us);
+		close_flow(x, f, END_RST, now_us);
 	} else if (connection_deadline(x, f) <= now_us) {
 		connection_drop(x, f, END_TIMEOUT, now_us);
 		return true;
@@ -489,10 +512,14 @@ static bool begins_anew(const struct flow *f, int dir, const struct packet *p)
 	return f->connection && !(f->flags & F_SYN << !dir) && !stream_may_begin(&f->connection->stream, dir, p->seq);
 }
 
-static void note_syn(struct flow *f, int dir, uint32_t seq, bool has_ack)
+static void note_syn(struct flow *f, int dir, uint32_t seq, bool has_ack, uint32_t ack)
 {
 	f->isn[dir] = seq;
 	f->flags |= (uint8_t)(F_SYN << dir);
+	if (has_ack && !f->connection) {
+		f->end[!dir] = ack;
+		f->end_known |= dir ? 1 : 2;
+	}
 	if (!(f->connection && f->connection->admission != ADMIT_UNSETTLED))
 		set_client(f, has_ack ? !dir : dir);
 }
@@ -537,7 +564,7 @@ static void start_anew(struct flow *f, bool with_other, uint64_t time_us, uint64
 	if (o.set) {
 		f->packets = 1;
 		f->flags |= (uint8_t)(F_SEEN << o.dir);
-		note_syn(f, o.dir, o.seq, o.has_ack);
+		note_syn(f, o.dir, o.seq, o.has_ack, o.ack);
 	}
 }
 
@@ -557,7 +584,7 @@ static bool take_syn(struct connection_context *x, struct flow *f, int dir, cons
 		start_anew(f, answer, time_us, now_us);
 	}
 	if (!(f->flags & F_CLOSED))
-		note_syn(f, dir, p->seq, p->flags & TCP_ACK);
+		note_syn(f, dir, p->seq, p->flags & TCP_ACK, p->ack);
 	return true;
 }
 
@@ -607,6 +634,8 @@ static void take_reset(struct connection_context *x, struct flow *f, int dir, co
 	c->reset = true;
 	c->reset_dir = (uint8_t)dir;
 	c->reset_seq = p->seq;
+	c->reset_ack = p->ack;
+	c->reset_has_ack = p->flags & TCP_ACK;
 	c->closing_us = at;
 	flow_set_timer(x->flows, f, connection_deadline(x, f));
 }

@@ -25,7 +25,7 @@ struct flow {
 	struct connection *connection;
 	uint64_t first_us, last_us;	/* raw packet time: a clock that is set back is a fact, but must not end flows */
 	uint32_t isn[2];
-	uint32_t end[2];		/* the user's: where the sides of a closed one ended */
+	uint32_t end[2];		/* the user's: where the sides of a closed one ended; before its first byte, where they begin */
 	uint32_t packets;
 	uint32_t active_s;		/* see flow_touch */
 	uint32_t timer_next, timer_prev;
