@@ -13,6 +13,8 @@
 #define LIMIT_EHLO_TEXT 4096
 #define LIMIT_RECIPIENTS 100		/* kept per transaction; DESIGN 6; all are counted */
 #define LIMIT_PENDING 4096		/* commands that wait for replies; replies to more are not told apart, but counted */
+#define LIMIT_UNPLACED 128		/* replies behind a hole that are kept until it shows what they answer; an envelope of 100 recipients and more */
+#define LIMIT_UNPLACED_BYTES 16384	/* of their texts */
 #define LIMIT_OPEN_TRANSACTIONS 32	/* of one session; clients that pipeline mails have two */
 #define LIMIT_STEPS 64			/* DESIGN 2 */
 #define LIMIT_LOOKAHEAD 16384		/* bytes kept behind a doubtful end of data until the server's reply judges it */

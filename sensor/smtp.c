@@ -23,6 +23,8 @@
 #include "sensor/limits.h"
 #include "sensor/smtp_state.h"
 
+enum { LMTP_PORT = 24 };	/* for "any private mail system", and for LMTP by custom; 25 it must not be (RFC 2033 5) */
+
 struct smtp *smtp_new(const struct fact_sink *sink, const struct fact_session *start)
 {
 	struct smtp *s = xcalloc(1, sizeof *s);
@@ -31,6 +33,7 @@ struct smtp *smtp_new(const struct fact_sink *sink, const struct fact_session *s
 	s->f = *start;
 	s->last = &s->first;
 	s->now_us = start->started_us;
+	s->lmtp = start->dest_port == LMTP_PORT;	/* until the client says what it speaks */
 	arena_init(&s->arena, LIMIT_SESSION_ARENA);
 	s->arena.first_bytes = 384;	/* greeting and steps of most sessions */
 	if (start->notes & NOTE_MID_STREAM)
@@ -59,6 +62,8 @@ size_t smtp_memory_bytes(const struct smtp *s)
 
 	if (s->tls)
 		n += tls_memory_bytes(s->tls);
+	if (s->unplaced)
+		n += sizeof *s->unplaced + s->unplaced->texts.used_bytes;
 	for (const struct transaction *t = s->first; t; t = t->next)
 		n += transaction_memory_bytes(t);
 	return n;
@@ -262,6 +267,7 @@ static void server_hole(struct smtp *s, uint64_t n)
 		}
 	}
 	s->absorbed = 1;
+	unplaced_clear(s);
 	s->overflowed = 0;
 	queue_hole_front(s);
 	if (s->mode == C_DATA_WAIT)
@@ -360,6 +366,7 @@ void smtp_end(struct smtp *s, enum fact_end end, enum side by, uint64_t t_us)
 	buf_fini(&s->ahead);
 	buf_fini(&s->guess);
 	buf_fini(&s->reply_text);
+	unplaced_clear(s);
 	arena_fini(&s->arena);
 	free(s->queue);
 	free(s);

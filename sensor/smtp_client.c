@@ -30,7 +30,7 @@ void client_body_end(struct smtp *s)
 	t->data_ended = true;
 	t->f.data_end_us = s->now_us;
 	smtp_step(s, t, SIDE_CLIENT, command_verb_name(VERB_DATA_END));
-	queue_push(s, VERB_DATA_END, t);
+	queue_push(s, VERB_DATA_END, t)->doubtful = s->body_hole || s->body_doubt || s->candidate;
 	s->suspended = false;
 	current_close(s, TX_BY_CLIENT);
 }
@@ -352,13 +352,32 @@ static void on_command(struct smtp *s, struct command c)
 	}
 }
 
-/* The client has gone on: the first commands of the queue have been answered, by replies that were lost. */
+/* Whether the server has said anything since the i-th command was sent. */
+static bool was_heard_since(struct smtp *s, uint32_t i)
+{
+	return s->heard != queue_at(s, i)->heard;
+}
+
+/* The client has gone on: the first commands of the queue have been answered, by replies that were lost, or that a hole took. */
 static void caught_up(struct smtp *s, uint32_t answered)
 {
-	queue_drop(s, answered);
+	if (answered == s->queue_count && was_heard_since(s, answered - 1))
+		server_place(s, answered);
+	else
+		queue_drop(s, answered);
 	if (s->absorbed && s->queue_count)
 		queue_hole_front(s);	/* a reply to what is left was perhaps among those absorbed */
 	s->skip_reply_line = false;	/* the hole ended with the reply that the client has seen */
+}
+
+/* Of lines that came after each other: behind a command that must be waited for the client has waited. */
+static void drop_answered_groups(struct smtp *s)
+{
+	for (uint32_t i = s->queue_count; i-- > 0;)
+		if (command_ends_group(queue_at(s, i)->verb)) {
+			queue_drop(s, i + 1);
+			return;
+		}
 }
 
 /* Does the client go on although, by what was seen, the reply has not ended? LMTP clients wait for that of each recipient. */
@@ -391,12 +410,14 @@ static uint32_t last_waited_for(struct smtp *s)
 
 /*
  * Before a command after a hole: has the client waited for the replies to what is in the queue? Then they were lost. It has when the last
- * command in the queue is one that must be waited for, or when this client has never sent ahead.
+ * command in the queue is one that must be waited for, or when this client has never sent ahead and something came from the server since.
  */
 static void in_step(struct smtp *s)
 {
-	if (s->committing)
+	if (s->committing) {
+		drop_answered_groups(s);
 		return;
+	}
 	if (stops_listening(s))
 		queue_doubt(s);
 	if (!queue_has_hole(s)) {
@@ -411,15 +432,27 @@ static void in_step(struct smtp *s)
 		caught_up(s, waited_for + 1);
 		return;
 	}
-	if (!s->pipelined && s->in_turn > 2)
+	if (!s->pipelined && s->in_turn > 2 && was_heard_since(s, s->queue_count - 1))
 		caught_up(s, s->queue_count);
+}
+
+/* What an answer to a 334 looks like (RFC 4954 4), "*" included. */
+static bool is_base64(struct text line)
+{
+	for (uint32_t i = 0; i < line.len; i++) {
+		char c = line.p[i];
+
+		if (!((c >= '0' && c <= '9') || ((c | 32) >= 'a' && (c | 32) <= 'z') || c == '+' || c == '/' || c == '=' || c == '*'))
+			return false;
+	}
+	return true;
 }
 
 static void client_line(struct smtp *s, struct text line)
 {
 	struct command c = command_parse(line);
 
-	if (s->mode == C_AUTH || (s->queue_count && queue_at(s, s->queue_count - 1)->verb == VERB_AUTH && queue_has_hole(s)))
+	if (s->mode == C_AUTH || (s->queue_count && queue_at(s, s->queue_count - 1)->verb == VERB_AUTH && queue_has_hole(s) && is_base64(line)))
 		c = (struct command){ VERB_AUTH_LINE, { 0 } };
 	s->mode = C_COMMAND;
 	if (!s->saw_command && c.verb == VERB_UNKNOWN && text_starts_nocase(line, "PROXY ")) {
@@ -549,7 +582,9 @@ void client_lost_commit(struct smtp *s)
 	s->mode = C_COMMAND;
 	/* Of several lines, replies in between may have been lost: what comes next need not answer the first of them. */
 	s->committing = memchr(guess.p, '\n', guess.len) != guess.p + guess.len - 1;
+	s->heard--;	/* what was heard just now came behind them */
 	client_bytes_aside(s, &guess);
+	s->heard++;
 	if (s->committing)
 		queue_hole_front(s);
 	s->committing = false;

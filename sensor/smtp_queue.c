@@ -119,6 +119,28 @@ struct pending *queue_push(struct smtp *s, enum verb v, struct transaction *t)
 	return p;
 }
 
+void unplaced_clear(struct smtp *s)
+{
+	if (!s->unplaced)
+		return;
+	arena_fini(&s->unplaced->texts);
+	free(s->unplaced);
+	s->unplaced = NULL;
+}
+
+void unplaced_add(struct smtp *s, const struct fact_reply *r)
+{
+	if (s->unplaced && (s->unplaced->count == LIMIT_UNPLACED || s->unplaced->texts.full))
+		unplaced_clear(s);	/* what is kept must be in a row */
+	if (!s->unplaced) {
+		s->unplaced = xcalloc(1, sizeof *s->unplaced);
+		arena_init(&s->unplaced->texts, LIMIT_UNPLACED_BYTES);
+	}
+	struct unplaced *u = s->unplaced;
+	u->seen[u->count].reply = fact_reply_copy(&u->texts, r, &s->f.notes);
+	u->seen[u->count++].us = s->now_us;
+}
+
 bool queue_has_hole(struct smtp *s)
 {
 	return s->queue_count && queue_at(s, 0)->verb == VERB_HOLE;

@@ -78,6 +78,71 @@ static bool fits(struct smtp *s, enum verb v, unsigned code)
 	return v != VERB_DATA || code >= 300;
 }
 
+/* A late reply to p. False: it would have changed what was made of the bytes since, or more than one may be due. */
+static bool can_be_placed(struct smtp *s, const struct pending *p, unsigned code)
+{
+	switch (p->verb) {
+	case VERB_MAIL:	/* 503: it stands inside a mail that began in the hole */
+		return fits(s, p->verb, code) && !(p->tx && p->tx->inside) && code != 503;
+	case VERB_DATA_END:
+	case VERB_BDAT:
+		return fits(s, p->verb, code) && !p->doubtful && !s->lmtp && code != 500 && code != 502;
+	case VERB_RCPT:
+	case VERB_DATA:
+	case VERB_RSET:
+	case VERB_NOOP:
+	case VERB_VRFY:
+	case VERB_EXPN:
+	case VERB_HELP:
+		return fits(s, p->verb, code);
+	default:
+		return false;
+	}
+}
+
+static void place(const struct pending *p, const struct fact_reply *r, uint64_t us)
+{
+	struct transaction *t = p->tx;
+
+	if (!t)
+		return;
+	if (p->verb == VERB_MAIL)
+		transaction_mail_reply(t, r);
+	else if (p->verb == VERB_RCPT)
+		transaction_rcpt_reply(t, p->rcpt, r);
+	else if (p->verb == VERB_DATA_END || (p->verb == VERB_BDAT && p->last))
+		transaction_end_reply(t, r, us);
+	else if ((p->verb == VERB_DATA || p->verb == VERB_BDAT) && r->code >= 400)
+		transaction_data_reply(t, r);
+}
+
+void server_place(struct smtp *s, uint32_t n)
+{
+	const struct unplaced *u = s->unplaced;
+	uint32_t known = 0;
+
+	/* a server that says more or less than one reply to a command would be misunderstood */
+	bool in_a_row = u && !(s->f.notes & (NOTE_UNEXPECTED_REPLY | NOTE_ODD_REPLY));
+	while (in_a_row && known < n && known < u->count && can_be_placed(s, queue_at(s, n - 1 - known), u->seen[u->count - 1 - known].reply.code))
+		known++;
+	if (in_a_row && known < n && known < u->count && queue_at(s, n - 1 - known)->verb == VERB_MAIL && queue_at(s, n - 1 - known)->tx)
+		queue_at(s, n - 1 - known)->tx->sender_doubt |= u->seen[u->count - 1 - known].reply.code == 503;
+	queue_drop(s, n - known);
+	for (uint32_t i = known; i > 0; i--) {
+		place(queue_at(s, 0), &u->seen[u->count - i].reply, u->seen[u->count - i].us);
+		queue_answered(s);
+	}
+	unplaced_clear(s);
+}
+
+static bool has_hole_behind(struct smtp *s, uint32_t i)
+{
+	while (++i < s->queue_count)
+		if (queue_at(s, i)->verb == VERB_HOLE)
+			return true;
+	return false;
+}
+
 /* Drops what stands before the command that this reply can only belong to. False: there is none. */
 static bool skip_to_telling(struct smtp *s, unsigned code)
 {
@@ -88,7 +153,10 @@ static bool skip_to_telling(struct smtp *s, unsigned code)
 		return false;
 	while (queue_telling(queue_at(s, i)->verb) != kind)
 		i++;
-	queue_drop(s, i);
+	if (has_hole_behind(s, i))	/* its like may be in there */
+		queue_drop(s, i);
+	else
+		server_place(s, i);
 	return true;
 }
 
@@ -103,6 +171,7 @@ static void hidden_data(struct smtp *s)
 		t = current_or_unseen(s);
 	}
 	queue_drop(s, s->queue_count);
+	unplaced_clear(s);
 	s->suspended = false;
 	t->data_asked = true;
 	t->f.notes |= NOTE_GAP;
@@ -133,8 +202,10 @@ static void reply_to_mail(struct smtp *s, struct transaction *t, const struct fa
 static void reply_to_data(struct smtp *s, struct transaction *t, const struct fact_reply *r)
 {
 	if (r->code >= 300 && r->code < 400) {
-		if (s->current != t)
+		if (s->current != t) {
+			t->reply_lost = true;	/* what was taken for its end was the beginning of the body */
 			return;
+		}
 		if (s->mode == C_DATA_WAIT) {
 			client_body_begin(s, B_START);
 			transaction_body(t, NULL, 0);
@@ -170,6 +241,14 @@ static void reset_by_hello(struct smtp *s)
 	client_carry_again(s);
 }
 
+/* What stands behind the first line. */
+static struct text keywords_of(struct text reply)
+{
+	const char *lf = reply.len ? memchr(reply.p, '\n', reply.len) : NULL;
+
+	return lf ? (struct text){ lf + 1, reply.len - (uint32_t)(lf + 1 - reply.p) } : TEXT("");
+}
+
 /* t: the transaction that was open when the command was sent. */
 static void reply_to_hello(struct smtp *s, enum verb v, struct transaction *t, const struct fact_reply *r)
 {
@@ -183,11 +262,43 @@ static void reply_to_hello(struct smtp *s, enum verb v, struct transaction *t, c
 	s->helo_accepted = true;
 	client_take_helo(s, v);
 	s->f.refusal = (struct fact_reply){ 0 };
-	if (v == VERB_HELO || !r->text.p)
-		return;
-	const char *lf = memchr(r->text.p, '\n', r->text.len);
-	struct text keywords = lf ? (struct text){ lf + 1, r->text.len - (uint32_t)(lf + 1 - r->text.p) } : TEXT("");
-	s->f.ehlo_keywords = smtp_keep_last(s, &s->keywords, keywords, LIMIT_EHLO_TEXT);
+	if (v != VERB_HELO && r->text.p)
+		s->f.ehlo_keywords = smtp_keep_last(s, &s->keywords, keywords_of(r->text), LIMIT_EHLO_TEXT);
+}
+
+static bool starts_with_keyword(struct text line)
+{
+	static const char *const keywords[] = { "SIZE", "PIPELINING", "8BITMIME", "ENHANCEDSTATUSCODES", "STARTTLS", "DSN", "CHUNKING", "AUTH" };
+
+	for (size_t i = 0; i < sizeof keywords / sizeof *keywords; i++)
+		if (text_starts_nocase(line, keywords[i]))
+			return true;
+	return false;
+}
+
+/* The reply to an EHLO that was not captured. It was the last command in its hole, since a client has to wait for this reply. */
+static bool is_reply_to_lost_hello(struct smtp *s, const struct fact_reply *r)
+{
+	bool lost = queue_has_hole(s) ? s->queue_count == 1 : s->queue_count == 0 && s->f.notes & NOTE_MID_STREAM;
+
+	if (!lost || r->code != 250 || s->mode != C_LOST || s->line[SIDE_CLIENT].len)
+		return false;
+	for (struct text rest = keywords_of(r->text); rest.len; rest = keywords_of(rest))
+		if (starts_with_keyword(rest))
+			return true;
+	return false;
+}
+
+static void reply_to_lost_hello(struct smtp *s, const struct fact_reply *r)
+{
+	queue_drop(s, s->queue_count);
+	unplaced_clear(s);
+	current_close(s, TX_LOST);
+	s->mode = C_COMMAND;
+	s->absorbed = 0;
+	s->helo_accepted = true;
+	s->f.helo_verb = s->f.helo = (struct text){ 0 };
+	s->f.ehlo_keywords = smtp_keep_last(s, &s->keywords, keywords_of(r->text), LIMIT_EHLO_TEXT);
 }
 
 /*
@@ -372,14 +483,20 @@ static void no_body(struct smtp *s)
 static void on_unasked(struct smtp *s, const struct fact_reply *r)
 {
 	bool commands_lost = s->f.notes & (NOTE_ORDINAL_UNCERTAIN | NOTE_MID_STREAM);
+	struct transaction *last = queue_has_hole(s) ? queue_at(s, s->queue_count - 1)->tx : NULL;
 
-	smtp_step_reply(s, s->current, r);
+	smtp_step_reply(s, s->current ? s->current : last, r);
 	if (r->code == 354 && commands_lost && (s->mode == C_LOST || s->mode == C_COMMAND)) {
 		hidden_data(s);
 		return;
 	}
-	if (queue_has_hole(s)) {	/* it answers what was lost */
+	if (is_reply_to_lost_hello(s, r)) {
+		reply_to_lost_hello(s, r);
+		return;
+	}
+	if (queue_has_hole(s)) {	/* it answers what was lost, or what came behind */
 		s->absorbed++;
+		unplaced_add(s, r);
 		return;
 	}
 	if (s->mode == C_BODY && s->body_guessed)
@@ -405,6 +522,8 @@ static void on_reply(struct smtp *s, const struct fact_reply *r)
 			on_421(s, r, true);
 		return;
 	}
+	if (!queue_has_hole(s) || s->overflowed)
+		unplaced_clear(s);	/* this reply does not go there: what comes after it is not in a row with them */
 	if (s->overflowed && r->code != 421) {
 		s->overflowed--;
 		return;

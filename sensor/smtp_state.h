@@ -9,6 +9,7 @@
 
 #include "common/buf.h"
 #include "sensor/command.h"
+#include "sensor/limits.h"
 #include "sensor/smtp.h"
 #include "sensor/tls.h"
 #include "sensor/transaction.h"
@@ -27,12 +28,23 @@ struct pending {
 	enum verb verb;
 	uint32_t rcpt;		/* index of RCPT */
 	bool last;		/* BDAT LAST */
+	bool doubtful;		/* end of the data: there may have been another one before it, in a hole or as the server sees it */
 	uint32_t heard;		/* smtp.heard when it was sent */
 	struct transaction *tx;	/* NULL: belongs to none */
 };
 
 /* Commands whose replies have codes that no other has: a reply finds them wherever they stand in the queue. */
 enum telling { TELLING_DATA, TELLING_QUIT, TELLING_TLS, TELLING_AUTH, TELLING_HELLO, TELLING };
+
+/* Replies that came while a HOLE stood at the front of the queue, one after the other with none missing between them. */
+struct unplaced {
+	struct arena texts;
+	unsigned count;
+	struct {
+		struct fact_reply reply;
+		uint64_t us;
+	} seen[LIMIT_UNPLACED];
+};
 
 struct smtp {
 	const struct fact_sink *sink;
@@ -74,6 +86,7 @@ struct smtp {
 	bool closed_by_server;		/* 421 */
 	bool suspended;			/* a hole after which commands of the current transaction may be missing */
 	unsigned absorbed;		/* replies since that hole */
+	struct unplaced *unplaced;	/* the last of them; NULL: none */
 	bool committing;		/* C_LOST: lines of an earlier time are being taken as commands */
 	bool pipelined;
 	unsigned in_turn;		/* commands that were sent with nothing pending */
@@ -126,6 +139,9 @@ enum telling queue_telling(enum verb v);
 void queue_answered(struct smtp *s);
 /* The first n commands have no reply that we could tell. */
 void queue_drop(struct smtp *s, uint32_t n);
+/* Keeps a reply that the hole at the front took. */
+void unplaced_add(struct smtp *s, const struct fact_reply *r);
+void unplaced_clear(struct smtp *s);
 /* Is a hole at the front: replies may be missing for any of those that wait. */
 bool queue_has_hole(struct smtp *s);
 void queue_hole_front(struct smtp *s);
@@ -170,5 +186,10 @@ void client_tls_refused(struct smtp *s);
 /* ---- smtp_server.c ---- */
 
 void smtp_server_bytes(struct smtp *s, const char *p, size_t n);
+/*
+ * The first n commands of the queue are answered, the last of them by the last reply that was seen: from there backwards, replies that a hole
+ * took find their commands. Those of which none is left have none that we could tell.
+ */
+void server_place(struct smtp *s, uint32_t n);
 
 #endif

@@ -39,6 +39,7 @@ struct transaction *transaction_new(const struct fact_session *session, uint32_t
 	t->f.ordinal = ordinal;
 	t->f.started_us = t->f.ended_us = t_us;
 	t->f.lmtp = lmtp;
+	t->hello_lost = !lmtp && !session->helo_verb.p && session->notes & (NOTE_ORDINAL_UNCERTAIN | NOTE_MID_STREAM);
 	t->f.tls = session->tls;
 	t->f.auth = session->auth;
 	t->f.helo = keep(t, session->helo, LIMIT_COMMAND_LINE);
@@ -149,6 +150,12 @@ static uint32_t rcpt_unanswered(const struct transaction *t)
 	return t->f.rcpt_count - t->f.rcpt_accepted - t->rcpt_refused;
 }
 
+/* LMTP: there may be more recipients that were accepted than are known. */
+static bool recipients_unclear(const struct transaction *t)
+{
+	return t->doubt || rcpt_unanswered(t);
+}
+
 bool transaction_end_reply(struct transaction *t, const struct fact_reply *r, uint64_t t_us)
 {
 	struct fact_reply copy = fact_reply_copy(&t->arena, r, &t->f.notes);
@@ -158,7 +165,7 @@ bool transaction_end_reply(struct transaction *t, const struct fact_reply *r, ui
 		t->end_reply = copy;
 		return true;
 	}
-	if (rcpt_unanswered(t)) {	/* which of them a reply is for cannot be told */
+	if (recipients_unclear(t)) {	/* which of them a reply is for cannot be told */
 		if (!positive(&t->end_reply))
 			t->end_reply = copy;
 		return ++t->lmtp_replies >= t->f.rcpt_count - t->rcpt_refused;
@@ -262,14 +269,18 @@ static enum fact_outcome decide_data(struct transaction *t, struct fact_reply *r
 {
 	bool certain = t->f.rcpt_accepted || (t->f.rcpt_count == 0 && !t->doubt && !(t->f.notes & NOTE_GAP));
 
-	if (t->f.lmtp && rcpt_unanswered(t))
+	if (t->f.lmtp && recipients_unclear(t))
 		certain = false;
 	/* what follows a refused chunk never decides */
 	bool follows = refused(&t->data_reply) && (t->end_reply.code == 503 || t->end_reply.code == 554);
 	if (t->end_reply.code && !follows) {
 		*reply = t->end_reply;
-		if (refused(reply) && t->f.lmtp && t->lmtp_replies < t->f.rcpt_accepted)
+		if (t->end_reply.code == 503 && t->reply_lost)
+			return OUTCOME_UNKNOWN;	/* it may follow from a refusal that was not seen */
+		if (refused(reply) && (t->f.lmtp ? t->lmtp_replies < t->f.rcpt_accepted : t->hello_lost && (t->doubt || t->f.rcpt_accepted + rcpt_unanswered(t) > 1)))
 			return OUTCOME_UNKNOWN;	/* what of the other recipients? */
+		if (t->f.mail_from.p && !t->f.mail_reply.code && (t->f.notes & NOTE_ORDINAL_UNCERTAIN))
+			return OUTCOME_UNKNOWN;	/* was this MAIL refused inside another mail, which was not seen? */
 		if (positive(reply))	/* LMTP: it came for a recipient */
 			return t->f.rcpt_accepted || t->f.lmtp ? OUTCOME_ACCEPTED : OUTCOME_UNKNOWN;
 		return certain && refused(reply) ? OUTCOME_REJECTED : OUTCOME_UNKNOWN;
@@ -297,6 +308,9 @@ static enum fact_outcome transaction_decide(struct transaction *t, struct fact_r
 	}
 	if (f->rcpt_count && t->rcpt_refused == f->rcpt_count) {
 		bool contradicted = t->doubt || ((f->notes & NOTE_GAP) && positive(&t->end_reply));
+
+		if (t->last_refused.code == 503 && !f->mail_reply.code)
+			return OUTCOME_UNKNOWN;	/* it follows from a refusal that was not seen */
 
 		if (!contradicted)
 			*reply = t->last_refused;

@@ -23,6 +23,7 @@ struct transaction {
 	bool doubt;			/* commands may have been lost inside: a refusal of all seen RCPT does not decide */
 	bool reply_lost;		/* a command of it was answered, or was not: nobody saw */
 	bool sender_doubt;		/* MAIL inside another mail, its reply lost: this sender or that one */
+	bool hello_lost;		/* whether it is LMTP is not known */
 	bool data_asked;		/* DATA or BDAT was sent */
 	bool data_ended;		/* end of data or BDAT LAST was sent (or must have been) */
 	uint32_t rcpt_refused;
