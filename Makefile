@@ -28,6 +28,7 @@ FUZZ := $(patsubst tests/fuzz/%.c,$(BUILD)/tests/fuzz/%,$(wildcard tests/fuzz/*.
 FEEDER := $(BUILD)/tests/stress/feeder
 HOSTILE := $(BUILD)/tests/hostile/damage $(BUILD)/tests/hostile/bouncetapd-oom
 WRAP := malloc calloc reallocarray strdup strndup vasprintf
+DROPS := $(BUILD)/tests/drops/drops
 BENCH := $(BUILD)/tests/bench/generate $(BUILD)/tests/bench/yardstick $(BUILD)/tests/bench/send
 obj = $(patsubst %.c,$(BUILD)/%.o,$(1))
 
@@ -40,7 +41,7 @@ SANITIZE := -O1 -g -Werror -fno-omit-frame-pointer -fsanitize=address,undefined 
 
 all: check-packages programs
 programs: $(BUILD)/bouncetapd $(BUILD)/bouncetap
-unit: $(UNIT) $(FEEDER) $(HOSTILE)
+unit: $(UNIT) $(FEEDER) $(HOSTILE) $(DROPS)
 fuzz-targets: $(FUZZ)
 
 $(BUILD)/bouncetapd: $(call obj,$(COMMON) $(SENSOR))
@@ -76,6 +77,9 @@ $(BUILD)/tests/hostile/damage: $(BUILD)/tests/hostile/damage.o $(BUILD)/libtest.
 # The sensor with allocations that fail when they are told to
 $(BUILD)/tests/hostile/bouncetapd-oom: $(call obj,$(COMMON) $(SENSOR) tests/hostile/oom.c)
 	$(call say,LD,$@)$(CC) $(CFLAGS_ALL) $(LDFLAGS) $(WRAP:%=-Wl,--wrap=%) -o $@ $^ $(LIBS_SENSOR)
+
+$(DROPS): $(call obj,tests/drops/drops.c) $(BUILD)/libtest.a
+	$(call say,LD,$@)$(CC) $(CFLAGS_ALL) $(LDFLAGS) -o $@ $^ $(LIBS_SENSOR)
 
 $(BUILD)/tests/fuzz/%: tests/fuzz/%.c $(BUILD)/libtest.a
 	@mkdir -p $(@D)
