@@ -162,14 +162,44 @@ class Syslog(threading.Thread):
         return any(text in line[2] for line in list(self.lines))
 
 
+class Sensor:
+    """A bouncetapd that listens beside tcpdump; nothing of the truth comes from it."""
+
+    def __init__(self, program, store):
+        self.program, self.store, self.process = program, store, None
+
+    def start(self, words):
+        ready = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+        ready.bind(str(WORK / "notify"))
+        os.chmod(WORK / "notify", 0o666)
+        ready.settimeout(20)
+        self.process = subprocess.Popen(
+            ["ip", "netns", "exec", "org", self.program, "-i", "br0", "--config", "/dev/null", "--store", self.store, *filter(None, [words])],
+            stdin=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True, env={**os.environ, "NOTIFY_SOCKET": str(WORK / "notify")})
+        try:
+            while b"READY=1" not in ready.recv(4096):
+                pass
+        except socket.timeout:
+            self.process.kill()
+            raise Failure(f"bouncetapd did not start: {self.process.stderr.read()}") from None
+
+    def stop(self):
+        time.sleep(2)   # it commits once a second
+        self.process.terminate()
+        words = self.process.communicate(timeout=20)[1]
+        if self.process.returncode:
+            raise Failure(f"bouncetapd ended with {self.process.returncode}: {words}")
+
+
 class Lab:
     """What a scenario builds with."""
 
-    def __init__(self, scenario, out):
+    def __init__(self, scenario, out, sensor=None):
         self.networks = [ipaddress.ip_network(net) for net in scenario.OWN["networks"]]
         self.ipv6 = getattr(scenario, "IPV6", False)
         self.router, self.resolver = (str(self.networks[0][n]) for n in (1, 53))
         self.records = out
+        self.sensor = Sensor(sensor, out.parent / f"{out.stem}.store") if sensor else None
         self.tools = overlay(WORK / "hosts" / "tools", [LAYERS / "tools/upper"])
         self.logs = {}        # address of a real server -> Syslog
         self.software = {}    # address of a real server -> module of hosts/
@@ -319,8 +349,12 @@ class Lab:
         while "listening on" not in (line := self.tcpdump.stderr.readline()):
             if not line:
                 raise Failure("tcpdump did not start")
+        if self.sensor:
+            self.sensor.start(words)
 
     def end_capture(self):
+        if self.sensor:
+            self.sensor.stop()
         self.tcpdump.terminate()
         _, words = self.tcpdump.communicate(timeout=10)
         if "\n0 packets dropped by kernel" not in f"\n{words}":
@@ -396,7 +430,7 @@ def seen_inside(lab, received, proxied):
         raw["src_ip"] = lab.public.get(raw["src_ip"], raw["src_ip"])
 
 
-def play(name, seed, place):
+def play(name, seed, sensor, place):
     """One scenario, in a process of its own; place: where the results go."""
     begun = time.monotonic()
     scenario = fresh.load(name, seed)
@@ -406,7 +440,7 @@ def play(name, seed, place):
     results = WORK / "results"
     records = results / f"{name}.records"
     records.mkdir(parents=True)
-    lab = Lab(scenario, records)
+    lab = Lab(scenario, records, sensor)
     try:
         scenario.play(lab)
         lab.end_capture()
@@ -452,9 +486,9 @@ def watch_lifeline():
     os._exit(1)
 
 
-def main(names, seed, out):
+def main(names, seed, sensor, out):
     if out.startswith("/proc/self/fd/"):   # called by ourselves, for one scenario
-        play(names[0], seed, Path(out))
+        play(names[0], seed, sensor, Path(out))
         return 0
     threading.Thread(target=watch_lifeline, daemon=True).start()
     descriptor = os.open(out, os.O_RDONLY | os.O_DIRECTORY)   # out may be below RUN, which is about to be covered
@@ -463,7 +497,7 @@ def main(names, seed, out):
     for name in names:
         # A scenario's mounts and processes end with it.
         command = ["unshare", "--mount", "--pid", "--fork", "--kill-child", "--mount-proc", sys.executable, "-B", __file__,
-                   f"/proc/self/fd/{descriptor}", str(seed), name]
+                   f"/proc/self/fd/{descriptor}", str(seed), sensor, name]
         if subprocess.run(command, stdin=subprocess.DEVNULL, pass_fds=[descriptor], check=False).returncode:
             failed.append(name)
     if failed:
@@ -473,7 +507,7 @@ def main(names, seed, out):
 
 if __name__ == "__main__":
     try:
-        code = main(sys.argv[3:], int(sys.argv[2]), sys.argv[1])
+        code = main(sys.argv[4:], int(sys.argv[2]), sys.argv[3], sys.argv[1])
     except (Failure, truth.Mismatch, AssertionError, subprocess.TimeoutExpired) as problem:
         print(f"lab: FAILED: {problem}", file=sys.stderr, flush=True)
         code = 1
