@@ -56,7 +56,10 @@ def replacements(sources, chance):
 
 def load(name, seed):
     chance = Chance(seed)
-    paths = {"letters": HERE / "letters.py", "cast": HERE / "cast.py", "scenario": HERE / "scenarios" / f"{name}.py"}
+    paths = {"letters": HERE / "letters.py", "cast": HERE / "cast.py", "busy_hour": HERE / "busy_hour.py",
+             "scenario": HERE / "scenarios" / f"{name}.py"}
+    if not name.startswith("busy"):
+        del paths["busy_hour"]
     sources = {module: path.read_text() for module, path in paths.items()}
     if chance.fresh:
         for pattern, instead in replacements(sources.values(), chance):

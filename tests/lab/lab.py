@@ -204,6 +204,7 @@ class Lab:
         self.logs = {}        # address of a real server -> Syslog
         self.software = {}    # address of a real server -> module of hosts/
         self.roots = {}       # host -> its root
+        self.unshared = {}    # host -> the process above the init of its process namespace
         self.inside = {}      # address on the captured network -> host
         self.host_of = {}     # address -> host
         self.sessions = []    # what the scripted senders did
@@ -309,9 +310,9 @@ class Lab:
         log = self.logs[address] = Syslog(root, self.records / f"{name}.log")
         self.software[address] = software
         # One process to kill for the whole server: the init of its own process namespace.
-        self._spawn("ip", "netns", "exec", name, "unshare", "-m", "-u", "-i", "-p", "-f", "--kill-child", "-R", root,
-                    "/bin/sh", "-c", f"mount -t proc proc /proc; hostname {name}.{domain}; {start}; {software.START}",
-                    stdout=subprocess.DEVNULL, stderr=open(self.records / f"{name}.stderr", "wb"))
+        self.unshared[name] = self._spawn("ip", "netns", "exec", name, "unshare", "-m", "-u", "-i", "-p", "-f", "--kill-child", "-R", root,
+            "/bin/sh", "-c", f"mount -t proc proc /proc; hostname {name}.{domain}; {start}; {software.START}",
+            stdout=subprocess.DEVNULL, stderr=open(self.records / f"{name}.stderr", "wb"))
         wait_for(f"{software.LAYER} on {name}", lambda: log.has(software.STARTED), 20)
 
     def postfix(self, name, domain, address, **config):
@@ -341,7 +342,7 @@ class Lab:
 
     def capture(self, words=""):
         """Record the bridge of the organisation, everything on it or what the words of a filter say."""
-        self.pcap = WORK / "capture.pcap"
+        self.pcap, self.since = WORK / "capture.pcap", time.time()
         with open(self.pcap, "wb") as file:
             self.tcpdump = subprocess.Popen(
                 ["ip", "netns", "exec", "org", "chroot", str(self.tools), "tcpdump", "-i", "br0", "-U", "-Z", "root",
@@ -390,6 +391,11 @@ class Lab:
         """A file on a real server."""
         replace_file(self.roots[host] / path.lstrip("/"), text)
         sh("chroot", self.roots[host], "chown", f"{owner}:", path)
+
+    def run_in(self, host, command):
+        """A command among the processes of a real server."""
+        init = sh("pgrep", "-P", self.unshared[host].pid).split()[0]
+        sh("nsenter", "--target", init, "--mount", "--pid", "--net", "--root", "/bin/sh", "-c", command)
 
     def run_as(self, host, user, command):
         sh("chroot", self.roots[host], "su", "-s", "/bin/sh", "-c", command, user)
@@ -452,8 +458,7 @@ def play(name, seed, sensor, place):
     logs = {address: lab.software[address].parse(log.lines) for address, log in lab.logs.items()}
     seen_inside(lab, received, {key: where for log in logs.values() for key, where in log.get("proxied", {}).items()})
     (records / "senders.jsonl").write_text("".join(json.dumps(session) + "\n" for session in [*lab.sessions, *lab.handed_in]))
-    result = truth.build(name, scenario, lab.sessions, lab.handed_in, received, logs, lab.inside, lab.host_of,
-                         lab.public)
+    result = truth.build(name, scenario, lab.sessions, lab.handed_in, received, logs, lab)
     shutil.copy(lab.pcap, results / f"{name}.pcap")
     if lab.keylog.exists():
         shutil.copy(lab.keylog, results / f"{name}.keylog")

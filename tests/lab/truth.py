@@ -69,14 +69,14 @@ def addresses(raw):
 
 
 class Builder:
-    """lab: see Lab.records_for_truth(); raws are dicts with the keys that sender.py and sink.py write."""
+    """raws are dicts with the keys that sender.py and sink.py write; of the lab this uses who is where, and when the capture began."""
 
-    def __init__(self, scenario, sessions, handed_in, received, logs, inside, host_of):
+    def __init__(self, scenario, sessions, handed_in, received, logs, lab):
         self.own = [ipaddress.ip_network(net) for net in scenario.OWN["networks"]]
         self.domains = set(scenario.OWN["domains"])
         self.tenants = [{"networks": [ipaddress.ip_network(net) for net in tenant.get("networks", ())],
                          "domains": set(tenant.get("domains", ()))} for tenant in getattr(scenario, "TENANTS", {}).values()]
-        self.sessions, self.logs, self.inside, self.host_of = sessions, logs, inside, host_of
+        self.sessions, self.logs, self.inside, self.host_of, self.since = sessions, logs, lab.inside, lab.host_of, lab.since
         self.letters = [raw for session in sessions for raw in session["transactions"]] + handed_in
         self.by_name = {raw["name"]: raw for raw in self.letters}
         self.scripted = {raw.get("client", (raw["src_ip"], raw["src_port"])) for raw in self.letters if "src_port" in raw}
@@ -104,7 +104,8 @@ class Builder:
         return domain in self.domains.union(*(tenant["domains"] for tenant in self.tenants))
 
     def on_the_bridge(self, raw):
-        return "src_port" in raw and (raw["src_ip"] in self.inside or raw["dest_ip"] in self.inside)
+        return ("src_port" in raw and raw.get("mail_time", self.since) >= self.since
+                and (raw["src_ip"] in self.inside or raw["dest_ip"] in self.inside))
 
     def same_host(self, one, other):
         return self.host_of.get(one, one) == self.host_of.get(other, other)
@@ -334,10 +335,12 @@ class Builder:
         siblings = [other for other in self.sightings(mail) if addresses(other) == addresses(raw)]
         edge = next((other for other in siblings if self.direction(other) == "outbound"), None)
         arrived = self.arrival(letter)
-        from_outside = arrived and self.arrives(arrived) and not arrived.get("auth")
+        exposure = "can-backscatter" if arrived and self.arrives(arrived) and not arrived.get("auth") else "no"
+        if letter["mail_time"] < self.since:   # nobody can tell from the capture
+            exposure = None
         return verdict | {
             "finding": raw is siblings[0], "misdirected": "yes" if story["forged"] else "no",
-            "exposure": story.get("exposure", "can-backscatter" if from_outside else "no"),
+            "exposure": story.get("exposure", exposure),
             "emitter": edge and edge["src_ip"], "originator": mail.maker, "cause": arrived and self.cause(raw, arrived, mail.kind),
             "root_cause": [] if mail.kind == "callout" else self.root_causes(mail)}
 
@@ -396,14 +399,14 @@ class Builder:
                     yield letter, kind
 
 
-def build(name, scenario, sessions, handed_in, received, logs, inside, host_of, nat):
+def build(name, scenario, sessions, handed_in, received, logs, lab):
     no_mail = [raw for raw in received if not raw.pop("transaction", True)]
     received = [raw for raw in received if raw not in no_mail]
     no_mail += [session["connection"] for session in sessions if not session["transactions"]]
-    builder = Builder(scenario, sessions, handed_in, received, logs, inside, host_of)
+    builder = Builder(scenario, sessions, handed_in, received, logs, lab)
     transactions = [*builder.from_senders(), *builder.from_servers()]
     transactions.sort(key=lambda row: row["mail_time"])
-    public = {inner: outer for outer, inner in nat.items()}
+    public = {inner: outer for outer, inner in lab.public.items()}
     servers = [{"address": address, "public": public.get(address), **words,
                 "software": logs[address]["software"] if address in logs else None}
                for address, words in scenario.SERVERS.items()]

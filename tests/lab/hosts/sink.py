@@ -54,6 +54,7 @@ class Session:
         self.helo = None
         self.encrypted = False
         self.spoke = False
+        self.began = time.time()
         self.named = None     # the blocklist that a refusal named
         self.open = None      # the transaction that is under way
         self.accepted = False  # its MAIL was
@@ -238,7 +239,7 @@ class Session:
         finally:
             self.end()
             if not self.count:
-                self.write({"transaction": False, **self.where, "tls": self.encrypted, "silent": not self.spoke,
+                self.write({"transaction": False, **self.where, "tls": self.encrypted, "silent": not self.spoke, "mail_time": self.began,
                             "names_list": self.named})
             self.writer.close()
 
