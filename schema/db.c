@@ -89,6 +89,12 @@ long long db_int(sqlite3 *db, const char *sql, long long none)
 	return v;
 }
 
+int db_ask(sqlite3 *db, const char *sql, int64_t none, int64_t *out)
+{
+	*out = db_int(db, sql, none);
+	return sqlite3_errcode(db) == SQLITE_OK ? 0 : -1;
+}
+
 enum db_refusal db_refusal(sqlite3 *db)
 {
 	int rc = sqlite3_extended_errcode(db), at_system = sqlite3_system_errno(db);

@@ -9,6 +9,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 #include <sys/types.h>
 #include <sqlite3.h>
 
@@ -67,5 +68,7 @@ sqlite3_stmt *db_prepare(sqlite3 *db, const char *sql);
 /* First column of the first row as text, copied into out (cut to size); -1 when there is no row. */
 int db_text(sqlite3 *db, const char *sql, char *out, size_t size);
 long long db_int(sqlite3 *db, const char *sql, long long none);
+/* The same, where an error is not the same as no row: -1. */
+int db_ask(sqlite3 *db, const char *sql, int64_t none, int64_t *out);
 
 #endif

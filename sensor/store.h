@@ -3,7 +3,11 @@
  *
  * Facts are copied into a batch (made valid UTF-8, redacted, addresses hashed) and written by a thread of its own; the queue between is
  * bounded. With -r a full queue waits; live it drops the oldest batch and counts it. A batch is one SQL transaction.
- * Live capture tries again until the store can be written; a replay gives up after some seconds, and its source stays to be read again.
+ *
+ * A store that is locked, full, removed, replaced or damaged stops nobody (writer.h). What was put is stored or counted: facts_lost of the run, and on
+ * standard error once when it begins and once, with the number, when it is over. Live capture and what cannot be read again try until the user
+ * wants an end, and then a moment longer; a replay gives up after some seconds, or at once when it stands before another store, and its source stays to
+ * be read again. In a sandbox (sandbox.h) files of the store may come and go; another directory cannot be opened: then it gives up, too.
  */
 #ifndef SENSOR_STORE_H
 #define SENSOR_STORE_H
@@ -19,6 +23,7 @@
 struct store;
 struct store_feed;	/* where one thread puts its facts */
 
+/* Its pointers stay valid until store_close. */
 struct store_options {
 	const char *dir;		/* made when it is not there (0750) */
 	enum config_privacy privacy;	/* of a new store; an old one keeps its own, another wish is an error */
@@ -56,11 +61,13 @@ void store_put_capture(struct store_feed *feed, const struct fact_capture *f);
 /* Packet time goes on: what the feed holds is cut to a batch once a second of wall time. */
 void store_tick(struct store_feed *feed, uint64_t wall_us);
 
-/* A replay whose store could not be written for some seconds: what is put now is let go, reading on is in vain. */
+/* The store cannot be written, as told above: what is put now is let go and counted, going on is in vain. */
 bool store_gave_up(struct store *s);
 
-/* Commits what is queued, checkpoints, closes; the WAL stays readable for the store's group. end_reason: done, damaged, stopped, capture-gap. 0, or -1 when
- * facts were lost, which was said. */
+/*
+ * Commits what is queued, checkpoints, closes; the -wal stays, so that the store's group can read. end_reason: done, damaged, stopped, capture-gap.
+ * 0, or -1 when facts were lost, which was said.
+ */
 int store_close(struct store *s, const char *end_reason);
 
 #endif

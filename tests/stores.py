@@ -1,5 +1,5 @@
 """What stores hold, compared: facts as text without rowids, batch and run numbers. Stores that are compared have the same key, so that
-addresses have the same hashes. Used by check_store and check_workers."""
+addresses have the same hashes. Used by check_store, check_stress and check_workers."""
 import sqlite3
 
 
