@@ -152,13 +152,22 @@ static int open_facts(struct place *p, bool make, int busy_ms, struct failure *f
 int place_open(struct place *p, bool make, int busy_ms, enum db_refusal *why, char *error, size_t error_size, int *exit_code)
 {
 	struct failure f = { why, error, error_size, exit_code };
+	struct db_inode before;
+	int rc = make ? make_directory(p, &f) : 0;
 
 	*why = DB_REFUSED;
-	if ((make && make_directory(p, &f)) || open_key(p, make, &f) || open_facts(p, make, busy_ms, &f)) {
-		place_close(p);
-		return -1;
+	db_inode_look(p->dir, &before);
+	rc = rc || open_key(p, make, &f) || open_facts(p, make, busy_ms, &f);
+	if (rc == 0 && db_inode_moved(p->dir, &before)) {
+		/* SQLite opens by path: facts.db of one directory and -wal of the other have nothing to say to each other. */
+		sqlite3_db_config(p->db, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, NULL);
+		snprintf(error, error_size, "%s: was exchanged while it was opened", p->dir);
+		*exit_code = EX_TEMPFAIL;
+		rc = -1;
 	}
-	return 0;
+	if (rc)
+		place_close(p);
+	return rc ? -1 : 0;
 }
 
 void place_mark(struct place *p)

@@ -13,7 +13,7 @@
 
 enum { CHECKPOINT_PAGES = 20000, WAL_KEPT_BYTES = 96 * 1024 * 1024 };
 /* milliseconds */
-enum { OPEN_MS = 10000, RETRY_MS = 200, MOVED_MS = 5000, WAL_TRY_MS = 1000, WAL_STUCK_MS = 60000 };
+enum { OPEN_MS = 10000, RETRY_MS = 200, MAKE_AFTER_MS = 1000, MOVED_MS = 5000, WAL_TRY_MS = 1000, WAL_STUCK_MS = 60000 };
 
 static int64_t now_ms(void)
 {
@@ -181,6 +181,7 @@ static bool has_set_aside(struct writer *w)
 	}
 	fprintf(stderr, "bouncetapd: %s: set aside as %s, a new store takes its place\n", w->problem, name);
 	w->damage = 0;
+	w->has_room = true;
 	return true;
 }
 
@@ -263,7 +264,10 @@ static void judge_refusal(struct writer *w, enum db_refusal why)
 	w->hopeless = true;
 }
 
-/* Opens what stands in the place. A source is not split over two stores: it could be told to be in neither of them. */
+/*
+ * Opens what stands in the place. Whoever moves one store away and another in does not want one of ours in between: a new one is made when nothing was
+ * there for a while. A source is not split over two stores: it could be told to be in neither of them.
+ */
 static int enter(struct writer *w)
 {
 	enum db_refusal why;
@@ -271,11 +275,13 @@ static int enter(struct writer *w)
 
 	if (!w->away_ms)
 		w->away_ms = now_ms();
-	if (open_database(w, w->o.waits, &why, &exit_code)) {
+	bool make = w->o.waits && (w->has_room || now_ms() - w->away_ms >= MAKE_AFTER_MS);
+	if (open_database(w, make, &why, &exit_code)) {
 		judge_refusal(w, why);
 		return -1;
 	}
 	w->away_ms = 0;
+	w->has_room = false;
 	if (strcmp(w->found_id, w->store_id) == 0) {
 		if (end_doubt(w) == 0)
 			return 0;

@@ -5,7 +5,7 @@
  *
  *   locked, disk full                nothing
  *   I/O error                        opens it again; looks whether a commit that failed is there all the same
- *   removed or replaced              opens what stands in its place (place.h)
+ *   removed or replaced              opens what stands in its place (place.h); when nothing does for a second, makes a new one
  *   damaged, twice in a row          sets it aside and begins a new one
  *   does not take this very batch    lets go of the batch
  *
@@ -54,6 +54,7 @@ struct writer {
 	int64_t wal_since_ms, wal_tried_ms;	/* the -wal is too long since; 0: it is not */
 	bool wal_said;
 	int64_t moved_ms, away_ms;	/* since when: files not in their places, no store open; 0: not so */
+	bool has_room;			/* the old store was set aside: a new one can be made at once */
 };
 
 /* Opens the store and begins a run. 0; -1, nothing open, with a problem that says what would help and an exit code by sysexits. */
