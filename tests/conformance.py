@@ -13,7 +13,7 @@ KNOWN_MISSES = os.path.join(TOP, "tests/known-misses")
 LIST_IDS = {"backscatterer.org": "backscatterer"}
 FLAGGED, CLEAR = ("would-list", "listed"), ("clean", "watch", "not-covered", "listed-instead", "no risk event")
 # What the truth leaves out of a row when it is null, false or empty.
-ABSENT = {key: None for key in ("origin_ip", "mail_params", "message_id", "queue_id", "code", "enhanced", "reply", "headers", "report", "steps",
+ABSENT = {key: None for key in ("origin_ip", "helo", "size", "mail_params", "message_id", "queue_id", "code", "enhanced", "reply", "headers", "report", "steps",
                                 "provenance", "misdirected", "exposure", "emitter", "originator", "names_list", "fate", "why", "cause")}
 ABSENT.update(tls=False, silent=False, auth=False, finding=False, pushed_bounce=False, rcpt_to=[], root_cause=[])
 CONNECTION = ("src_ip", "src_port", "dest_ip", "dest_port")
@@ -118,8 +118,8 @@ def parameter(params, name):
 
 
 def envelope_differs(t, e):
-    problems = [p for field in ("direction", "origin_ip", "outcome", "code", "enhanced", "queue_id", "auth")
-                if field != "origin_ip" or t[field] for p in differs(t, field, e[field], t[field])]
+    problems = [p for field in ("direction", "origin_ip", "outcome", "code", "enhanced", "queue_id", "auth", "helo", "size")
+                if field not in ("origin_ip", "helo", "size") or t[field] for p in differs(t, field, e[field], t[field])]
     if t["steps"]:
         problems += differs(t, "mail_params", e["mail_params"] or None, t["mail_params"])
         recipient = lambda r: (r["address"], r["code"], r["enhanced"], parameter(r.get("params"), "NOTIFY"), parameter(r.get("params"), "ORCPT"))
@@ -186,7 +186,8 @@ def cause_differs(t, finding, by_id):
     if cause is None:
         return ["%s: no cause" % (words(t),)] if t["message_id"] else []
     if connection(cause) != connection(t["cause"]) or cause["mail_from"] != t["cause"]["mail_from"]:
-        return ["%s: cause %s, truth %s > %s from %s" % (words(t), words(cause), t["cause"]["src_ip"], t["cause"]["dest_ip"], t["cause"]["mail_from"])]
+        right = "%s > %s from %s" % tuple(t["cause"][key] for key in ("src_ip", "dest_ip", "mail_from"))
+        return ["%s: cause %s, truth %s" % (words(t), words(cause), right)]
     return []
 
 

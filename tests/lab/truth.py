@@ -266,15 +266,15 @@ class Builder:
         outcome = "aborted" if code is None else "accepted" if code // 100 == 2 else "rejected"
         result = {key: raw[key] for key in (*CONNECTION, "n")}
         result |= {"direction": self.direction(raw), "origin_ip": raw.get("origin_ip"), "tls": raw.get("tls", False),
-                   "auth": raw.get("auth", False), "mail_time": iso(raw["mail_time"]), "mail_from": raw["mail_from"],
+                   "auth": raw.get("auth", False), "helo": raw.get("helo"), "size": raw.get("size"), "mail_time": iso(raw["mail_time"]), "mail_from": raw["mail_from"],
                    "mail_params": raw.get("mail_params"), "rcpt_to": rcpts, "message_id": raw["message_id"],
                    "queue_id": raw["queue_id"] if outcome == "accepted" else None,
                    "outcome": outcome, "code": code, "enhanced": enhanced, "reply": reply,
                    "headers": raw.get("headers"), "report": raw.get("report"),
                    "steps": None if "logged" in raw else {"client": " ".join(raw["commands"]), "server": " ".join(raw["codes"])},
                    "kind": "ordinary", "provenance": None, "finding": False, "misdirected": None, "exposure": None,
-                   "emitter": None, "originator": None, "names_list": raw.get("names_list"), "fate": None, "pushed_bounce": False, "why": None, "cause": None,
-                   "root_cause": None}
+                   "emitter": None, "originator": None, "names_list": raw.get("names_list"), "fate": None, "pushed_bounce": False,
+                   "why": None, "cause": None, "root_cause": None}
         return result | verdict
 
     def from_senders(self):

@@ -124,6 +124,8 @@ class Client:
             done["final"] = last
         if last is not None and (chunked or taken and done["data_end_time"]):
             done |= {key: told[key] for key in ("message_id", "headers", "report")}
+            stuffed = 0 if chunked else len(re.findall(rb"^\.", text, re.M))   # RFC 5321 4.5.2
+            done["size"] = len(text) + stuffed
             done["data_end_time"] = done["data_end_time"] or time.time()
         return taken and done["data_end_time"] is not None
 

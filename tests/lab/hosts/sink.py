@@ -138,9 +138,10 @@ class Session:
         while (line := await self.reader.readline()) != b".\r\n":
             if not line:
                 raise ConnectionError
-            lines.append(line[1:] if line.startswith(b"..") else line)
+            lines.append(line)
         self.open["commands"].append(".")
-        self.text(b"".join(lines))
+        self.open["size"] = sum(map(len, lines))
+        self.text(b"".join(line[1:] if line.startswith(b"..") else line for line in lines))
         return self.dot()
 
     async def bdat(self, size, last):
@@ -155,6 +156,7 @@ class Session:
                               "503 5.5.1 Error: need MAIL command")
         if not last:
             return self.reply(f"250 2.0.0 Ok: {size} bytes")
+        self.open["size"] = len(self.chunks)
         self.text(self.chunks)
         return self.dot()
 

@@ -5,13 +5,14 @@ the connection to a victim's server open, so bounces follow each other in it, an
 mail that it only relays (BOFHSUPPRESSBACKSCATTER, its default), so coubk is innocent though it takes any recipient.
 """
 
-from cast import Cast, bounced, count
+from cast import Cast, count
 from hosts import courier
 
 OWN = {"networks": ["192.0.2.0/24"], "domains": ["campus.example", "law.campus.example"]}
 COUR, COUBK, STORE = "192.0.2.25", "192.0.2.26", "192.0.2.40"
 SERVERS = {
-    COUR: {"name": "cour.campus.example", "lists": {"backscatterer.org": True}, "why": "bounces to forged senders what the targets of its forwarding refuse"},
+    COUR: {"name": "cour.campus.example", "lists": {"backscatterer.org": True},
+           "why": "bounces to forged senders what the targets of its forwarding refuse"},
     COUBK: {"name": "coubk.campus.example", "lists": {"backscatterer.org": False}, "why": "takes any recipient, but drops the bounces"},
 }
 LAYERS = {"courier": ["courier-mta", "courier-authdaemon"]}

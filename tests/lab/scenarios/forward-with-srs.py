@@ -5,7 +5,7 @@ own SRS address, undoes the rewriting and sends the bounce to the original sende
 A notice that comes in from outside for an SRS address is undone and passed on: made elsewhere, no fault.
 """
 
-from cast import TOLD, Cast, bounced, count
+from cast import TOLD, Cast, count
 
 OWN = {"networks": ["192.0.2.0/24"], "domains": ["campus.example", "fwd.campus.example"]}
 FORWARDER = "192.0.2.25"

@@ -5,7 +5,7 @@ refused must tell the sender himself, so spam with forged senders harms nobody. 
 mistypes and is told inside, the victims' servers never hear from us.
 """
 
-from cast import HEARD, MISTYPED, REFUSED, SENT, TOLD, WROTE, Cast, count
+from cast import MISTYPED, REFUSED, SENT, TOLD, WROTE, Cast, count
 from hosts import exim
 from letters import NOTE
 

@@ -18,7 +18,8 @@ TYPO = bounced(False, "the real sender mistyped the recipient")
 def play(lab):
     pem = lab.certificate("mx.victims-a.example")
     tls = {"tls": str(pem), "keylog": str(lab.keylog)}
-    cast = Cast(lab, "campus.example", victims=("accept", "unknown-user", "no-such-user"), servers={"accept": tls, "no-such-user": tls, "partner": tls})
+    cast = Cast(lab, "campus.example", victims=("accept", "unknown-user", "no-such-user"),
+                servers={"accept": tls, "no-such-user": tls, "partner": tls})
     lab.host("store", STORE)
     lab.sink("store", STORE, "store.campus.example", "unknown-user", "info@campus.example")
 
