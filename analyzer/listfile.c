@@ -15,9 +15,13 @@
 
 enum { WORD_MAX = 64, MESSAGE_MAX = 512 };
 
+/* Mail that could not be returned stays in queues for five days (Postfix's and Exim's are alike), and tries to leave all the time: a week without is proof. */
+#define CLEAN_DEFAULT_US (INT64_C(7) * 24 * 3600 * 1000000)
+enum { COVERAGE_DEFAULT = 80 };	/* percent; DESIGN.md 4 is silent below that */
+
 static const char suffix[] = ".list";
 
-static const char *const unknown_word[] = { "unknown", NULL }, *const none_word[] = { "none", NULL };
+static const char *const unknown_word[] = { "unknown", NULL }, *const none_word[] = { "none", NULL }, *const default_word[] = { "default", NULL };
 static const char *const delist_words[] = { "wait", "self", "paid", "provider", NULL };	/* LIST_DELIST_* */
 
 #define AT(field) offsetof(struct list, field)
@@ -39,13 +43,19 @@ static const struct config_key keys[] = {
 	{ "dns", "codes", &config_type_prefixes, AT(codes), NULL, NULL },
 	{ "dns", "test-listed", &config_type_address, AT(test_listed), NULL, NULL },
 	{ "dns", "test-not-listed", &config_type_address, AT(test_not_listed), NULL, NULL },
+	{ "dns", "refused-codes", &config_type_prefixes, AT(refused_codes), NULL, NULL },
+	{ "check", "clean", &config_type_duration, AT(clean_us), NULL, NULL },
+	{ "check", "coverage", &config_type_count, AT(coverage_percent), default_word, NULL },
+	{ "check", "permits", &config_type_string, AT(permits), NULL, NULL },
+	{ "check", "wants", &config_type_string, AT(wants), NULL, NULL },
+	{ "check", "avoid", &config_type_string, AT(avoid), NULL, NULL },
 };
 
 enum { KEY_COUNT = sizeof keys / sizeof *keys };
 _Static_assert(KEY_COUNT <= 32, "struct list: given has a bit for each key");
 
 static const char *const count_sections[] = { "not", "unsure", "counts" };	/* enum list_count */
-static const char *const sections[] = { "list", "listing", "dns", "counts", "unsure", "not", NULL };
+static const char *const sections[] = { "list", "listing", "dns", "check", "counts", "unsure", "not", NULL };
 static const char *const senders[] = { "null", "postmaster", "daemon", "double-bounce", "other", "any", NULL };
 enum { SENDER_ANY = LIST_SENDER_COUNT };	/* all that have no line of their own */
 
@@ -216,6 +226,12 @@ static void finish(struct reading *r)
 		l->name = xstrdup(l->id);
 	if (!l->window_us)
 		l->window_us = l->expiry_us;
+	if (!l->clean_us)
+		l->clean_us = CLEAN_DEFAULT_US;
+	if (!l->coverage_percent)
+		l->coverage_percent = COVERAGE_DEFAULT;
+	if (l->coverage_percent > 100)
+		ini_error(r->errors, l->path, 0, "[check] coverage is more than 100 percent");
 }
 
 static void list_fini(struct list *l)

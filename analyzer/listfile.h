@@ -47,7 +47,11 @@ struct list {
 	unsigned delist;
 	char *zone;			/* NULL: cannot be asked in DNS */
 	struct config_prefixes codes;	/* answers that mean "listed"; any other answer proves nothing */
+	struct config_prefixes refused_codes;	/* answers that mean "this resolver gets none", beside 127.255.255.0/24 */
 	struct ip_addr test_listed, test_not_listed;	/* entries that must and must not be there; version 0: none known */
+	int64_t clean_us;		/* "bouncetap check": how long nothing may have left before it says READY */
+	unsigned coverage_percent;	/* and how much of that time must have been seen */
+	char *permits, *wants, *avoid;	/* for people, a sentence or two each: what READY permits, what the operator wants, and what not; NULL: not told */
 	uint32_t given;			/* keys that the file has; private to listfile.c */
 };
 

@@ -17,6 +17,16 @@ CREATE TABLE list_answer (		-- DNS answers of blocklists, observations with a ti
   address TEXT NOT NULL,
   list TEXT NOT NULL,
   at_us INTEGER NOT NULL,
+  resolver TEXT NOT NULL,		-- who was asked
   state TEXT NOT NULL,			-- listed, not-listed, unknown
-  raw TEXT NOT NULL			-- answer as it came
+  raw TEXT NOT NULL,			-- answer as it came: 127.0.0.2, NXDOMAIN, ...
+  why TEXT NOT NULL,			-- what the state follows from
+  reason TEXT				-- the list's own text about the address (TXT); NULL: none
 );
+CREATE INDEX list_answer_address ON list_answer (address, list, at_us);
+
+CREATE TABLE probe (			-- dialogues of "bouncetap check --probe" with own servers: not mail, and not to be judged
+  token TEXT PRIMARY KEY,		-- of the EHLO name probe-TOKEN.bouncetap.invalid; random
+  address TEXT NOT NULL,		-- of the server
+  at_us INTEGER NOT NULL
+) WITHOUT ROWID;

@@ -128,6 +128,9 @@ static void backscatterer_is_as_its_operator_says(void **state)
 	assert_int_equal(l->codes.item[0].addr.bytes[3], 2);
 	assert_int_equal(l->test_listed.bytes[3], 2);
 	assert_int_equal(l->test_not_listed.bytes[3], 1);
+	assert_int_equal(l->clean_us, 7 * day_us);
+	assert_int_equal(l->coverage_percent, 80);
+	assert_non_null(strstr(l->wants, "impact"));
 	lists_fini(&lists);
 }
 
@@ -212,9 +215,11 @@ static void errors_name_their_line(void **state)
 		     "x.list:2: expiry: '999999999999999999d' is not a time such as 28d or 36h\n");
 	expect_error(d, "[listing]\nthreshold-mails = few\n", "x.list:2: threshold-mails: 'few' is neither a number from 1 nor 'unknown'\n");
 	expect_error(d, "[listing]\ndelist = pay\n", "x.list:2: delist: unknown value 'pay'; did you mean 'paid'?\n");
+	expect_error(d, "[check]\nclean = soon\n", "x.list:2: clean: 'soon' is not a time such as 28d or 36h\n");
 	expect_error(d, "[listing]\nexpiry = 7d\nexpiry = 8d\n", "x.list:3: expiry was set before, in line 2\n");
 	expect_error(d, "[list]\nlast-verified = 2026-02-30\n", "x.list:2: last-verified: '2026-02-30' is not a date YYYY-MM-DD\n");
 	expect_error(d, "[dns]\nzone = a.example b.example\n", "x.list:2: zone: one domain name is wanted\n");
+	expect_error(d, MINIMAL "[check]\ncoverage = 101\n", "x.list: [check] coverage is more than 100 percent\n");
 	expect_error(d, "name = X\n", "x.list:1: a key before the first [SECTION]\n");
 }
 
