@@ -21,6 +21,7 @@ LIBS_ANALYZER := -lsqlite3 -lcrypto -linih
 
 COMMON := $(wildcard common/*.c schema/*.c)
 SENSOR := $(wildcard sensor/*.c)
+READER := $(wildcard reader/*.c)
 ANALYZER := $(wildcard analyzer/*.c)
 GEN := $(patsubst schema/%.sql,$(BUILD)/gen/%.sql.h,$(wildcard schema/*.sql))
 UNIT := $(patsubst tests/unit/%.c,$(BUILD)/tests/unit/%,$(wildcard tests/unit/*.c))
@@ -47,7 +48,7 @@ fuzz-targets: $(FUZZ)
 $(BUILD)/bouncetapd: $(call obj,$(COMMON) $(SENSOR))
 	$(call say,LD,$@)$(CC) $(CFLAGS_ALL) $(LDFLAGS) -o $@ $^ $(LIBS_SENSOR)
 
-$(BUILD)/bouncetap: $(call obj,$(COMMON) $(ANALYZER))
+$(BUILD)/bouncetap: $(call obj,$(COMMON) $(READER) $(ANALYZER))
 	$(call say,LD,$@)$(CC) $(CFLAGS_ALL) $(LDFLAGS) -o $@ $^ $(LIBS_ANALYZER)
 
 $(BUILD)/%.o: %.c Makefile | $(GEN)
@@ -60,7 +61,7 @@ $(BUILD)/gen/%.sql.h: schema/%.sql
 	$(call say,GEN,$@)sed -e 's/\\/\\\\/g' -e 's/"/\\"/g' -e 's/.*/"&\\n"/' $< > $@
 
 # Everything but the main files. A unit test includes the .c it tests; the archive gives the rest.
-$(BUILD)/libtest.a: $(call obj,$(filter-out %/main.c,$(COMMON) $(SENSOR) $(ANALYZER)))
+$(BUILD)/libtest.a: $(call obj,$(filter-out %/main.c,$(COMMON) $(SENSOR) $(READER) $(ANALYZER)))
 	@rm -f $@
 	$(call say,AR,$@)ar rcs $@ $^
 

@@ -30,7 +30,7 @@
 #include "analyzer/provenance.h"
 #include "analyzer/refusal.h"
 #include "analyzer/servers.h"
-#include "analyzer/software.h"
+#include "reader/software.h"
 #include "common/buf.h"
 #include "common/timefmt.h"
 #include "common/xmalloc.h"
