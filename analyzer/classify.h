@@ -10,7 +10,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "analyzer/kind.h"
+#include "common/kind.h"
 #include "analyzer/mail.h"
 
 struct classification {

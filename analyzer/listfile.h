@@ -12,7 +12,7 @@
 #include <stdint.h>
 #include <stdio.h>
 
-#include "analyzer/kind.h"
+#include "common/kind.h"
 #include "common/config.h"
 
 enum list_count { LIST_NOT, LIST_UNSURE, LIST_COUNTS };

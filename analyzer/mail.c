@@ -20,13 +20,6 @@ const char mail_select[] =
 	" LEFT JOIN reports p ON p.transaction_rowid = t.id LEFT JOIN returned r ON r.transaction_rowid = t.id"
 	" LEFT JOIN report_recipients g ON g.transaction_rowid = t.id AND g.n = 0 ";
 
-struct text column_text(sqlite3_stmt *s, int i)
-{
-	const char *p = (const char *)sqlite3_column_text(s, i);
-
-	return (struct text){ p, p ? (uint32_t)sqlite3_column_bytes(s, i) : 0 };
-}
-
 /* A cursor over the columns, so that reading follows the order of mail_select. */
 struct reader {
 	sqlite3_stmt *s;

@@ -14,6 +14,7 @@
 #include "analyzer/own.h"
 #include "common/ip.h"
 #include "common/text.h"
+#include "schema/db.h"
 
 /* class of an address, schema/facts.sql */
 enum address_class { CLASS_NULL = 1, CLASS_POSTMASTER = 2, CLASS_DAEMON = 4, CLASS_DOUBLE_BOUNCE = 8, CLASS_BATV = 16, CLASS_SRS = 32,
@@ -72,8 +73,5 @@ struct route mail_route(const struct mail *m, const struct own *o);
 
 /* True when the direction s ('c' or 's') has the step word ("DATA", "QUIT", "250"). */
 bool mail_has_step(const struct mail *m, char side, const char *word);
-
-/* Column as text, p == NULL for SQL NULL; borrowed. */
-struct text column_text(sqlite3_stmt *s, int i);
 
 #endif

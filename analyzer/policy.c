@@ -6,7 +6,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "analyzer/kind.h"
+#include "common/kind.h"
 #include "analyzer/mail.h"
 #include "common/buf.h"
 #include "common/ip.h"

@@ -8,7 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "analyzer/kind.h"
+#include "common/kind.h"
 #include "analyzer/mail.h"
 #include "common/buf.h"
 #include "common/escape.h"

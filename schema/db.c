@@ -95,6 +95,13 @@ int db_ask(sqlite3 *db, const char *sql, int64_t none, int64_t *out)
 	return sqlite3_errcode(db) == SQLITE_OK ? 0 : -1;
 }
 
+struct text column_text(sqlite3_stmt *s, int i)
+{
+	const char *p = (const char *)sqlite3_column_text(s, i);
+
+	return (struct text){ p, p ? (uint32_t)sqlite3_column_bytes(s, i) : 0 };
+}
+
 enum db_refusal db_refusal(sqlite3 *db)
 {
 	int rc = sqlite3_extended_errcode(db), at_system = sqlite3_system_errno(db);

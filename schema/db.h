@@ -13,6 +13,8 @@
 #include <sys/types.h>
 #include <sqlite3.h>
 
+#include "common/text.h"
+
 enum db_file { DB_FACTS, DB_VERDICTS, DB_NOTES };
 /* Why something failed. Damaged: SQLite cannot make sense of the file; that of a newer bouncetap or of another program is merely refused. */
 enum db_refusal { DB_REFUSED, DB_LOCKED, DB_DENIED, DB_DAMAGED };
@@ -70,5 +72,8 @@ int db_text(sqlite3 *db, const char *sql, char *out, size_t size);
 long long db_int(sqlite3 *db, const char *sql, long long none);
 /* The same, where an error is not the same as no row: -1. */
 int db_ask(sqlite3 *db, const char *sql, int64_t none, int64_t *out);
+
+/* A column of the current row as text, p == NULL for SQL NULL; borrowed until the next step. */
+struct text column_text(sqlite3_stmt *s, int i);
 
 #endif

@@ -118,6 +118,7 @@ CREATE TABLE finding (			-- an answering mail that left for a recipient who is n
 CREATE INDEX finding_server ON finding (server_id, public_address, last_us);
 CREATE INDEX finding_recipient ON finding (recipient_id);
 CREATE INDEX finding_origin ON finding (origin_ip) WHERE origin_ip IS NOT NULL;
+CREATE INDEX finding_last ON finding (last_us);
 CREATE INDEX finding_unsettled ON finding (last_us) WHERE settled = 0;
 
 CREATE TABLE finding_attempt (

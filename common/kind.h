@@ -1,6 +1,6 @@
 /* kind.h - the words of DESIGN.md 1 that verdicts are made of: kinds, provenance, and who they concern. */
-#ifndef ANALYZER_KIND_H
-#define ANALYZER_KIND_H
+#ifndef COMMON_KIND_H
+#define COMMON_KIND_H
 
 #include <stdbool.h>
 

@@ -1,5 +1,5 @@
 /* kind.c - see kind.h */
-#include "analyzer/kind.h"
+#include "common/kind.h"
 
 #include <stddef.h>
 #include <string.h>
