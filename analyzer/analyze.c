@@ -22,6 +22,7 @@
 #include "analyzer/correlate.h"
 #include "analyzer/domain.h"
 #include "analyzer/finding.h"
+#include "analyzer/hygiene.h"
 #include "analyzer/idset.h"
 #include "analyzer/judge.h"
 #include "analyzer/mail.h"
@@ -29,6 +30,7 @@
 #include "analyzer/policy.h"
 #include "analyzer/provenance.h"
 #include "analyzer/refusal.h"
+#include "analyzer/rollup.h"
 #include "analyzer/servers.h"
 #include "reader/software.h"
 #include "common/buf.h"
@@ -41,13 +43,11 @@ enum {
 	SENDERS_KEPT = 8,		/* domains per origin; the rule asks for JUDGE_MANY_SENDERS */
 };
 
-#define HOUR_US INT64_C(3600000000)
-
 enum statement {
 	/* of facts.db */
 	BATCHES, BATCH, SESSIONS, TRANSACTIONS, RECIPIENTS, EARLIER_WITH_HASH, FACTS_COUNT,
 	/* of verdicts.db */
-	SESSION_VERDICT = FACTS_COUNT, COVERAGE, TRANSACTION_VERDICT, ANSWER, ANSWER_KEY, AUTHOR, ORIGIN_SENDER, ORIGIN_COUNT, FINDINGS_OF_ORIGIN,
+	SESSION_VERDICT = FACTS_COUNT, TRANSACTION_VERDICT, ANSWER, ANSWER_KEY, AUTHOR, ORIGIN_SENDER, ORIGIN_COUNT, FINDINGS_OF_ORIGIN,
 	WAITING_FOR, ALL_ANSWERED, SET_PROVENANCE, SETTLE, MARK, STATEMENT_COUNT
 };
 
@@ -55,13 +55,11 @@ static const char *const sql[STATEMENT_COUNT] = {
 	[BATCHES] = "SELECT seq, session_rowid, transaction_rowid FROM batch WHERE seq > ?1 ORDER BY seq",
 	[BATCH] = "SELECT session_rowid, transaction_rowid FROM batch WHERE seq <= ?1 ORDER BY seq DESC LIMIT 1",
 	[SESSIONS] = "SELECT id, session_id, src_ip, dest_ip, dest_port, started_us, ended_us, outcome, banner_code, banner, helo, ehlo_keywords,"
-		" refusal_code, refusal, tls, complete, notes, proxy, xclient, xforward FROM sessions WHERE id > ?1 AND id <= ?2 ORDER BY id",
+		" refusal_code, refusal, tls, auth, complete, notes, proxy, xclient, xforward FROM sessions WHERE id > ?1 AND id <= ?2 ORDER BY id",
 	[TRANSACTIONS] = "WHERE t.id > ?1 AND t.id <= ?2 ORDER BY t.id",	/* behind mail_select */
 	[RECIPIENTS] = "SELECT n, address_id FROM recipients WHERE transaction_rowid = ?1",
 	[EARLIER_WITH_HASH] = "SELECT transaction_rowid FROM messages WHERE message_id_hash = ?1 AND transaction_rowid <= ?2 LIMIT 500",
 	[SESSION_VERDICT] = "INSERT OR REPLACE INTO session_verdict VALUES (?1, ?2, ?3)",
-	[COVERAGE] = "INSERT INTO coverage VALUES (?1, ?2, ?3, 1, ?4, ?5, ?6) ON CONFLICT DO UPDATE SET sessions = sessions + 1,"
-		" encrypted = encrypted + ?4, one_sided = one_sided + ?5, incomplete = incomplete + ?6",
 	[TRANSACTION_VERDICT] = "INSERT OR REPLACE INTO transaction_verdict VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, 'clear')",
 	[ANSWER] = "INSERT OR IGNORE INTO answer VALUES (?1, ?2, ?3)",
 	[ANSWER_KEY] = "INSERT OR IGNORE INTO answer_key VALUES (?1, ?2)",
@@ -89,6 +87,8 @@ struct analysis {
 	struct correlate *correlate;
 	struct findings *findings;
 	struct refusals *refusals;
+	struct rollups *rollups;
+	struct hygiene *hygiene;
 	sqlite3_stmt *q[STATEMENT_COUNT];
 	struct idset marked;	/* recipients to judge (again) */
 	bool servers_changed;	/* a name or server of ours is new: it may be in any report */
@@ -129,7 +129,7 @@ static void mark_all(struct analysis *a, sqlite3_stmt *s)
 /* ---- sessions ---- */
 
 enum session_column { S_ID, S_SESSION_ID, S_SRC, S_DEST, S_DEST_PORT, S_STARTED, S_ENDED, S_OUTCOME, S_BANNER_CODE, S_BANNER, S_HELO, S_KEYWORDS,
-	S_REFUSAL_CODE, S_REFUSAL, S_TLS, S_COMPLETE, S_NOTES, S_PROXY, S_XCLIENT, S_XFORWARD };
+	S_REFUSAL_CODE, S_REFUSAL, S_TLS, S_AUTH, S_COMPLETE, S_NOTES, S_PROXY, S_XCLIENT, S_XFORWARD };
 
 struct session {
 	struct ip_addr src, dest;
@@ -145,6 +145,13 @@ static struct text first_word(struct text t)
 	while (n < t.len && t.p[n] != ' ' && t.p[n] != '\n')
 		n++;
 	return (struct text){ t.p, n };
+}
+
+static void read_session_id(sqlite3_stmt *s, uint8_t out[16])
+{
+	memset(out, 0, 16);
+	if (sqlite3_column_bytes(s, S_SESSION_ID) == 16)
+		memcpy(out, sqlite3_column_blob(s, S_SESSION_ID), 16);
 }
 
 static void learn_name(struct analysis *a, struct server *server, struct text name)
@@ -177,20 +184,18 @@ static void learn_servers(struct analysis *a, sqlite3_stmt *s, const struct sess
 		learn_name(a, servers_find(a->servers, &x->src), column_text(s, S_HELO));
 }
 
-static void add_coverage(struct analysis *a, sqlite3_stmt *s, const struct session *x)
+static void add_to_sums(struct analysis *a, sqlite3_stmt *s, const struct session *x)
 {
-	const struct server *server = servers_find(a->servers, x->route.leaves ? &x->src : &x->dest);
-	bool one_sided = text_find_nocase(column_text(s, S_NOTES), "one-sided") >= 0;
+	struct rollup_session r = { .src = x->src, .dest = x->dest, .route = &x->route, .started_us = sqlite3_column_int64(s, S_STARTED),
+		.encrypted = x->encrypted, .one_sided = text_find_nocase(column_text(s, S_NOTES), "one-sided") >= 0,
+		.incomplete = !sqlite3_column_int(s, S_COMPLETE) };
+	struct hygiene_session h = { .rowid = sqlite3_column_int64(s, S_ID), .started_us = r.started_us, .src = x->src, .dest = x->dest,
+		.dest_port = sqlite3_column_int(s, S_DEST_PORT), .route = &x->route, .ehlo_keywords = column_text(s, S_KEYWORDS),
+		.encrypted = x->encrypted, .authenticated = sqlite3_column_int(s, S_AUTH) };
 
-	if (!server || x->route.direction == DIRECTION_FOREIGN || x->route.direction == DIRECTION_INTERNAL)
-		return;
-	sqlite3_stmt *q = query(a, COVERAGE, server->id);
-	sqlite3_bind_text(q, 2, direction_name(x->route.direction), -1, SQLITE_STATIC);
-	sqlite3_bind_int64(q, 3, sqlite3_column_int64(s, S_STARTED) / HOUR_US * HOUR_US);
-	sqlite3_bind_int(q, 4, x->encrypted);
-	sqlite3_bind_int(q, 5, one_sided && !x->encrypted);
-	sqlite3_bind_int(q, 6, !sqlite3_column_int(s, S_COMPLETE));
-	run(q);
+	rollups_add_session(a->rollups, &r);
+	read_session_id(s, h.session_id);
+	hygiene_of_session(a->hygiene, &h);
 }
 
 static void note_refusal(struct analysis *a, sqlite3_stmt *s, const struct session *x)
@@ -200,8 +205,7 @@ static void note_refusal(struct analysis *a, sqlite3_stmt *s, const struct sessi
 
 	if (!x->route.leaves || r.code < 400)
 		return;
-	if (sqlite3_column_bytes(s, S_SESSION_ID) == sizeof r.session_id)
-		memcpy(r.session_id, sqlite3_column_blob(s, S_SESSION_ID), sizeof r.session_id);
+	read_session_id(s, r.session_id);
 	refusals_of_session(a->refusals, &r);
 }
 
@@ -226,7 +230,7 @@ static void take_session(struct analysis *a, sqlite3_stmt *s)
 	sqlite3_bind_text(q, 3, x.software, -1, SQLITE_STATIC);
 	run(q);
 	learn_servers(a, s, &x);
-	add_coverage(a, s, &x);
+	add_to_sums(a, s, &x);
 	note_refusal(a, s, &x);
 	if (sqlite3_column_int64(s, S_ENDED) > a->last_us)
 		a->last_us = sqlite3_column_int64(s, S_ENDED);
@@ -364,6 +368,8 @@ static void take_transaction(struct analysis *a, const struct mail *m)
 	write_verdict(a, m, &r, &c, &o);
 	if (r.leaves && (m->code >= 400 || m->rcpt_accepted < m->rcpt_count))
 		refusals_of_mail(a->refusals, m);
+	rollups_add_mail(a->rollups, m, &r, kind_is_answering(c.kind));
+	hygiene_of_mail(a->hygiene, m, &r, c.kind);
 	if (r.arrives)
 		note_origin_sender(a, m, &o);
 	if (kind_is_answering(c.kind) || c.open)
@@ -468,6 +474,8 @@ static int64_t now_of(const struct analysis *a)
 static void finish_slice(struct analysis *a, long long seq)
 {
 	servers_flush(a->servers);
+	rollups_flush(a->rollups);
+	hygiene_flush(a->hygiene);
 	run(query(a, SETTLE, a->last_us - SIGHTING_WINDOW_US));
 	policy_write_risk(a->verdicts, a->options.lists, now_of(a));
 	sqlite3_stmt *s = query(a, MARK, seq);
@@ -597,9 +605,9 @@ static void hash_inputs(const struct analysis *a, char out[65])
 
 static int empty_verdicts(struct analysis *a, const char *store_id, const char *inputs, char *error, size_t size)
 {
-	static const char *const tables[] = { "meta", "session_verdict", "transaction_verdict", "server", "server_name", "coverage", "answer",
-		"answer_key", "author", "origin_sender", "change", "finding", "finding_attempt", "finding_alias", "finding_reason", "risk",
-		"risk_reason", "refusal" };
+	static const char *const tables[] = { "meta", "session_verdict", "transaction_verdict", "server", "server_name", "own_coverage", "own_mail_hour", "own_hygiene",
+		"relay", "answer", "answer_key", "author", "origin_sender", "change", "finding", "finding_attempt", "finding_alias", "finding_reason", "finding_hour",
+		"finding_defect", "risk", "risk_reason", "refusal" };
 	struct buf b = { 0 };
 
 	buf_add_str(&b, "BEGIN IMMEDIATE;");
@@ -657,7 +665,9 @@ static void prepare_all(struct analysis *a)
 	a->judge = judge_new(a->facts, a->verdicts, a->own, a->servers, a->origins);
 	a->provenances = provenances_new(a->facts, a->own, a->servers);
 	a->correlate = correlate_new(a->facts, a->verdicts, a->own, a->provenances);
-	a->findings = findings_new(a->verdicts, a->own, a->servers, a->judge);
+	a->hygiene = hygiene_new(a->facts, a->verdicts, a->own);
+	a->rollups = rollups_new(a->verdicts, a->own);
+	a->findings = findings_new(a->verdicts, a->own, a->servers, a->judge, a->hygiene);
 	a->refusals = refusals_new(a->facts, a->verdicts, a->own, a->servers, a->options.lists);
 }
 
@@ -699,6 +709,8 @@ void analysis_close(struct analysis *a)
 	if (!a)
 		return;
 	refusals_free(a->refusals);
+	rollups_free(a->rollups);
+	hygiene_free(a->hygiene);
 	findings_free(a->findings);
 	correlate_free(a->correlate);
 	provenances_free(a->provenances);

@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "analyzer/hygiene.h"
 #include "common/buf.h"
 #include "common/xmalloc.h"
 #include "schema/db.h"
@@ -38,14 +39,15 @@ struct findings {
 	const struct own *own;
 	struct servers *servers;
 	struct judge *judge;
+	struct hygiene *hygiene;
 	sqlite3_stmt *q[STATEMENT_COUNT];
 };
 
-struct findings *findings_new(sqlite3 *verdicts, const struct own *own, struct servers *servers, struct judge *judge)
+struct findings *findings_new(sqlite3 *verdicts, const struct own *own, struct servers *servers, struct judge *judge, struct hygiene *hygiene)
 {
 	struct findings *f = xcalloc(1, sizeof *f);
 
-	*f = (struct findings){ .db = verdicts, .own = own, .servers = servers, .judge = judge };
+	*f = (struct findings){ .db = verdicts, .own = own, .servers = servers, .judge = judge, .hygiene = hygiene };
 	for (int i = 0; i < STATEMENT_COUNT; i++)
 		f->q[i] = db_prepare(verdicts, sql[i]);
 	return f;
@@ -360,6 +362,7 @@ static void write_group(struct findings *f, const struct victim *v, const struct
 	insert_finding(f, v, g, &j, &r, !x ? 1 : x->digest == digest ? x->revision : x->revision + 1, digest);
 	insert_attempts(f, g, r.id);
 	insert_reasons(f, &j, r.id);
+	hygiene_of_finding(f->hygiene, v, g, &j, r.id, g->originator ? g->originator->id : r.server->id);
 	if (!x || x->digest != digest)
 		note_change(f, "finding", r.id);
 	keep_aliases(f, old, g, r.id);

@@ -8,8 +8,9 @@
 #include "analyzer/judge.h"
 
 struct findings;
+struct hygiene;
 
-struct findings *findings_new(sqlite3 *verdicts, const struct own *own, struct servers *servers, struct judge *judge);
+struct findings *findings_new(sqlite3 *verdicts, const struct own *own, struct servers *servers, struct judge *judge, struct hygiene *hygiene);
 void findings_free(struct findings *f);
 
 /*

@@ -52,6 +52,14 @@ static int64_t id_of(const char *name)
 	return (int64_t)(h >> 12);	/* 52 bits: exact in JSON readers that know only doubles */
 }
 
+int64_t servers_id_of(const struct own *own, const struct ip_addr *a)
+{
+	const struct config_server *c = own_server(own, a);
+	char text[IP_TEXT_MAX];
+
+	return id_of(c ? c->name : ip_format(a, text));
+}
+
 /* Position of the first entry that is not less than a. */
 static size_t address_position(const struct servers *s, const struct ip_addr *a)
 {

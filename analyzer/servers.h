@@ -28,6 +28,9 @@ struct servers;
 struct servers *servers_new(sqlite3 *verdicts, const struct own *own);
 void servers_free(struct servers *s);
 
+/* The id that an own address has as a server, or would have. */
+int64_t servers_id_of(const struct own *own, const struct ip_addr *a);
+
 /* NULL when this own address is not known as a server. */
 struct server *servers_find(const struct servers *s, const struct ip_addr *a);
 /* Makes it one. */

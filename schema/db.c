@@ -2,7 +2,7 @@
  * db.c - see db.h. The schemas are the .sql files beside this one, compiled in.
  *
  * A change that old readers understand (a new column with a default, an index, a view) raises the minor version and gets a step
- * in migrate(); any other change of facts.db raises the major version and begins a new file.
+ * in migrate(); any other change raises the major version. Then facts.db begins a new file, verdicts.db is emptied: analyze fills it again.
  */
 #include "schema/db.h"
 
@@ -29,7 +29,7 @@ static const struct db_kind {
 	int version;		/* major << 8 | minor */
 } kinds[] = {
 	[DB_FACTS] = { "facts.db", "main", facts_sql, 0x626e7446, 1 << 8 },
-	[DB_VERDICTS] = { "verdicts.db", "verdicts", verdicts_sql, 0x626e7456, 1 << 8 },
+	[DB_VERDICTS] = { "verdicts.db", "verdicts", verdicts_sql, 0x626e7456, 2 << 8 },
 	[DB_NOTES] = { "notes.db", "notes", notes_sql, 0x626e744e, 1 << 8 },
 };
 
@@ -178,13 +178,30 @@ static int create_tables(sqlite3 *db, const struct db_kind *k)
 	return db_exec(db, k->sql, NULL, 0) || db_exec(db, pragmas, NULL, 0) ? -1 : 0;
 }
 
-/* Raises an older minor version. There is none yet; a step is "if (version < N) ALTER TABLE ... ADD COLUMN". */
+/* The tables of another major version make room for those of this one. */
+static int make_anew(sqlite3 *db, const struct db_kind *k)
+{
+	char drops[4096] = "", version[64];
+
+	snprintf(version, sizeof version, "PRAGMA user_version = %d; COMMIT", k->version);
+	if (db_exec(db, "BEGIN IMMEDIATE", NULL, 0))
+		return -1;
+	if (db_text(db, "SELECT group_concat('DROP ' || type || ' ' || name, ';') FROM sqlite_master WHERE type IN ('table', 'view')"
+		    " AND name NOT LIKE 'sqlite_%'", drops, sizeof drops) == 0 && db_exec(db, drops, NULL, 0))
+		return -1;
+	return db_exec(db, k->sql, NULL, 0) || db_exec(db, version, NULL, 0) ? -1 : 0;
+}
+
+/* Raises an older version. There is no older minor one yet; a step is "if (version < N) ALTER TABLE ... ADD COLUMN". */
 static int migrate(sqlite3 *db, const struct db_kind *k)
 {
+	long long version = db_int(db, "PRAGMA user_version", 0);
 	char sql[64];
 
-	if (db_int(db, "PRAGMA user_version", 0) >= k->version)
+	if (version >= k->version)
 		return 0;
+	if (version >> 8 < k->version >> 8)
+		return make_anew(db, k);
 	snprintf(sql, sizeof sql, "PRAGMA user_version = %d", k->version);
 	return db_exec(db, sql, NULL, 0);
 }
@@ -264,9 +281,11 @@ static void explain_missing_wal(const char *path, const char *dir, char *error, 
 		snprintf(error, size, "%s: its -wal and -shm are gone, and this user may not make them: bouncetapd does at its next start", path);
 }
 
-static bool is_about_another_store(sqlite3 *db)
+/* Of another store, or with the tables of an older bouncetap: until analyze makes them anew there are none. */
+static bool are_no_verdicts(sqlite3 *db)
 {
-	return db_int(db, "SELECT verdicts.meta.store_id <> main.meta.store_id FROM verdicts.meta, main.meta", 0);
+	return db_int(db, "PRAGMA verdicts.user_version", 0) >> 8 < kinds[DB_VERDICTS].version >> 8
+	    || db_int(db, "SELECT verdicts.meta.store_id <> main.meta.store_id FROM verdicts.meta, main.meta", 0);
 }
 
 sqlite3 *db_open_read(const char *dir, unsigned *present, char *error, size_t error_size)
@@ -299,7 +318,7 @@ sqlite3 *db_open_read(const char *dir, unsigned *present, char *error, size_t er
 		state = attach(db, dir, &kinds[others[i]], error, error_size);
 		if (state < 0)
 			goto fail;
-		if (state == 0 && others[i] == DB_VERDICTS && is_about_another_store(db)) {
+		if (state == 0 && others[i] == DB_VERDICTS && are_no_verdicts(db)) {
 			db_exec(db, "DETACH verdicts", NULL, 0);
 			state = 1;
 		}

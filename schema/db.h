@@ -36,7 +36,7 @@ void db_describe(sqlite3 *db, const char *path, char *error, size_t error_size);
 
 /*
  * Opens facts.db read-only, and attaches verdicts.db as "verdicts" and notes.db as "notes" where they exist. *present: bit (1 << DB_...) each.
- * Verdicts about another store, whose row ids mean other rows, count as none.
+ * Verdicts about another store, whose row ids mean other rows, count as none; so do those of an older major version.
  */
 sqlite3 *db_open_read(const char *dir, unsigned *present, char *error, size_t error_size);
 

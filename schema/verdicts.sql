@@ -41,9 +41,9 @@ CREATE TABLE server_name (		-- what a server calls itself, in lower case: EHLO a
   PRIMARY KEY (server_id, name)
 ) WITHOUT ROWID;
 
-CREATE TABLE coverage (			-- what could be seen, per server, direction and hour
+CREATE TABLE own_coverage (		-- what could be seen of an own address, server or not (yet); server_id: that of the server that it would be
   server_id INTEGER NOT NULL,
-  direction TEXT NOT NULL,
+  direction TEXT NOT NULL,		-- inbound, outbound
   hour_us INTEGER NOT NULL,		-- start of the hour
   sessions INTEGER NOT NULL,
   encrypted INTEGER NOT NULL,		-- sessions whose dialogue was hidden by TLS
@@ -51,6 +51,23 @@ CREATE TABLE coverage (			-- what could be seen, per server, direction and hour
   incomplete INTEGER NOT NULL,		-- gaps, joined mid-stream, cut by the end of the capture
   PRIMARY KEY (server_id, direction, hour_us)
 ) WITHOUT ROWID;
+
+CREATE VIEW coverage AS			-- the same of own servers
+SELECT * FROM own_coverage WHERE server_id IN (SELECT id FROM server);
+
+CREATE TABLE own_mail_hour (		-- mail that passed an own address, by hour of MAIL; server_id as in own_coverage
+  server_id INTEGER NOT NULL,
+  hour_us INTEGER NOT NULL,		-- start of the hour
+  direction TEXT NOT NULL,		-- inbound (it was asked to take it), outbound (it sent it), internal (either; counts at both ends)
+  transactions INTEGER NOT NULL,
+  accepted INTEGER NOT NULL,		-- outcome accepted
+  rejected INTEGER NOT NULL,		-- outcome rejected
+  answering INTEGER NOT NULL,		-- whose own headers or dialogue make them answering mail, whatever other mail told later
+  PRIMARY KEY (server_id, hour_us, direction)
+) WITHOUT ROWID;
+
+CREATE VIEW mail_hour AS		-- the same of own servers
+SELECT * FROM own_mail_hour WHERE server_id IN (SELECT id FROM server);
 
 CREATE TABLE answer (			-- answering mail (of any direction) by recipient: what findings are made of
   recipient_id INTEGER NOT NULL,	-- facts: messages.from_id, reply_to_id
@@ -179,3 +196,91 @@ CREATE TABLE refusal (			-- a remote server named a blocklist
   reply TEXT NOT NULL,
   at_us INTEGER NOT NULL
 );
+
+CREATE TABLE finding_hour (		-- findings by hour of their first attempt, kept by the triggers below
+  server_id INTEGER NOT NULL,		-- emitter
+  public_address TEXT NOT NULL,
+  hour_us INTEGER NOT NULL,		-- start of the hour
+  kind TEXT NOT NULL,
+  misdirected TEXT NOT NULL,
+  exposure TEXT NOT NULL,
+  findings INTEGER NOT NULL,
+  attempts INTEGER NOT NULL,
+  PRIMARY KEY (server_id, public_address, hour_us, kind, misdirected, exposure)
+) WITHOUT ROWID;
+
+CREATE TRIGGER finding_counted AFTER INSERT ON finding BEGIN
+  INSERT INTO finding_hour VALUES (new.server_id, new.public_address, new.first_us / 3600000000 * 3600000000, new.kind, new.misdirected,
+    new.exposure, 1, new.attempts) ON CONFLICT DO UPDATE SET findings = findings + 1, attempts = attempts + excluded.attempts;
+END;
+
+CREATE TRIGGER finding_uncounted AFTER DELETE ON finding BEGIN
+  UPDATE finding_hour SET findings = findings - 1, attempts = attempts - old.attempts WHERE server_id = old.server_id
+    AND public_address = old.public_address AND hour_us = old.first_us / 3600000000 * 3600000000 AND kind = old.kind
+    AND misdirected = old.misdirected AND exposure = old.exposure;
+  DELETE FROM finding_hour WHERE findings = 0 AND server_id = old.server_id AND public_address = old.public_address
+    AND hour_us = old.first_us / 3600000000 * 3600000000 AND kind = old.kind AND misdirected = old.misdirected AND exposure = old.exposure;
+END;
+
+CREATE TABLE finding_defect (		-- what a finding shows of its server beside itself; goes with it
+  server_id INTEGER NOT NULL,		-- where the fix belongs
+  what TEXT NOT NULL,			-- accepts-unknown, autoreply-...: as in hygiene
+  at_us INTEGER NOT NULL,		-- first attempt
+  finding_rowid INTEGER NOT NULL,	-- finding.id
+  evidence_rowid INTEGER NOT NULL,	-- transactions.id
+  PRIMARY KEY (server_id, what, at_us, finding_rowid)
+) WITHOUT ROWID;
+CREATE INDEX finding_defect_finding ON finding_defect (finding_rowid);
+
+CREATE TRIGGER finding_without_defect AFTER DELETE ON finding BEGIN
+  DELETE FROM finding_defect WHERE finding_rowid = old.id;
+END;
+
+CREATE TABLE own_hygiene (		-- defects that one session or mail shows; server_id as in own_coverage
+  server_id INTEGER NOT NULL,
+  what TEXT NOT NULL,
+  cases INTEGER NOT NULL,
+  of INTEGER NOT NULL,
+  first_us INTEGER,			-- NULL: no case
+  last_us INTEGER,
+  evidence_rowid INTEGER,
+  evidence_tie INTEGER,			-- from the session id: the greatest one is the evidence where several cases have the time last_us
+  PRIMARY KEY (server_id, what)
+) WITHOUT ROWID;
+
+CREATE TABLE relay (			-- mail that was taken from an outsider for a domain that is not ours, until it is seen leaving
+  message_id_hash INTEGER NOT NULL,
+  transaction_rowid INTEGER NOT NULL,
+  recipient_id INTEGER NOT NULL,	-- facts: address.id
+  server_id INTEGER NOT NULL,		-- that took it
+  mail_us INTEGER NOT NULL,		-- its MAIL
+  tie INTEGER NOT NULL,			-- as evidence_tie
+  relayed INTEGER NOT NULL,		-- 1: seen leaving for a recipient of this transaction
+  PRIMARY KEY (message_id_hash, transaction_rowid, recipient_id)
+) WITHOUT ROWID;
+
+-- Defects seen beside the findings, one line a server and defect, with how often and an example.
+--   accepts-unknown     took mail for users that it, or the hop behind it, did not know, and bounced it
+--   open-relay          mail from an outsider, who was not authenticated, for a domain that is not ours, was taken and seen leaving again
+--   auth-clear          users logged in over a connection without TLS
+--   no-starttls         EHLO on port 25 or 587 did not offer STARTTLS
+--   pushed-bounce       refused for good what an upstream had taken from somebody else, who is then bounced to
+--   autoreply-repeated  one author answered the same address again within a day
+--   autoreply-to-null   answered a mail from the null sender
+--   autoreply-to-list   answered list or bulk mail
+--   autoreply-unmarked  without Auto-Submitted (RFC 3834 5)
+CREATE VIEW hygiene AS
+SELECT server_id, what,
+       cases,
+       of,				-- how often there was an occasion for it
+       first_us, last_us,		-- of the cases
+       evidence_rowid			-- of the last one: sessions.id for auth-clear and no-starttls, else transactions.id
+FROM own_hygiene WHERE cases > 0 AND server_id IN (SELECT id FROM server)
+UNION ALL
+SELECT d.server_id, d.what, count(*),
+       CASE d.what WHEN 'accepts-unknown' THEN (SELECT sum(m.accepted) FROM own_mail_hour m WHERE m.server_id = d.server_id AND m.direction <> 'outbound')
+       ELSE (SELECT sum(h.findings) FROM finding_hour h WHERE h.server_id = d.server_id AND h.kind IN ('autoreply', 'ticket', 'challenge')) END,
+       min(d.at_us), max(d.at_us),
+       (SELECT e.evidence_rowid FROM finding_defect e JOIN finding f ON f.id = e.finding_rowid
+        WHERE e.server_id = d.server_id AND e.what = d.what ORDER BY e.at_us DESC, f.finding_id DESC LIMIT 1)
+FROM finding_defect d GROUP BY d.server_id, d.what;

@@ -206,6 +206,28 @@ static void another_store_starts_anew(void **state)
 	assert_answer("0", "SELECT count(*) FROM transaction_verdict");
 }
 
+static void tables_of_an_older_version_are_made_anew(void **state)
+{
+	struct world *w = *state;
+	struct fake bounce = bounce_to(1, 11, VICTIM, NULL);
+	char error[300];
+	unsigned present;
+
+	add_mail(w, &bounce);
+	analyze(w, false);
+	sqlite3 *verdicts = db_open_write(w->dir, DB_VERDICTS, DB_BUSY_MS, NULL, error, sizeof error);
+	run_sql(verdicts, "DROP TABLE risk; CREATE TABLE of_old (x); PRAGMA user_version = 261");
+	sqlite3_close(verdicts);
+	sqlite3 *reader = db_open_read(w->dir, &present, error, sizeof error);
+	assert_non_null(reader);
+	assert_int_equal(present, 1u << DB_FACTS);
+	sqlite3_close(reader);
+	analyze(w, false);
+	assert_answer("1", "SELECT count(*) FROM finding");
+	assert_answer("0", "SELECT count(*) FROM verdicts.sqlite_master WHERE name = 'of_old'");
+	assert_answer("1", "SELECT count(*) > 0 FROM risk");
+}
+
 static void one_analyzer_at_a_time(void **state)
 {
 	struct world *w = *state;
@@ -261,6 +283,7 @@ int main(void)
 		TEST(findings_settle_when_their_window_is_over),
 		TEST(other_inputs_judge_everything_again),
 		TEST(another_store_starts_anew),
+		TEST(tables_of_an_older_version_are_made_anew),
 		TEST(one_analyzer_at_a_time),
 		TEST(no_store_is_said),
 		TEST(a_row_that_is_gone_takes_its_finding_along),
