@@ -58,8 +58,10 @@ struct sensor_view {
 
 #define SENSOR_RUNS_MAX 50
 #define SENSOR_GAPS_MAX 100
-/* The sensor counts each minute with a packet; a run's silence of more than this counts as watching when the run went on. */
-#define SENSOR_GAP_US (5 * 60 * INT64_C(1000000))
+/* Gaps are looked for in the last days of a longer range. */
+#define SENSOR_GAP_DAYS 31
+/* Counters stand for each minute with a packet, live for every one. A silence up to this is one of the wire, a longer one of the sensor. */
+#define SENSOR_SILENCE_US (5 * 60 * INT64_C(1000000))
 
 struct sensor_query {
 	int64_t now_us, since_us, until_us;	/* until_us 0: now */
@@ -70,9 +72,9 @@ int sensor_view_read(struct reader *r, const struct sensor_query *query, struct 
 void sensor_view_fini(struct sensor_view *v);
 
 /*
- * Was the sensor watching at this time? A live run from its start to its end (or last minute counted), a replay from the first to the last
- * packet of its files. False: "not watching then".
+ * How much of from_us..to_us (at most SENSOR_GAP_DAYS) a sensor was watching, in microseconds: 0 is "not watching then". A live run that goes on
+ * counts until now. 0, or -1 with reader_message.
  */
-int sensor_was_watching(struct reader *r, int64_t from_us, int64_t to_us, bool *out);
+int sensor_watched(struct reader *r, int64_t from_us, int64_t to_us, int64_t now_us, int64_t *watched_us);
 
 #endif
