@@ -45,10 +45,10 @@ enum {
 
 enum statement {
 	/* of facts.db */
-	BATCHES, BATCH, SESSIONS, TRANSACTIONS, RECIPIENTS, EARLIER_WITH_HASH, FACTS_COUNT,
+	BATCHES, BATCH, SESSIONS, TRANSACTIONS, RECIPIENTS, EARLIER_WITH_HASH, EARLIER_OF_SENDER, FACTS_COUNT,
 	/* of verdicts.db */
-	SESSION_VERDICT = FACTS_COUNT, TRANSACTION_VERDICT, ANSWER, ANSWER_KEY, AUTHOR, ORIGIN_SENDER, ORIGIN_COUNT, FINDINGS_OF_ORIGIN,
-	WAITING_FOR, ALL_ANSWERED, SET_PROVENANCE, SETTLE, MARK, STATEMENT_COUNT
+	EARLIER_BY_INNER = FACTS_COUNT, SESSION_VERDICT, TRANSACTION_VERDICT, ANSWER, ANSWER_KEY, AUTHOR, ORIGIN_SENDER, ORIGIN_COUNT,
+	FINDINGS_OF_ORIGIN, UNEXPLAINED_NEAR, WAITING_FOR, ALL_ANSWERED, SET_PROVENANCE, SETTLE, MARK, STATEMENT_COUNT
 };
 
 static const char *const sql[STATEMENT_COUNT] = {
@@ -59,6 +59,8 @@ static const char *const sql[STATEMENT_COUNT] = {
 	[TRANSACTIONS] = "WHERE t.id > ?1 AND t.id <= ?2 ORDER BY t.id",	/* behind mail_select */
 	[RECIPIENTS] = "SELECT n, address_id FROM recipients WHERE transaction_rowid = ?1",
 	[EARLIER_WITH_HASH] = "SELECT transaction_rowid FROM messages WHERE message_id_hash = ?1 AND transaction_rowid <= ?2 LIMIT 500",
+	[EARLIER_OF_SENDER] = "SELECT id FROM transactions WHERE mail_from_id = ?1 AND null_sender = 0 AND bytes_seen IS NULL AND id <= ?2 LIMIT 500",
+	[EARLIER_BY_INNER] = "SELECT transaction_rowid FROM author WHERE address_id = ?1 AND transaction_rowid <= ?2 LIMIT 500",
 	[SESSION_VERDICT] = "INSERT OR REPLACE INTO session_verdict VALUES (?1, ?2, ?3)",
 	[TRANSACTION_VERDICT] = "INSERT OR REPLACE INTO transaction_verdict VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, 'clear')",
 	[ANSWER] = "INSERT OR IGNORE INTO answer VALUES (?1, ?2, ?3)",
@@ -67,6 +69,7 @@ static const char *const sql[STATEMENT_COUNT] = {
 	[ORIGIN_SENDER] = "INSERT OR IGNORE INTO origin_sender SELECT ?1, ?2 WHERE (SELECT count(*) FROM origin_sender WHERE origin_ip = ?1) < ?3",
 	[ORIGIN_COUNT] = "SELECT count(*) FROM origin_sender WHERE origin_ip = ?1",
 	[FINDINGS_OF_ORIGIN] = "SELECT recipient_id FROM finding WHERE origin_ip = ?1",
+	[UNEXPLAINED_NEAR] = "SELECT recipient_id FROM finding WHERE settled = 0 AND last_us >= ?1 AND first_us <= ?2 AND cause_rowid IS NULL",
 	[WAITING_FOR] = "SELECT recipient_id FROM answer_key WHERE message_id_hash = ?1",
 	[ALL_ANSWERED] = "SELECT DISTINCT recipient_id FROM answer",
 	[SET_PROVENANCE] = "UPDATE transaction_verdict SET provenance = ?2 WHERE transaction_rowid = ?1 AND provenance IS NOT ?2",
@@ -299,10 +302,10 @@ static void set_provenance(struct analysis *a, int64_t rowid, enum provenance p)
 	run(s);
 }
 
-/* Mail of an earlier slice with the Message-ID of one that came late: it may turn out to have been passed on. */
-static void review_provenance(struct analysis *a, int64_t hash)
+/* Mail of an earlier slice with the Message-ID, or the sender, of one that came late: it may turn out to have been passed on. */
+static void review_provenance(struct analysis *a, enum statement earlier, int64_t key)
 {
-	sqlite3_stmt *s = query(a, EARLIER_WITH_HASH, hash);
+	sqlite3_stmt *s = query(a, earlier, key);
 	struct idset rows = { 0 };
 
 	sqlite3_bind_int64(s, 2, a->fresh_rowid);
@@ -328,6 +331,15 @@ static void review_provenance(struct analysis *a, int64_t hash)
 	idset_fini(&rows);
 }
 
+static void review_late(struct analysis *a, enum statement earlier, const struct idset *keys)
+{
+	int64_t *list = idset_sorted(keys);
+
+	for (size_t i = 0; i < keys->count; i++)
+		review_provenance(a, earlier, list[i]);
+	free(list);
+}
+
 static void write_verdict(struct analysis *a, const struct mail *m, const struct route *r, const struct classification *c, const struct origin *o)
 {
 	char ip[IP_TEXT_MAX];
@@ -350,6 +362,13 @@ static void mark_touched(struct analysis *a, const struct mail *m, const struct 
 	if (r->arrives && m->outcome == MAIL_ACCEPTED) {
 		note_author(a, m, m->from_id);
 		note_author(a, m, m->reply_to_id);
+	}
+	note_author(a, m, m->mail_from_inner_id);
+	if (r->arrives && m->null_sender && m->outcome == MAIL_ACCEPTED) {	/* what we seem to have made may be this, passed on */
+		sqlite3_stmt *s = query(a, UNEXPLAINED_NEAR, m->mail_us - SIGHTING_SLACK_US);
+
+		sqlite3_bind_int64(s, 2, m->ended_us + PROVENANCE_PASS_US);
+		mark_all(a, s);
 	}
 	if (!m->message_id_hash)
 		return;
@@ -427,7 +446,7 @@ static sqlite3_stmt *between(struct analysis *a, enum statement which, int64_t a
 static void take_facts(struct analysis *a, const struct range *from, const struct range *to)
 {
 	sqlite3_stmt *s = between(a, SESSIONS, from->session_rowid, to->session_rowid);
-	struct idset late = { 0 };
+	struct idset late = { 0 }, late_senders = { 0 };
 
 	while (sqlite3_step(s) == SQLITE_ROW)
 		take_session(a, s);
@@ -440,13 +459,15 @@ static void take_facts(struct analysis *a, const struct range *from, const struc
 		take_transaction(a, &m);
 		if (from->transaction_rowid && m.message_id_hash)
 			idset_add(&late, m.message_id_hash);
+		if (from->transaction_rowid && !m.null_sender && mail_route(&m, a->own).arrives)
+			idset_add(&late_senders, m.mail_from_id);
 	}
 	sqlite3_reset(s);
-	int64_t *hashes = idset_sorted(&late);
-	for (size_t i = 0; i < late.count; i++)
-		review_provenance(a, hashes[i]);
-	free(hashes);
+	review_late(a, EARLIER_WITH_HASH, &late);
+	review_late(a, EARLIER_OF_SENDER, &late_senders);
+	review_late(a, EARLIER_BY_INNER, &late_senders);
 	idset_fini(&late);
+	idset_fini(&late_senders);
 }
 
 static void judge_marked(struct analysis *a)

@@ -28,6 +28,9 @@ enum {
 	"(SELECT final_id FROM report_recipients WHERE transaction_rowid = ?2 UNION ALL" \
 	" SELECT original_id FROM report_recipients WHERE transaction_rowid = ?2)"
 
+/* What a hop said about one recipient: its RCPT, or what decided the whole; a RCPT that was pipelined behind a refused MAIL says nothing. */
+#define DECIDING(column) "iif(r.code >= 400 AND coalesce(t.mail_code, 0) < 400, r." column ", t." column ")"
+
 enum statement { ANSWER, RECIPIENT, BY_SENDER, BY_ROWID, BY_HASH, RCPT_FITS, QUEUE_ID_FITS, REFUSED_RCPT, FACTS_COUNT,
 	ANSWERS = FACTS_COUNT, AUTHORS, STATEMENT_COUNT };
 
@@ -41,7 +44,7 @@ static const char *const sql[STATEMENT_COUNT] = {
 	[RCPT_FITS] = "SELECT 1 FROM recipients WHERE transaction_rowid = ?1 AND (address_id IN " REPORTED " OR address_id IN (?3, ?4)) LIMIT 1",
 	[QUEUE_ID_FITS] = "SELECT 1 FROM received WHERE transaction_rowid = ?1 AND part = 1 AND queue_id = ?2 LIMIT 1",
 	/* ?1 the hop that refused, ?2 the answer, ?3 the cause, ?4 whether any recipient will do: first the one that the report names */
-	[REFUSED_RCPT] = "SELECT iif(r.code >= 400, r.code, t.code), iif(r.code >= 400, r.enhanced, t.enhanced), iif(r.code >= 400, r.reply, t.reply)"
+	[REFUSED_RCPT] = "SELECT " DECIDING("code") ", " DECIDING("enhanced") ", " DECIDING("reply")
 		" FROM recipients r JOIN transactions t ON t.id = r.transaction_rowid"
 		" WHERE r.transaction_rowid = ?1 AND (r.code >= 400 OR t.outcome = 'rejected') AND (r.address_id IN " REPORTED
 		" OR r.address_id IN (SELECT address_id FROM recipients WHERE transaction_rowid = ?3) OR ?4)"
@@ -207,12 +210,18 @@ static size_t mail_until(const struct victim *v, int64_t t)
 	return lo;
 }
 
+/* From outside, or handed in by a client inside. */
+static bool reaches_us(const struct sighting *s)
+{
+	return s->route.arrives || s->route.direction == DIRECTION_INTERNAL;
+}
+
 /* Nobody answers a mail before he has all of it. */
 static bool could_cause(const struct sighting *s, const struct answer *a)
 {
 	int64_t taken_us = s->reply_us ? s->reply_us : s->mail_us;
 
-	return s->route.arrives && s->outcome == MAIL_ACCEPTED && taken_us <= a->mail.mail_us + SIGHTING_SLACK_US && s->rowid != a->mail.rowid;
+	return reaches_us(s) && s->outcome == MAIL_ACCEPTED && taken_us <= a->mail.mail_us + SIGHTING_SLACK_US && s->rowid != a->mail.rowid;
 }
 
 static bool recipient_fits(struct correlate *c, const struct sighting *s, const struct answer *a)
@@ -220,7 +229,13 @@ static bool recipient_fits(struct correlate *c, const struct sighting *s, const 
 	return is_true(QUERY(c, RCPT_FITS, s->rowid, a->mail.rowid, a->mail.null_sender ? 0 : a->mail.mail_from_id, a->mail.from_id));
 }
 
-/* The best of the mails with a Message-ID that the answer names: his own before others', a recipient that fits, then the latest one. */
+/* Of equally good ones from outside the latest; inside, one mail passes several hops, and the first of them is nearest to who sent it. */
+static bool is_nearer(const struct sighting *s, const struct sighting *best)
+{
+	return s->route.arrives ? s->mail_us > best->mail_us : s->mail_us < best->mail_us;
+}
+
+/* The best of the mails with a Message-ID that the answer names: from outside before inside, his own before others', a recipient that fits. */
 static bool cause_by_hash(struct correlate *c, struct victim *v, struct answer *a, int64_t hash, const char *word)
 {
 	struct sightings list = { 0 };
@@ -235,8 +250,8 @@ static bool cause_by_hash(struct correlate *c, struct victim *v, struct answer *
 
 		if (!could_cause(s, a))
 			continue;
-		int score = 2 * (s->mail_from_id == v->id) + recipient_fits(c, s, a);
-		if (score > best_score || (score == best_score && s->mail_us > best->mail_us)) {
+		int score = 4 * s->route.arrives + 2 * (s->mail_from_id == v->id) + recipient_fits(c, s, a);
+		if (score > best_score || (score == best_score && is_nearer(s, best))) {
 			best = s;
 			best_score = score;
 		}
@@ -293,23 +308,27 @@ static const struct {
 	{ "envelope", fits_any, false },
 };
 
+/* From outside first: what came from there passes hops inside, too. */
 static bool cause_by_envelope(struct correlate *c, struct victim *v, struct answer *a)
 {
+	enum { KEYS = sizeof envelope_keys / sizeof *envelope_keys };
 	size_t until = mail_until(v, a->mail.mail_us + SIGHTING_SLACK_US);
 
-	for (size_t k = 0; k < sizeof envelope_keys / sizeof *envelope_keys; k++) {
-		if (envelope_keys[k].needs_message && !a->mail.has_message)
+	for (size_t k = 0; k < 2 * KEYS; k++) {
+		bool outside = k < KEYS;
+
+		if (envelope_keys[k % KEYS].needs_message && !a->mail.has_message)
 			continue;
 		for (size_t i = until; i-- > 0 && until - i <= NEAR_MAX;) {
 			struct sighting *s = &v->mail[i];
 
 			if (s->mail_us < a->mail.mail_us - SIGHTING_WINDOW_US)
 				break;
-			if (!could_cause(s, a) || !envelope_keys[k].fits(c, s, a))
+			if (s->route.arrives != outside || !could_cause(s, a) || !envelope_keys[k % KEYS].fits(c, s, a))
 				continue;
 			s->taken = true;
 			a->cause = *s;
-			a->matched_by = envelope_keys[k].word;
+			a->matched_by = envelope_keys[k % KEYS].word;
 			return true;
 		}
 	}
@@ -353,7 +372,7 @@ static void find_cause(struct correlate *c, struct victim *v, struct answer *a)
 
 static bool could_refuse(const struct correlate *c, const struct sighting *s, const struct answer *a)
 {
-	return s->refused && own_has(c->own, &s->src) && s->mail_us >= a->cause.mail_us - SIGHTING_SLACK_US && s->mail_us <= a->mail.mail_us + SIGHTING_SLACK_US
+	return own_has(c->own, &s->src) && s->mail_us >= a->cause.mail_us - SIGHTING_SLACK_US && s->mail_us <= a->mail.mail_us + SIGHTING_SLACK_US
 	    && s->rowid != a->mail.rowid;
 }
 
@@ -408,7 +427,7 @@ static void look_back(const struct victim *v, const struct answer *a, bool *acce
 	*accepted = *under_way = false;
 	for (size_t i = until; i-- > 0 && until - i <= NEAR_MAX;) {
 		const struct sighting *s = &v->mail[i];
-		bool opposite = a->route.arrives ? s->route.leaves : s->route.arrives;
+		bool opposite = a->route.arrives ? s->route.leaves : reaches_us(s);
 
 		if (s->mail_us < a->mail.mail_us - SIGHTING_WINDOW_US)
 			break;
@@ -480,24 +499,27 @@ static bool ended_for_good(const struct answer *a)
 	return a->mail.outcome == MAIL_ACCEPTED || (a->mail.outcome == MAIL_REJECTED && a->mail.code >= 500) || a->code >= 500;
 }
 
-/* SIZE= of the MAIL line: the same for every attempt of one mail; -1 when it was not given. */
-static long size_param(const struct mail *m)
-{
-	ptrdiff_t at = text_find_nocase(m->mail_params, "size=");
-	long n = 0;
-
-	if (at < 0)
-		return -1;
-	for (uint32_t i = (uint32_t)at + 5; i < m->mail_params.len && m->mail_params.p[i] >= '0' && m->mail_params.p[i] <= '9' && n < 1000000000; i++)
-		n = n * 10 + (m->mail_params.p[i] - '0');
-	return n;
-}
-
+/* Every attempt of one mail announces the same size. */
 static bool could_be_same_size(const struct mail *a, const struct mail *b)
 {
-	long x = size_param(a), y = size_param(b);
+	int64_t x = mail_size_param(a), y = mail_size_param(b);
 
 	return x < 0 || y < 0 || x == y;
+}
+
+/* Refused before DATA, by a hop that had just been handed this mail by another one of ours. */
+static bool was_handed_on(const struct mail_group *g, const struct answer *a)
+{
+	for (size_t i = g->count; i-- > 0;) {
+		const struct answer *x = g->attempt[i];
+
+		if (x->route.leaves && ended_for_good(x))
+			return false;
+		if (!x->route.leaves && x->mail.has_message && x->mail.outcome == MAIL_ACCEPTED && ip_equal(&x->mail.dest, &a->mail.src)
+		    && a->mail.mail_us - x->mail.mail_us <= RETRY_US)
+			return x->mail.size_bytes < 0 || mail_size_param(&a->mail) < 0 || sighting_grows_to(x->mail.size_bytes, mail_size_param(&a->mail));
+	}
+	return false;
 }
 
 static bool is_same_mail(const struct mail_group *g, const struct answer *a)
@@ -508,6 +530,8 @@ static bool is_same_mail(const struct mail_group *g, const struct answer *a)
 		return a->mail.message_id_hash == g->said->mail.message_id_hash;
 	if (a->mail.has_message && g->said->mail.has_message)
 		return false;
+	if (!a->mail.has_message && a->kind != KIND_CALLOUT && was_handed_on(g, a))
+		return true;
 	if (!ip_equal(&last->mail.src, &a->mail.src) || a->mail.mail_us - last->mail.mail_us > RETRY_US)
 		return false;
 	bool callout = g->said->kind == KIND_CALLOUT;

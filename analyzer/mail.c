@@ -7,8 +7,8 @@
 
 const char mail_select[] =
 	"SELECT t.id, t.session_id, t.ordinal, t.src_ip, t.dest_ip, t.dest_port, t.started_us, t.ended_us, coalesce(t.mail_us, t.started_us),"
-	" t.reply_us, t.auth, t.helo, t.proxy, t.xclient, t.xforward, t.mail_from, t.mail_from_id, t.mail_from_class, t.null_sender, t.mail_params,"
-	" t.mail_code, t.rcpt_count, t.rcpt_accepted, t.outcome, t.code, t.enhanced, t.reply, t.queue_id, t.steps, t.notes,"
+	" t.reply_us, t.auth, t.helo, t.proxy, t.xclient, t.xforward, t.mail_from, t.mail_from_id, t.mail_from_inner_id, t.mail_from_class, t.null_sender, t.mail_params,"
+	" t.mail_code, t.rcpt_count, t.rcpt_accepted, t.outcome, t.code, t.enhanced, t.reply, t.queue_id, t.steps, t.notes, t.size_bytes,"
 	" t.bytes_seen IS NOT NULL, t.complete,"
 	" m.transaction_rowid, m.message_id_hash, m.in_reply_to_hash, m.from_id, m.from_class, m.reply_to_id, m.subject, m.auto_submitted,"
 	" m.precedence, m.list_id, m.x_auto_response_suppress, m.x_failed_recipients, m.content_type, m.phrases,"
@@ -87,6 +87,7 @@ static void read_envelope(struct reader *r, struct mail *m)
 	m->xforward = next_text(r);
 	m->mail_from_domain = domain_of_address(next_text(r));
 	m->mail_from_id = next_int(r);
+	m->mail_from_inner_id = next_int(r);
 	m->mail_from_class = (unsigned)next_int(r);
 	m->null_sender = next_bool(r);
 	m->mail_params = next_text(r);
@@ -100,6 +101,8 @@ static void read_envelope(struct reader *r, struct mail *m)
 	m->queue_id = next_text(r);
 	m->steps = next_text(r);
 	m->notes = next_text(r);
+	m->size_bytes = sqlite3_column_type(r->s, r->i) == SQLITE_NULL ? -1 : sqlite3_column_int64(r->s, r->i);
+	r->i++;
 	m->has_data = next_bool(r);
 	m->complete = next_bool(r);
 }
@@ -178,4 +181,16 @@ bool mail_has_step(const struct mail *m, char side, const char *word)
 		p = newline ? newline + 1 : NULL;
 	}
 	return false;
+}
+
+int64_t mail_size_param(const struct mail *m)
+{
+	ptrdiff_t at = text_find_nocase(m->mail_params, "size=");
+	int64_t n = 0;
+
+	if (at < 0)
+		return -1;
+	for (uint32_t i = (uint32_t)at + 5; i < m->mail_params.len && m->mail_params.p[i] >= '0' && m->mail_params.p[i] <= '9' && n < 1000000000000; i++)
+		n = n * 10 + (m->mail_params.p[i] - '0');
+	return n;
 }

@@ -31,7 +31,7 @@ struct mail {
 	int64_t started_us, ended_us, mail_us, reply_us;	/* mail_us falls back to started_us */
 	int auth;			/* 1, 0, -1: cannot be told */
 	struct text helo, proxy, xclient, xforward;
-	int64_t mail_from_id;
+	int64_t mail_from_id, mail_from_inner_id;	/* inner: inside a BATV, SRS or VERP form */
 	unsigned mail_from_class;
 	bool null_sender;
 	struct text mail_from_domain;
@@ -41,6 +41,7 @@ struct mail {
 	enum mail_outcome outcome;
 	int code;
 	struct text enhanced, reply, queue_id, steps, notes;
+	int64_t size_bytes;		/* -1: not known */
 	bool has_data;			/* message bytes were sent */
 	bool complete;
 
@@ -73,5 +74,8 @@ struct route mail_route(const struct mail *m, const struct own *o);
 
 /* True when the direction s ('c' or 's') has the step word ("DATA", "QUIT", "250"). */
 bool mail_has_step(const struct mail *m, char side, const char *word);
+
+/* SIZE= of the MAIL line (RFC 1870); -1 when it was not given. */
+int64_t mail_size_param(const struct mail *m);
 
 #endif

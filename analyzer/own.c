@@ -216,27 +216,34 @@ static bool proxy_source(struct text proxy, struct ip_addr *out)
 	return w.p && ip_parse(w.p, w.len, out) == 0;
 }
 
+struct text own_attribute(struct text raw, const char *name)
+{
+	ptrdiff_t at = text_find_nocase(raw, name);
+	uint32_t skip = (uint32_t)strlen(name), n = 0;
+
+	while (at > 0 && raw.p[at - 1] != ' ' && raw.p[at - 1] != '\n') {	/* a longer name that ends in this one */
+		raw.p += (uint32_t)at + skip;
+		raw.len -= (uint32_t)at + skip;
+		at = text_find_nocase(raw, name);
+	}
+	if (at < 0)
+		return (struct text){ 0 };
+	struct text v = { raw.p + at + skip, raw.len - (uint32_t)at - skip };
+	while (n < v.len && v.p[n] != ' ' && v.p[n] != '\n')
+		n++;
+	return (struct text){ v.p, n };
+}
+
 /* XCLIENT and XFORWARD: "NAME=... ADDR=192.0.2.1" or "ADDR=IPV6:2001:db8::1". */
 static bool attribute_source(struct text raw, struct ip_addr *out)
 {
-	ptrdiff_t at = text_find_nocase(raw, "addr=");
+	struct text v = own_attribute(raw, "addr=");
 
-	while (at > 0 && raw.p[at - 1] != ' ' && raw.p[at - 1] != '\n') {	/* a longer name that ends in ADDR */
-		raw.p += at + 5;
-		raw.len -= (uint32_t)at + 5;
-		at = text_find_nocase(raw, "addr=");
-	}
-	if (at < 0)
-		return false;
-	struct text v = { raw.p + at + 5, raw.len - (uint32_t)at - 5 };
-	if (text_starts_nocase(v, "ipv6:")) {
+	if (v.p && text_starts_nocase(v, "ipv6:")) {
 		v.p += 5;
 		v.len -= 5;
 	}
-	uint32_t n = 0;
-	while (n < v.len && v.p[n] != ' ' && v.p[n] != '\n')
-		n++;
-	return ip_parse(v.p, n, out) == 0;
+	return v.p && ip_parse(v.p, v.len, out) == 0;
 }
 
 static bool is_ours_or_upstream(const struct own *o, const struct ip_addr *a)

@@ -56,6 +56,9 @@ struct route {
 };
 
 /* proxy, xclient and xforward are the raw facts; they are believed when src is ours or an upstream. */
+/* The value of NAME= (lower case, with the equals sign) in the raw arguments of XCLIENT or XFORWARD; p NULL without it. */
+struct text own_attribute(struct text raw, const char *name);
+
 struct route own_route(const struct own *o, const struct ip_addr *src, const struct ip_addr *dest, struct text proxy, struct text xclient,
 		       struct text xforward);
 

@@ -10,12 +10,15 @@
 #include "common/xmalloc.h"
 #include "schema/db.h"
 
+/* Mail of nobody that came in just before: ?1 and ?2 the time, ?3 the server that took it. */
+static const char sql_null_before[] = "SELECT src_ip, proxy, xclient, size_bytes FROM transactions WHERE ended_us BETWEEN ?1 AND ?2"
+	" AND null_sender = 1 AND outcome = 'accepted' AND dest_ip = ?3 LIMIT 64";
 static const char sql_lines[] = "SELECT from_ip, with_protocol FROM received WHERE transaction_rowid = ?1 AND part = 0 ORDER BY n";
 
 struct provenances {
 	const struct own *own;
 	struct servers *servers;
-	sqlite3_stmt *by_hash, *by_sender, *lines;
+	sqlite3_stmt *by_hash, *by_sender, *lines, *null_before;
 };
 
 struct provenances *provenances_new(sqlite3 *facts, const struct own *own, struct servers *servers)
@@ -23,7 +26,7 @@ struct provenances *provenances_new(sqlite3 *facts, const struct own *own, struc
 	struct provenances *p = xcalloc(1, sizeof *p);
 
 	*p = (struct provenances){ own, servers, db_prepare(facts, sighting_sql_by_hash), db_prepare(facts, sighting_sql_by_sender_recent),
-		db_prepare(facts, sql_lines) };
+		db_prepare(facts, sql_lines), db_prepare(facts, sql_null_before) };
 	return p;
 }
 
@@ -34,6 +37,7 @@ void provenances_free(struct provenances *p)
 	sqlite3_finalize(p->by_hash);
 	sqlite3_finalize(p->by_sender);
 	sqlite3_finalize(p->lines);
+	sqlite3_finalize(p->null_before);
 	free(p);
 }
 
@@ -105,7 +109,8 @@ static struct earlier look_earlier(struct provenances *p, const struct mail *m)
 		if (s->rowid == m->rowid || s->outcome != MAIL_ACCEPTED || s->mail_us > m->mail_us + SIGHTING_SLACK_US)
 			continue;
 		e.from_outside |= s->route.arrives;
-		struct server *server = s->route.direction == DIRECTION_INTERNAL ? servers_find(p->servers, &s->src) : NULL;
+		bool before = s->mail_us <= m->mail_us || ip_equal(&s->dest, &m->src);	/* a tap may be late by less than a hop */
+		struct server *server = before && s->route.direction == DIRECTION_INTERNAL ? servers_find(p->servers, &s->src) : NULL;
 		if (server && server != servers_find(p->servers, &m->src) && (!e.inner || s->mail_us < e.inner_us)) {
 			e.inner = server;
 			e.inner_us = s->mail_us;
@@ -115,24 +120,72 @@ static struct earlier look_earlier(struct provenances *p, const struct mail *m)
 	return e;
 }
 
-/* Without DATA it was made here, unless mail of this sender reached us before: then that may be it. */
+/*
+ * Without DATA it was made here, unless mail of this sender reached us before: then that may be it. It is, when it came from outside, its sender
+ * is not ours, and the size is right. SRS is for forwarding alone: what counts then is the sender inside.
+ */
 static enum provenance provenance_without_data(struct provenances *p, const struct mail *m)
 {
 	struct sightings list = { 0 };
+	bool srs = m->mail_from_class & CLASS_SRS && m->mail_from_inner_id;
 	enum provenance found = PROVENANCE_GENERATED;
 
 	if (!m->null_sender && m->mail_from_id)
-		sightings_collect(query(p->by_sender, m->mail_from_id), p->own, NULL, &list);
+		sightings_collect(query(p->by_sender, srs ? m->mail_from_inner_id : m->mail_from_id), p->own, NULL, &list);
 	for (size_t i = 0; i < list.count; i++) {
 		const struct sighting *s = &list.item[i];
 		bool to_us = s->route.arrives || s->route.direction == DIRECTION_INTERNAL;
 
-		if (to_us && s->rowid != m->rowid && s->outcome == MAIL_ACCEPTED && s->mail_us <= m->mail_us + SIGHTING_SLACK_US
-		    && s->mail_us >= m->mail_us - SIGHTING_WINDOW_US)
-			found = PROVENANCE_UNKNOWN;
+		if (!to_us || s->rowid == m->rowid || s->outcome != MAIL_ACCEPTED || s->mail_us > m->mail_us + SIGHTING_SLACK_US
+		    || s->mail_us < m->mail_us - SIGHTING_WINDOW_US)
+			continue;
+		bool foreign = srs || !own_has_domain(p->own, m->mail_from_domain);
+		bool sized = srs || (mail_size_param(m) >= 0 && s->size_bytes >= 0 && sighting_grows_to(s->size_bytes, mail_size_param(m)));
+		if (s->route.arrives && foreign && sized) {
+			found = PROVENANCE_FORWARDED;
+			break;
+		}
+		found = PROVENANCE_UNKNOWN;
 	}
 	free(list.item);
 	return found;
+}
+
+/* Forwarding adds a Received line and Delivered-To; on a busy server a wider match would swallow what it makes itself. */
+static bool is_one_line_more(int64_t bytes, int64_t size)
+{
+	return size > bytes + 80 && size < bytes + 700;
+}
+
+/* A notice that had just come in from outside, and is now a line longer: it is passed on. */
+static bool is_passed_on(struct provenances *p, const struct mail *m)
+{
+	char dest[IP_TEXT_MAX];
+	sqlite3_stmt *s = query(p->null_before, m->mail_us - PROVENANCE_PASS_US);
+	bool found = false;
+
+	sqlite3_bind_int64(s, 2, m->mail_us + SIGHTING_SLACK_US);
+	sqlite3_bind_text(s, 3, ip_format(&m->src, dest), -1, SQLITE_STATIC);
+	while (!found && sqlite3_step(s) == SQLITE_ROW) {
+		struct ip_addr from;
+		struct text src = column_text(s, 0);
+
+		if (sqlite3_column_type(s, 3) == SQLITE_NULL || !src.p || ip_parse(src.p, src.len, &from))
+			continue;
+		struct route r = own_route(p->own, &from, &m->src, column_text(s, 1), column_text(s, 2), (struct text){ 0 });
+		found = r.arrives && is_one_line_more(sqlite3_column_int64(s, 3), mail_size_param(m));
+	}
+	sqlite3_reset(s);
+	return found;
+}
+
+/* Nobody of this address wrote to us, and no message was seen that would say who made it. */
+static bool is_unexplained(const struct mail_group *g)
+{
+	for (size_t i = 0; i < g->count; i++)
+		if (g->attempt[i]->mail.has_message || g->attempt[i]->cause.rowid || !g->attempt[i]->mail.null_sender)
+			return false;
+	return g->edge && mail_size_param(&g->attempt[0]->mail) >= 0;
 }
 
 enum provenance provenance_of_mail(struct provenances *p, const struct mail *m)
@@ -186,7 +239,7 @@ void provenance_of_group(struct provenances *p, struct mail_group *g, bool by_re
 	struct server *reporter = a->mail.reporting_mta.p ? servers_by_name(p->servers, a->mail.reporting_mta) : NULL;
 	struct earlier e = look_earlier(p, &a->mail);
 
-	if (e.from_outside || a->passed_on)
+	if (e.from_outside || a->passed_on || (is_unexplained(g) && is_passed_on(p, &g->attempt[0]->mail)))
 		set_origin(g, PROVENANCE_FORWARDED, NULL, NULL);
 	else if (inner || e.inner)
 		set_origin(g, PROVENANCE_RELAYED_OWN, inner ? inner : e.inner, "wire");

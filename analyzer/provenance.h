@@ -10,6 +10,9 @@
 
 struct provenances;
 
+/* How soon a server passes on what it took, when the target refuses it at once. */
+#define PROVENANCE_PASS_US INT64_C(5000000)
+
 struct provenances *provenances_new(sqlite3 *facts, const struct own *own, struct servers *servers);
 void provenances_free(struct provenances *p);
 

@@ -2,12 +2,13 @@
 #include "analyzer/sighting.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 #include "common/xmalloc.h"
 
 #define COLUMNS \
 	"SELECT t.id, t.src_ip, t.dest_ip, t.proxy, t.xclient, t.xforward, t.started_us, coalesce(t.mail_us, t.started_us), t.ended_us," \
-	" t.reply_us, t.outcome, t.rcpt_count > t.rcpt_accepted, t.auth, t.mail_from_id, m.message_id_hash, t.helo, t.queue_id "
+	" t.reply_us, t.outcome, t.auth, t.mail_from_id, m.message_id_hash, m.in_reply_to_hash, t.size_bytes, t.helo, t.queue_id "
 #define WITH_MESSAGES "FROM transactions t LEFT JOIN messages m ON m.transaction_rowid = t.id "
 
 const char sighting_sql_by_sender[] = COLUMNS WITH_MESSAGES "WHERE t.mail_from_id = ?1 AND t.null_sender = 0";
@@ -36,6 +37,14 @@ static struct text keep(struct arena *a, struct text t)
 	return t.p && a ? arena_copy(a, t.p, t.len, t.len, NULL) : (struct text){ 0 };
 }
 
+/* XCLIENT and XFORWARD name the client; through PROXY it speaks itself. */
+static struct text origin_name(struct arena *a, const struct route *r, sqlite3_stmt *s, struct text helo)
+{
+	bool xclient = strcmp(r->origin_from, "xclient") == 0;
+
+	return xclient || strcmp(r->origin_from, "xforward") == 0 ? keep(a, own_attribute(column_text(s, xclient ? 4 : 5), "helo=")) : helo;
+}
+
 static void read_sighting(sqlite3_stmt *s, const struct own *own, struct arena *a, struct sighting *out)
 {
 	*out = (struct sighting){ .rowid = sqlite3_column_int64(s, 0) };
@@ -47,12 +56,15 @@ static void read_sighting(sqlite3_stmt *s, const struct own *own, struct arena *
 	out->ended_us = sqlite3_column_int64(s, 8);
 	out->reply_us = sqlite3_column_int64(s, 9);
 	out->outcome = outcome_of(column_text(s, 10));
-	out->refused = sqlite3_column_int(s, 11) || out->outcome == MAIL_REJECTED;
-	out->auth = sqlite3_column_type(s, 12) == SQLITE_NULL ? -1 : sqlite3_column_int(s, 12);
-	out->mail_from_id = sqlite3_column_int64(s, 13);
-	out->message_id_hash = sqlite3_column_int64(s, 14);
-	out->helo = keep(a, column_text(s, 15));
-	out->queue_id = keep(a, column_text(s, 16));
+	out->auth = sqlite3_column_type(s, 11) == SQLITE_NULL ? -1 : sqlite3_column_int(s, 11);
+	out->mail_from_id = sqlite3_column_int64(s, 12);
+	out->message_id_hash = sqlite3_column_int64(s, 13);
+	out->in_reply_to_hash = sqlite3_column_int64(s, 14);
+	out->size_bytes = sqlite3_column_type(s, 15) == SQLITE_NULL ? -1 : sqlite3_column_int64(s, 15);
+	out->helo = keep(a, column_text(s, 16));
+	out->queue_id = keep(a, column_text(s, 17));
+	if (out->route.origin_from)
+		out->origin_name = origin_name(a, &out->route, s, out->helo);
 }
 
 void sightings_collect(sqlite3_stmt *s, const struct own *own, struct arena *a, struct sightings *out)
@@ -65,6 +77,13 @@ void sightings_collect(sqlite3_stmt *s, const struct own *own, struct arena *a, 
 		read_sighting(s, own, a, &out->item[out->count++]);
 	}
 	sqlite3_reset(s);
+}
+
+bool sighting_grows_to(int64_t bytes, int64_t size)
+{
+	enum { LINES = 3000 };	/* Received, Delivered-To and a filter's marks */
+
+	return size >= bytes - bytes / 10 && size <= bytes + bytes / 10 + LINES;	/* Sendmail counts without CR, Exim adds some */
 }
 
 static int compare_sightings(const void *x, const void *y)

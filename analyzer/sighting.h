@@ -23,10 +23,11 @@ struct sighting {
 	struct route route;
 	int64_t started_us, mail_us, ended_us, reply_us;	/* reply_us 0: not seen */
 	enum mail_outcome outcome;
-	bool refused;		/* some recipient, or all of it */
 	int auth;
-	int64_t mail_from_id, message_id_hash;
+	int64_t mail_from_id, message_id_hash, in_reply_to_hash;
+	int64_t size_bytes;	/* -1: not known */
 	struct text helo, queue_id;
+	struct text origin_name;	/* what route.origin called itself; NULL: not told */
 	bool taken;		/* an earlier answer was matched to it by envelope alone */
 };
 
@@ -40,6 +41,8 @@ extern const char sighting_sql_by_sender[], sighting_sql_by_sender_recent[], sig
 
 /* Appends all rows of a bound statement. Texts are copied to the arena, or left out without one. The caller frees item. */
 void sightings_collect(sqlite3_stmt *s, const struct own *own, struct arena *a, struct sightings *out);
+/* Could a message of so many bytes be announced as that long (SIZE=) by the next hop? It adds its Received line and little else. */
+bool sighting_grows_to(int64_t bytes, int64_t size);
 /* By MAIL time, then row. */
 void sightings_sort(struct sightings *list);
 

@@ -82,7 +82,7 @@ CREATE TABLE answer_key (		-- Message-IDs that an answering mail has or names: a
   PRIMARY KEY (message_id_hash, recipient_id)
 ) WITHOUT ROWID;
 
-CREATE TABLE author (			-- From and Reply-To of mail that arrived, where they are not its MAIL FROM: autoreplies go there
+CREATE TABLE author (			-- who wrote a mail beside its MAIL FROM: From and Reply-To of what arrived (autoreplies go there), the address inside BATV, SRS or VERP
   address_id INTEGER NOT NULL,		-- facts: address.id
   transaction_rowid INTEGER NOT NULL,
   PRIMARY KEY (address_id, transaction_rowid)

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Holds what bouncetap says about a capture against the truth file recorded with it (samples/README.md). Used by check_samples and check_lab;
 
-    tests/conformance.py [--build DIR] [CAPTURE...]     prints a table of hits for each sample, with every miss below it
+    tests/conformance.py [--build DIR] [CAPTURE...]     prints a table of hits for each sample, their sums beside the goals, and every miss
 
 Facts are gates: each must be right. Of the verdicts, tests/known-misses lists what bouncetap cannot tell yet, as `NAME: what: why`; `what` is a
 problem in the words that are printed here, `*` in it stands for anything, `(12)` before it says how many such problems there are. They are
@@ -232,6 +232,7 @@ class Table:
     def __init__(self):
         self.total = dict.fromkeys(self.FACTS + self.VERDICTS, 0)
         self.problems = {name: [] for name in self.total}
+        self.tally = collections.Counter()   # of what GOALS are about
 
     def add(self, column, problems):
         """The outcome of holding one thing against the truth."""
@@ -278,6 +279,7 @@ def compare_findings(table, truth, pairs, seen):
         found = findings.get(e["transaction_id"], [])
         table.add("finding", differs(t, "finding", bool(found), t["finding"]))
         for f in found if t["finding"] else ():
+            table.tally["truth " + t["misdirected"], f["misdirected"]] += 1
             table.add("place", place_differs(t, f, lambda address: names.get(address, address)))
             if t["cause"] and not t["cause"]["tls"]:
                 table.add("cause", cause_differs(t, f, by_id))
@@ -295,6 +297,8 @@ def compare_servers(table, truth, seen):
             said = status.get((s.get("public", s["address"]), LIST_IDS.get(name, name)), "no risk event")
             if must is not None:
                 right = said in {True: FLAGGED, False: CLEAR}.get(must, (must,))
+                if must in (True, False):
+                    table.tally["guilty" if must else "innocent", said in FLAGGED] += 1
                 table.add("lists", [] if right else ["%s on %s: %s, truth %s" % (s["address"], name, said, must)])
 
 
@@ -367,6 +371,35 @@ def print_table(tables, prefix=""):
         print(prefix + "  ".join([row[0].ljust(widths[0])] + [cell.rjust(width) for cell, width in zip(row[1:], widths[1:])]))
 
 
+def share(tables, column):
+    """(right, of) over all samples."""
+    of = sum(t.total[column] for t in tables.values())
+    return of - sum(min(t.missed(column), t.total[column]) for t in tables.values()), of
+
+
+def goals(tables):
+    """What the verdicts must reach over all captures together: (what, n, of, reached)."""
+    tally = sum((t.tally for t in tables.values()), collections.Counter())
+    forged = {said: n for (truth, said), n in tally.items() if truth == "truth yes"}
+    found, wronged = forged.get("yes", 0) + forged.get("likely", 0), tally["truth no", "yes"]
+    least = lambda what, pair, percent: (what, *pair, 100 * pair[0] >= percent * pair[1])
+    return [least("kind", share(tables, "kind"), 95),
+            least("provenance", share(tables, "provenance"), 95), least("cause", share(tables, "cause"), 95), least("root cause", share(tables, "root"), 95),
+            least("exposure", share(tables, "exposure"), 95),
+            least("misdirected found at likely or better", (found, sum(forged.values())), 95),
+            ("misdirected proved (yes)", forged.get("yes", 0), sum(forged.values()), True),
+            ("genuine called yes", wronged, sum(n for (truth, _), n in tally.items() if truth == "truth no"), wronged == 0),
+            ("genuine called likely", tally["truth no", "likely"], sum(n for (truth, _), n in tally.items() if truth == "truth no"),
+             tally["truth no", "likely"] == 0),
+            ("hosts flagged that the truth clears", tally["innocent", True], tally["innocent", True] + tally["innocent", False], not tally["innocent", True]),
+            ("guilty hosts missed", tally["guilty", False], tally["guilty", True] + tally["guilty", False], not tally["guilty", False])]
+
+
+def print_goals(tables, prefix=""):
+    for what, n, of, reached in goals(tables):
+        print(prefix + "%-40s %4d of %4d%s" % (what, n, of, "" if reached else "  MISSED"))
+
+
 def main():
     parser = argparse.ArgumentParser(description="What bouncetap says about samples, beside the truth.")
     parser.add_argument("--build", default=os.path.join(TOP, "build"))
@@ -377,6 +410,7 @@ def main():
         base = os.path.splitext(capture)[0]
         tables[os.path.basename(base)] = compare(load_truth(base + ".truth.json"), Seen(args.build, capture, base + ".conf"))
     print_table(tables)
+    print_goals(tables)
     for name, table in tables.items():
         for column, problems in table.problems.items():
             for problem in problems:

@@ -13,7 +13,7 @@
 #define VICTIM "anna@victim.invalid"
 #define USER "jobs@campus.example"
 
-enum { FACTS = 9, ORDERS = 40 };
+enum { FACTS = 14, ORDERS = 40 };
 
 /* Facts that change each other's verdicts. */
 static void make_facts(struct fake f[FACTS])
@@ -35,6 +35,19 @@ static void make_facts(struct fake f[FACTS])
 	f[8].dest = MX2;
 	f[8].message_id = "passed@on";
 	f[8].reporting_mta = "mx.partner.invalid";
+	/* A notice passed on and refused, a forward refused, and one with SRS. */
+	f[9] = bounce_to(10, 500, USER, NULL);
+	f[9].src = VICTIM_MX;
+	f[9].dest = MX2;
+	f[10] = null_probe_to(11, 500.1, "bert@bakery.invalid", "SIZE=1300");
+	f[11] = spam_to(12, 510, "d@four.invalid", USER, "spam4@bot");
+	f[12] = refusal_of(13, 510.1, "d@four.invalid", "bert@bakery.invalid");
+	f[12].dest = "203.0.113.25";
+	f[12].params = "SIZE=1300";
+	f[13] = f[12];
+	f[13].session = 14;
+	f[13].from = "SRS0=HH=TT=four.invalid=d@campus.example";
+	f[13].inner = "d@four.invalid";
 }
 
 /* All findings and transactions as events, without what tells how often they were judged. */

@@ -281,6 +281,163 @@ static void a_cause_is_never_younger_than_its_answer(void **state)
 	assert_answer("1", "SELECT cause_rowid FROM finding");
 }
 
+static void a_refused_mail_is_the_root_not_the_rcpt_behind_it(void **state)
+{
+	struct world *w = *state;
+	struct fake hop = refusal_of(2, 10.1, VICTIM, USER);
+
+	hop.mail_code = hop.code = 553;
+	hop.reply = "sender blocked";
+	hop.rcpt_code = 503;
+	hop.rcpt_reply = "bad sequence";
+	add(w, spam_to(1, 10, VICTIM, USER, "spam@bot"));
+	add(w, hop);
+	add(w, bounce_to(3, 10.2, VICTIM, "spam@bot"));
+	analyze(w, false);
+	assert_answer("553 sender blocked", "SELECT root_code || ' ' || root_reply FROM finding");
+}
+
+static void one_recipient_refused_by_lmtp_is_the_root(void **state)
+{
+	struct world *w = *state;
+	struct fake hop = refusal_of(2, 10.1, VICTIM, USER);
+
+	hop.outcome = "accepted";
+	hop.code = 250;
+	hop.rcpt_code = 552;
+	hop.rcpt_reply = "mailbox full";
+	hop.no_data = false;
+	add(w, spam_to(1, 10, VICTIM, USER, "spam@bot"));
+	add(w, hop);
+	add(w, bounce_to(3, 10.2, VICTIM, "spam@bot"));
+	analyze(w, false);
+	assert_answer("552 mailbox-full", "SELECT root_code || ' ' || cause_class FROM finding");
+}
+
+static void mail_from_a_client_inside_is_a_cause(void **state)
+{
+	struct world *w = *state;
+	struct fake mail = spam_to(1, 10, VICTIM, "c@harbour.invalid", "spam@pc"), hop = refusal_of(2, 10.1, VICTIM, "c@harbour.invalid");
+
+	mail.src = "192.0.2.102";
+	hop.dest = "203.0.113.25";
+	add(w, mail);
+	add(w, hop);
+	add(w, bounce_to(3, 10.2, VICTIM, "spam@pc"));
+	analyze(w, false);
+	assert_answer("1 message-id 2", "SELECT cause_rowid || ' ' || cause_matched_by || ' ' || root_rowid FROM finding");
+}
+
+static void what_came_from_outside_is_the_cause_before_its_inner_hop(void **state)
+{
+	struct world *w = *state;
+	struct fake inner = spam_to(2, 10.1, VICTIM, USER, "spam@bot");
+
+	inner.src = MX2;
+	inner.dest = MX1;
+	add(w, spam_to(1, 10, VICTIM, USER, "spam@bot"));
+	add(w, inner);
+	add(w, bounce_to(3, 10.2, VICTIM, "spam@bot"));
+	analyze(w, false);
+	assert_answer("1", "SELECT cause_rowid FROM finding");
+}
+
+static void the_sender_inside_srs_ties_a_refused_forward(void **state)
+{
+	struct world *w = *state;
+	struct fake forward = refusal_of(2, 10.1, "SRS0=HH=TT=victim.invalid=anna@campus.example", "bert@bakery.invalid");
+	struct fake bounce = bounce_to(3, 10.2, VICTIM, "spam@bot");
+
+	forward.inner = VICTIM;
+	forward.dest = "203.0.113.25";
+	bounce.final = "bert@bakery.invalid";
+	add(w, spam_to(1, 10, VICTIM, USER, "spam@bot"));
+	add(w, forward);
+	add(w, bounce);
+	analyze(w, false);
+	assert_answer("forwarded", "SELECT provenance FROM transaction_verdict WHERE transaction_rowid = 2");
+	assert_answer("2", "SELECT root_rowid FROM finding");
+}
+
+static void a_forward_refused_before_data_is_told_by_sender_and_size(void **state)
+{
+	struct world *w = *state;
+	struct fake forward = refusal_of(2, 10.1, VICTIM, "bert@bakery.invalid"), other = forward;
+
+	forward.dest = other.dest = "203.0.113.25";
+	forward.params = "SIZE=1400";
+	other.session = 3;
+	other.params = "SIZE=90000";
+	add(w, spam_to(1, 10, VICTIM, USER, "spam@bot"));
+	add(w, forward);
+	add(w, other);
+	analyze(w, false);
+	assert_answer("forwarded", "SELECT provenance FROM transaction_verdict WHERE transaction_rowid = 2");
+	assert_answer("unknown", "SELECT provenance FROM transaction_verdict WHERE transaction_rowid = 3");
+}
+
+static struct fake notice_from_outside(int session, double at)
+{
+	struct fake f = bounce_to(session, at, USER, NULL);
+
+	f.src = VICTIM_MX;
+	f.dest = MX2;
+	f.message_id = "notice@elsewhere";
+	f.reporting_mta = "mx.elsewhere.invalid";
+	return f;
+}
+
+static void a_notice_passed_on_and_refused_is_no_finding(void **state)
+{
+	struct world *w = *state;
+
+	add(w, notice_from_outside(1, 10));
+	add(w, null_probe_to(2, 10.1, "bert@bakery.invalid", "SIZE=1300"));
+	analyze(w, false);
+	assert_answer("forwarded", "SELECT provenance FROM transaction_verdict WHERE transaction_rowid = 2");
+	assert_answer("0", "SELECT count(*) FROM finding");
+}
+
+static void a_notice_of_another_size_or_later_is_not_taken_for_passed_on(void **state)
+{
+	struct world *w = *state;
+
+	add(w, notice_from_outside(1, 10));
+	add(w, null_probe_to(2, 10.1, "bert@bakery.invalid", "SIZE=2900"));
+	add(w, null_probe_to(3, 60, "cleo@bakery.invalid", "SIZE=1300"));
+	analyze(w, false);
+	assert_answer("2", "SELECT count(*) FROM finding");
+}
+
+static void who_wrote_to_us_is_answered_not_passed_on(void **state)
+{
+	struct world *w = *state;
+
+	add(w, spam_to(1, 9, VICTIM, USER, "spam@bot"));
+	add(w, notice_from_outside(2, 10));
+	add(w, null_probe_to(3, 10.1, VICTIM, "SIZE=1300"));
+	analyze(w, false);
+	assert_answer("1", "SELECT count(*) FROM finding");
+}
+
+static void what_a_smarthost_could_not_deliver_is_the_mail_it_was_handed(void **state)
+{
+	struct world *w = *state;
+	struct fake inner = bounce_to(2, 10.2, VICTIM, "spam@bot"), outer = null_probe_to(3, 10.3, VICTIM, "SIZE=1300");
+
+	add_server_session(w, MX1, "mx1.campus.example");
+	inner.src = MX1;
+	inner.dest = MX2;
+	inner.reporting_mta = "mx1.campus.example";
+	add(w, spam_to(1, 10, VICTIM, USER, "spam@bot"));
+	add(w, inner);
+	add(w, outer);
+	analyze(w, false);
+	assert_answer("1", "SELECT count(*) FROM finding");
+	assert_answer("relayed-own", "SELECT provenance FROM transaction_verdict WHERE transaction_rowid = 3");
+	assert_answer(MX2 " " MX1, "SELECT f.address || ' ' || s.name FROM finding f JOIN server s ON s.id = f.originator_server_id");
+}
+
 #define TEST(f) cmocka_unit_test_setup_teardown(f, world_make, world_end)
 
 int main(void)
@@ -304,6 +461,16 @@ int main(void)
 		TEST(a_reporting_mta_of_ours_names_a_hidden_originator),
 		TEST(what_goes_to_our_own_domains_is_no_finding),
 		TEST(a_cause_is_never_younger_than_its_answer),
+		TEST(a_refused_mail_is_the_root_not_the_rcpt_behind_it),
+		TEST(one_recipient_refused_by_lmtp_is_the_root),
+		TEST(mail_from_a_client_inside_is_a_cause),
+		TEST(what_came_from_outside_is_the_cause_before_its_inner_hop),
+		TEST(the_sender_inside_srs_ties_a_refused_forward),
+		TEST(a_forward_refused_before_data_is_told_by_sender_and_size),
+		TEST(a_notice_passed_on_and_refused_is_no_finding),
+		TEST(a_notice_of_another_size_or_later_is_not_taken_for_passed_on),
+		TEST(who_wrote_to_us_is_answered_not_passed_on),
+		TEST(what_a_smarthost_could_not_deliver_is_the_mail_it_was_handed),
 	};
 
 	return cmocka_run_group_tests_name("correlate", tests, NULL, NULL);

@@ -34,6 +34,10 @@ struct fake {
 	int rcpt_code;		/* 250 */
 	const char *rcpt_reply;
 	const char *params, *notify;
+	int mail_code;		/* when MAIL was refused */
+	long long size;		/* 1000 */
+	const char *inner;	/* address inside the sender's BATV or SRS form */
+	const char *proxy;
 	int code;		/* of the deciding reply; 250 */
 	const char *enhanced, *reply, *outcome, *steps, *queue_id;
 	bool no_data;
@@ -123,7 +127,8 @@ static inline int world_end(void **state)
 static inline unsigned fake_class(const char *address)
 {
 	return !*address ? CLASS_NULL : !strncmp(address, "postmaster@", 11) ? CLASS_POSTMASTER : !strncasecmp(address, "mailer-daemon@", 14) ? CLASS_DAEMON
-	     : !strncmp(address, "double-bounce@", 14) ? CLASS_DOUBLE_BOUNCE : !strncmp(address, "prvs=", 5) ? CLASS_BATV : 0;
+	     : !strncmp(address, "double-bounce@", 14) ? CLASS_DOUBLE_BOUNCE : !strncmp(address, "prvs=", 5) ? CLASS_BATV
+	     : !strncmp(address, "SRS0=", 5) ? CLASS_SRS : 0;
 }
 
 static inline void run_format(struct world *w, const char *format, ...)
@@ -168,18 +173,25 @@ static inline int64_t add_mail(struct world *w, const struct fake *f)
 {
 	long long at = EPOCH_US + (long long)(f->at * 1e6);
 	int code = f->code ? f->code : 250, rcpt_code = f->rcpt_code ? f->rcpt_code : 250, rcpts = 0;
+	char size[24];
 	const char *outcome = f->outcome ? f->outcome : code < 300 ? "accepted" : "rejected";
 
 	while (rcpts < 3 && f->to[rcpts])
 		rcpts++;
+	snprintf(size, sizeof size, "%lld", f->size ? f->size : 1000);
+	if (f->no_data)
+		strcpy(size, "NULL");
 	run_format(w, "INSERT INTO transactions (batch_seq, run_id, session_id, session_started_us, ordinal, src_ip, src_port, dest_ip, dest_port, started_us, ended_us, helo,"
 		   " tls, auth, mail_from, mail_from_id, mail_from_class, null_sender, mail_params, rcpt_count, rcpt_accepted, outcome, code, enhanced, reply, queue_id, mail_us,"
 		   " reply_us, size_bytes, steps, complete, notes) VALUES (%d, 1, x'%032x', %lld, 1, %Q, 4000, %Q, 25, %lld, %lld, %Q, 'none', %d, %Q, %lld, %u, %d, %Q, %d,"
 		   " %d, %Q, nullif(%d, 0), %Q, %Q, %Q, %lld, %lld, %s, %Q, 1, '')", w->batch + 1, f->session, at, f->src, f->dest, at, at + 3000,
 		   f->helo ? f->helo : "host.invalid", f->auth, *f->from ? f->from : "<>", (long long)fake_hash(f->from), fake_class(f->from), !*f->from, f->params, rcpts, rcpt_code < 300 ? rcpts : 0, outcome,
-		   f->outcome && !strcmp(f->outcome, "aborted") ? 0 : code, f->enhanced, f->reply, f->queue_id, at, at + 2000, f->no_data ? "NULL" : "1000",
+		   f->outcome && !strcmp(f->outcome, "aborted") ? 0 : code, f->enhanced, f->reply, f->queue_id, at, at + 2000, size,
 		   f->steps ? f->steps : "c QUIT 1");
 	int64_t id = sqlite3_last_insert_rowid(w->facts);
+	if (f->mail_code || f->inner || f->proxy)
+		run_format(w, "UPDATE transactions SET mail_code = nullif(%d, 0), mail_from_inner_id = nullif(%lld, 0), proxy = %Q WHERE id = %lld", f->mail_code,
+			   (long long)fake_hash(f->inner), f->proxy, (long long)id);
 	for (int i = 0; i < rcpts; i++)
 		run_format(w, "INSERT INTO recipients VALUES (%lld, %d, %Q, %lld, %u, NULL, %d, NULL, %Q, %Q, NULL)", (long long)id, i, f->to[i],
 			   (long long)fake_hash(f->to[i]), fake_class(f->to[i]), rcpt_code, f->rcpt_reply, f->notify);
