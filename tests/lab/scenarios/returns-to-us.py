@@ -15,7 +15,7 @@ SERVERS = {
     SIG: {"name": "sig.campus.example", "lists": {"backscatterer.org": False}, "why": "signs its senders, answers nobody"},
     ALUMNI: {"name": "alumni.campus.example", "lists": {"backscatterer.org": False}, "why": "passes on what others made"},
 }
-LAYERS = {"postfix": ["postfix"], "exim": ["exim4-daemon-heavy"]}
+LAYERS = {"postfix": ["postfix"], "exim-heavy": ["exim4-daemon-heavy"]}
 
 ALIASES = {"anna": "anna@library.example", "bert": "k.lane@bigmail.example"}
 RETURNED = {**TOLD, "why": "a notice about our own user's mail, to his signed address"}
@@ -46,7 +46,7 @@ def passed(name, story):
 
 def play(lab):
     cast = Cast(lab, "campus.example")
-    lab.server(exim, "sig", "campus.example", SIG, users=["ruth"], main="domainlist local = campus.example\n", routers=ROUTERS,
+    lab.server(exim, "sig", "campus.example", SIG, layer="exim-heavy", users=["ruth"], main="domainlist local = campus.example\n", routers=ROUTERS,
                transports=SIGNED, acl=ACL)
     table = ", ".join(f"{{{name}@alumni.campus.example = {target}}}" for name, target in ALIASES.items() if name != "bert")
     lab.postfix("alumni", "campus.example", ALUMNI, users=["bert"], main=[
