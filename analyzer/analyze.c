@@ -54,8 +54,8 @@ enum statement {
 static const char *const sql[STATEMENT_COUNT] = {
 	[BATCHES] = "SELECT seq, session_rowid, transaction_rowid FROM batch WHERE seq > ?1 ORDER BY seq",
 	[BATCH] = "SELECT session_rowid, transaction_rowid FROM batch WHERE seq <= ?1 ORDER BY seq DESC LIMIT 1",
-	[SESSIONS] = "SELECT id, session_id, src_ip, dest_ip, dest_port, started_us, ended_us, outcome, banner_code, banner, helo, ehlo_keywords,"
-		" refusal_code, refusal, tls, auth, complete, notes, proxy, xclient, xforward FROM sessions WHERE id > ?1 AND id <= ?2 ORDER BY id",
+	[SESSIONS] = ("SELECT id, session_id, src_ip, dest_ip, dest_port, started_us, ended_us, outcome, banner_code, banner, helo, ehlo_keywords,"
+		" refusal_code, refusal, tls, auth, complete, notes, proxy, xclient, xforward FROM sessions WHERE id > ?1 AND id <= ?2 ORDER BY id"),
 	[TRANSACTIONS] = "WHERE t.id > ?1 AND t.id <= ?2 ORDER BY t.id",	/* behind mail_select */
 	[RECIPIENTS] = "SELECT n, address_id FROM recipients WHERE transaction_rowid = ?1",
 	[EARLIER_WITH_HASH] = "SELECT transaction_rowid FROM messages WHERE message_id_hash = ?1 AND transaction_rowid <= ?2 LIMIT 500",
