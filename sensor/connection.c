@@ -199,7 +199,7 @@ static void hand_on_gap(void *arg, int dir, uint64_t n, uint64_t t_us)
 
 static void admit(struct connection *c)
 {
-	static const struct stream_sink sink = { hand_on, hand_on_gap, NULL };
+	static const struct stream_sink sink = { hand_on, hand_on_gap, NULL, NULL };
 
 	smtp_begin(c);
 	gate_replay(c->gate, &sink, c);
@@ -287,6 +287,14 @@ static void on_fin(void *arg, int dir)
 	c->fin_seen = true;
 }
 
+static void on_differ(void *arg)
+{
+	struct connection *c = arg;
+
+	if (c->smtp)
+		smtp_doubt(c->smtp);
+}
+
 /* ---- life ---- */
 
 static void count_memory(struct connection *c)
@@ -313,12 +321,12 @@ static void push_syns(struct connection *c, uint64_t now_us)
 
 static struct connection *connection_new(struct connection_context *x, struct flow *f, uint64_t now_us)
 {
-	static const struct stream_sink sink = { on_push, on_gap, on_fin };
+	static const struct stream_sink sink = { on_push, on_gap, on_fin, on_differ };
 	struct connection *c = xcalloc(1, sizeof *c);
 
 	c->context = x;
 	c->flow = f;
-	stream_init(&c->stream, &sink, c);
+	stream_init(&c->stream, &sink, c, &x->unacked_key);
 	f->connection = c;
 	push_syns(c, now_us);
 	return c;
@@ -436,6 +444,11 @@ static bool is_answered(const struct flow *f)
 	return f->flags & F_SEEN && f->flags & F_SEEN << 1;
 }
 
+bool connection_ignores(const struct packet *p)
+{
+	return p->flags & TCP_SYN ? p->flags & (TCP_FIN | TCP_RST) : !(p->flags & (TCP_ACK | TCP_RST));
+}
+
 uint64_t connection_deadline(const struct connection_context *x, const struct flow *f)
 {
 	const struct connection *c = f->connection;
@@ -520,7 +533,8 @@ static void note_syn(struct flow *f, int dir, uint32_t seq, bool has_ack, uint32
 		f->end[!dir] = ack;
 		f->end_known |= dir ? 1 : 2;
 	}
-	if (!(f->connection && f->connection->admission != ADMIT_UNSETTLED))
+	/* when both sides send a SYN (RFC 9293 3.5), the first one tells */
+	if (!(f->flags & F_SYN << !dir) && !(f->connection && f->connection->admission != ADMIT_UNSETTLED))
 		set_client(f, has_ack ? !dir : dir);
 }
 
@@ -596,13 +610,20 @@ static bool is_new_life(const struct flow *f, int dir, const struct packet *p)
 	return p->payload_bytes && f->end_known >> dir & 1 && (last > 0 || last < -LIMIT_WINDOW_BYTES);
 }
 
+/*
+ * Data in a SYN is nothing to a server that has not agreed to TCP Fast Open (RFC 7413), which none in mail has; what one takes all the same shows
+ * as a gap. Urgent data: whether its last byte is part of the stream is up to the receiver's program (RFC 6093 2.2).
+ */
 static void take_segment(struct connection *c, int dir, const struct packet *p, uint64_t time_us, uint64_t now_us)
 {
-	struct stream_segment g = { .dir = dir, .seq = p->seq, .ack = p->ack, .has_ack = p->flags & TCP_ACK, .syn = p->flags & TCP_SYN,
-				    .fin = p->flags & TCP_FIN, .payload = p->payload, .length = p->payload_bytes,
-				    .captured = p->captured_bytes, .time_us = time_us };
+	bool syn = p->flags & TCP_SYN;
+	struct stream_segment g = { .dir = dir, .seq = p->seq, .ack = p->ack, .has_ack = p->flags & TCP_ACK, .syn = syn,
+				    .fin = p->flags & TCP_FIN, .payload = p->payload, .length = syn ? 0 : p->payload_bytes,
+				    .captured = syn ? 0 : p->captured_bytes, .time_us = time_us };
 
 	stream_push(&c->stream, &g, now_us);
+	if (p->flags & TCP_URG && p->payload_bytes)
+		stream_doubt(&c->stream);
 }
 
 /* Whose RST was true sends nothing more: new bytes behind it come from a tap that is late, or the RST was forged. */

@@ -11,6 +11,7 @@
 #include "sensor/dissector.h"
 #include "sensor/fact.h"
 #include "sensor/flow.h"
+#include "sensor/unacked.h"
 
 /* What all connections of a pipeline share. */
 struct connection_context {
@@ -18,6 +19,7 @@ struct connection_context {
 	const struct fact_sink *sink;
 	const uint8_t *mail_port;	/* bitmap of 65536 */
 	struct dissector *dissector;	/* shared with other contexts */
+	struct unacked_key unacked_key;
 	size_t memory_bytes;		/* of all connections, kept up to date here */
 	uint64_t unseen_bytes;		/* of all connections that ended */
 	struct fact_capture *minute;	/* counters by interface: unseen_bytes is kept up to date here */
@@ -25,6 +27,9 @@ struct connection_context {
 
 /* Has fetched into the cache what the next packet will need, of the session when its connection is there already. */
 void connection_fetch(const struct connection *c, bool session);
+
+/* What no receiver takes (RFC 9293 3.10.7): SYN with FIN or RST; bytes without ACK. No flow is to be made of it. */
+bool connection_ignores(const struct packet *p);
 
 /* The next packet of f; may end the connection, may remove f. now_us: monotone packet time. */
 void connection_packet(struct connection_context *x, struct flow *f, int dir, const struct packet *p, uint64_t time_us, uint64_t now_us);

@@ -32,7 +32,7 @@ enum fact_note {
 	NOTE_SMUGGLING_LIKE = 1 << 8,		/* an end of data other than CRLF . CRLF was in the body */
 	NOTE_UNEXPECTED_REPLY = 1 << 9,		/* a reply that no command asked for */
 	NOTE_ODD_REPLY = 1 << 10,		/* a reply that RFC 5321 4.2 does not allow */
-	NOTE_OVERLAP = 1 << 11,			/* retransmitted bytes differed from the first ones */
+	NOTE_OVERLAP = 1 << 11,			/* the receiver may have read other bytes: sent again and different, or urgent */
 	NOTE_CLOCK_BACKWARD = 1 << 12,		/* packet time went backward */
 	NOTE_INVALID_UTF8 = 1 << 13,		/* set by the store: bytes became U+FFFD */
 	NOTE_NO_END = 1 << 14,			/* message data without an end (connection ended, 421) */

@@ -286,6 +286,13 @@ void smtp_gap(struct smtp *s, enum side from, uint64_t n, uint64_t t_us)
 		server_hole(s, n);
 }
 
+void smtp_doubt(struct smtp *s)
+{
+	s->f.notes |= NOTE_OVERLAP;
+	for (struct transaction *t = s->first; t; t = t->next)
+		t->f.notes |= NOTE_OVERLAP;
+}
+
 /* ---- the end ---- */
 
 /* A client that begins with TLS proves nothing where the server's answer was not seen, but on the port that is for it (RFC 8314 3.3). */
@@ -331,7 +338,7 @@ static void session_finish(struct smtp *s, enum fact_end end, uint64_t t_us)
 	if (f->transaction_count || s->helo_accepted)	/* whatever else was said, that is SMTP */
 		f->app_proto = (struct text){ 0 };
 	f->outcome = session_outcome(s);
-	f->complete = (end == END_FIN || end == END_RST) && !(f->notes & (NOTE_GAP | NOTE_MID_STREAM | NOTE_ONE_SIDED | NOTE_ORDINAL_UNCERTAIN));
+	f->complete = (end == END_FIN || end == END_RST) && !(f->notes & (NOTE_GAP | NOTE_MID_STREAM | NOTE_ONE_SIDED | NOTE_ORDINAL_UNCERTAIN | NOTE_OVERLAP));
 }
 
 void smtp_end(struct smtp *s, enum fact_end end, enum side by, uint64_t t_us)

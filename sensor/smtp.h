@@ -32,6 +32,9 @@ void smtp_push(struct smtp *s, enum side from, const void *bytes, size_t n, uint
 /* n bytes of that side were never captured (n 0: an unknown number). */
 void smtp_gap(struct smtp *s, enum side from, uint64_t n, uint64_t t_us);
 
+/* What was handed on may not be what the other side took: open transactions and the session are noted with NOTE_OVERLAP. */
+void smtp_doubt(struct smtp *s);
+
 /* The facts that the layers below count, and app_proto; to be filled in before smtp_end. */
 struct fact_session *smtp_session(struct smtp *s);
 

@@ -19,9 +19,9 @@ static int32_t ahead(uint32_t a, uint32_t b)
 	return (int32_t)(a - b);
 }
 
-void stream_init(struct stream *s, const struct stream_sink *sink, void *arg)
+void stream_init(struct stream *s, const struct stream_sink *sink, void *arg, const struct unacked_key *key)
 {
-	*s = (struct stream){ .sink = sink, .arg = arg };
+	*s = (struct stream){ .sink = sink, .arg = arg, .key = key };
 }
 
 /* What a held segment counts for in bytes: small ones cost their header, and the search for their place among the others. */
@@ -47,9 +47,11 @@ static void held_drop_first(struct stream *s, struct stream_half *h)
 
 void stream_fini(struct stream *s)
 {
-	for (int d = 0; d < 2; d++)
+	for (int d = 0; d < 2; d++) {
 		while (s->half[d].held)
 			held_drop_first(s, &s->half[d]);
+		unacked_fini(&s->half[d].unacked);
+	}
 }
 
 uint64_t stream_deadline(const struct stream *s)
@@ -69,7 +71,7 @@ bool stream_overlap_differed(const struct stream *s)
 
 size_t stream_memory_bytes(const struct stream *s)
 {
-	return sizeof *s + s->held_memory;
+	return sizeof *s + s->held_memory + unacked_memory_bytes(&s->half[0].unacked) + unacked_memory_bytes(&s->half[1].unacked);
 }
 
 bool stream_is_done(const struct stream *s)
@@ -117,6 +119,13 @@ bool stream_end(const struct stream *s, int dir, uint32_t *end)
 	return s->half[dir].known;
 }
 
+void stream_doubt(struct stream *s)
+{
+	s->overlap_differed = true;
+	if (s->sink->differ)
+		s->sink->differ(s->arg);
+}
+
 static void gap(struct stream *s, int dir, uint32_t n, uint64_t t_us)
 {
 	struct stream_half *h = &s->half[dir];
@@ -141,6 +150,9 @@ static void deliver(struct stream *s, int dir, const uint8_t *p, uint32_t seq, u
 	if (skip < captured) {
 		uint32_t n = captured - skip;
 
+		/* Of a side whose receiver is not captured nobody knows what was acknowledged. */
+		if (h->acked_known && ahead(h->next + n, h->acked) > 0)
+			unacked_add(&h->unacked, s->key, h->next, p + skip, n);
 		h->next += n;
 		s->sink->push(s->arg, dir, p + skip, n, t_us);
 	}
@@ -178,7 +190,7 @@ static void note_overlap(struct stream *s, const struct stream_held *old, uint32
 		return;
 	uint32_t common = old->captured - skip_old < n - skip ? old->captured - skip_old : n - skip;
 	if (memcmp(old->bytes + skip_old, p + skip, common) != 0)
-		s->overlap_differed = true;
+		stream_doubt(s);
 }
 
 /* Puts a segment among the held ones; bytes that are held already stay as they were. */
@@ -363,6 +375,8 @@ static void learn(struct stream *s, const struct stream_segment *g)
 	if (g->has_ack && (!other->acked_known || ahead(g->ack, other->acked) > 0)) {
 		other->acked = g->ack;
 		other->acked_known = true;
+		if (!unacked_is_empty(&other->unacked))
+			unacked_trim(&other->unacked, g->ack);
 	}
 }
 
@@ -405,6 +419,7 @@ static void jump(struct stream *s, int dir, uint32_t to, uint64_t t_us)
 	if (!h->known || h->fin_done || is_near(to, h->next))
 		return;
 	gap(s, dir, to - h->next, t_us);
+	unacked_fini(&h->unacked);
 	h->acked = to;
 }
 
@@ -432,6 +447,24 @@ static bool take_stray(struct stream *s, const struct stream_segment *g, uint64_
 	return is_plausible(s, g);
 }
 
+/* Does it say something else than what was handed on? Of old bytes, those that nobody has acknowledged. */
+static void compare(struct stream *s, const struct stream_half *h, const struct stream_segment *g)
+{
+	if (unacked_is_empty(&h->unacked) || ahead(h->next, g->seq) <= 0 || ahead(g->seq + g->captured, h->acked) <= 0)
+		return;
+	if (unacked_differs(&h->unacked, s->key, g->seq, g->payload, g->captured))
+		stream_doubt(s);
+}
+
+/* Bytes behind a FIN that nobody has acknowledged: it was not meant for the receiver, or not taken by it. */
+static void take_back_fin(struct stream *s, struct stream_half *h, uint32_t end)
+{
+	if (!h->fin_seen || ahead(end, h->fin_seq) <= 0 || (h->acked_known && ahead(h->acked, h->fin_seq) > 0))
+		return;
+	h->fin_seen = h->fin_done = false;
+	stream_doubt(s);
+}
+
 void stream_push(struct stream *s, const struct stream_segment *g, uint64_t now_us)
 {
 	struct stream_half *h = &s->half[g->dir], *other = &s->half[!g->dir];
@@ -446,6 +479,10 @@ void stream_push(struct stream *s, const struct stream_segment *g, uint64_t now_
 	if (rest.syn)
 		rest.seq++;
 	uint32_t end = rest.seq + rest.length;
+	if (rest.length) {
+		compare(s, h, &rest);
+		take_back_fin(s, h, end);
+	}
 	if (rest.fin && (h->fin_done || (h->known && ahead(end, h->next) < 0)))
 		rest.fin = false;	/* again, or forged: bytes behind it were seen */
 	if (rest.fin && !h->fin_seen) {
@@ -476,6 +513,7 @@ void stream_flush(struct stream *s, uint64_t now_us)
 	for (int d = 0; d < 2; d++) {
 		struct stream_half *h = &s->half[d];
 
+		unacked_fini(&h->unacked);
 		/* Bytes at the very end that only an acknowledgement tells of. */
 		if (h->known && h->absent && h->acked_known && ahead(h->acked, h->next) > 0)
 			s->unseen_bytes += h->acked - h->next;

@@ -3,8 +3,11 @@
  *
  * Bytes in order are handed on where they lie, without a copy. Others are held under caps: behind a hole, or because they
  * acknowledge bytes of the other side that have not arrived yet (taps deliver a reply before its command). A wait is bounded in bytes and in
- * packet time; then the hole is declared a gap. So do the first bytes of a connection wait for its SYN. Wrong checksums, bytes that were there before, keep-alives: ignored; so are numbers far from where
- * both sides are, unless both go on from there and nowhere else.
+ * packet time; then the hole is declared a gap. So do the first bytes of a connection wait for its SYN. Wrong checksums, bytes that were there
+ * before, keep-alives: ignored; so are numbers far from where both sides are, unless both go on from there and nowhere else.
+ *
+ * Where two segments say different things of the same bytes, the first one seen counts, as with most receivers; that they differed is told, also
+ * of bytes that were handed on, as long as nobody has acknowledged them.
  */
 #ifndef SENSOR_STREAM_H
 #define SENSOR_STREAM_H
@@ -13,11 +16,14 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "sensor/unacked.h"
+
 /* dir: 0 or 1, as the caller numbers the endpoints. Bytes are borrowed. */
 struct stream_sink {
 	void (*push)(void *arg, int dir, const uint8_t *p, size_t n, uint64_t t_us);
 	void (*gap)(void *arg, int dir, uint64_t n, uint64_t t_us);	/* n bytes were acknowledged or passed over, but never seen */
-	void (*fin)(void *arg, int dir);
+	void (*fin)(void *arg, int dir);	/* again, when bytes came behind one that nobody had acknowledged */
+	void (*differ)(void *arg);	/* what was handed on may not be what the receiver took; or NULL */
 };
 
 struct stream_segment {
@@ -31,6 +37,7 @@ struct stream_segment {
 
 struct stream_half {
 	struct stream_held *held, *last_held;	/* by sequence number */
+	struct unacked unacked;
 	uint32_t held_bytes;
 	uint32_t next;		/* first byte not handed on */
 	uint32_t acked;		/* the other side has these */
@@ -54,14 +61,15 @@ struct stream {
 	struct stream_half half[2];
 	const struct stream_sink *sink;
 	void *arg;
+	const struct unacked_key *key;
 	struct stream_stray stray;
 	uint64_t unseen_bytes;
 	uint32_t held_memory;
 	bool overlap_differed;
 };
 
-/* arg is handed to the sink's functions. */
-void stream_init(struct stream *s, const struct stream_sink *sink, void *arg);
+/* arg is handed to the sink's functions. What it is given must outlive it. */
+void stream_init(struct stream *s, const struct stream_sink *sink, void *arg, const struct unacked_key *key);
 void stream_fini(struct stream *s);
 
 /* Time does not run backward here: time_us is packet time, now_us the monotone maximum. */
@@ -94,9 +102,11 @@ void stream_flush(struct stream *s, uint64_t now_us);
 /* Both sides have sent FIN and everything before it was handed on. */
 bool stream_is_done(const struct stream *s);
 
-/* Bytes that were acknowledged and never seen; retransmitted bytes that differed. */
+/* Bytes that were acknowledged and never seen; whether the receiver may have taken other bytes than those that were handed on. */
 uint64_t stream_unseen_bytes(const struct stream *s);
 bool stream_overlap_differed(const struct stream *s);
+/* The user knows of another reason for that. */
+void stream_doubt(struct stream *s);
 size_t stream_memory_bytes(const struct stream *s);
 
 #endif

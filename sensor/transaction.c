@@ -326,7 +326,7 @@ static enum fact_outcome transaction_decide(struct transaction *t, struct fact_r
 static bool is_complete(const struct transaction *t)
 {
 	const struct fact_transaction *f = &t->f;
-	const uint32_t doubts = NOTE_GAP | NOTE_ONE_SIDED | NOTE_MID_STREAM | NOTE_ORDINAL_UNCERTAIN | NOTE_TRUNCATED | NOTE_RCPT_TRUNCATED | NOTE_NO_END;
+	const uint32_t doubts = NOTE_GAP | NOTE_ONE_SIDED | NOTE_MID_STREAM | NOTE_OVERLAP | NOTE_ORDINAL_UNCERTAIN | NOTE_TRUNCATED | NOTE_RCPT_TRUNCATED | NOTE_NO_END;
 
 	return !(f->notes & doubts) && !t->doubt && !t->reply_lost && f->mail_from.p && f->mail_reply.code && !rcpt_unanswered(t)
 	       && (f->outcome == OUTCOME_ABORTED || f->reply.code) && (!f->message || f->message->headers_complete);

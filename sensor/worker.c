@@ -48,6 +48,7 @@ struct worker *worker_new(const struct worker_options *o, const struct fact_sink
 	w->counting = (struct fact_sink){ .transaction = on_transaction, .session = on_session, .arg = w };
 	w->context = (struct connection_context){ .flows = flow_table_new(&flows), .sink = &w->counting, .mail_port = o->mail_port,
 						  .dissector = o->dissector, .minute = w->minute };
+	unacked_key_make(&o->hash_key, &w->context.unacked_key);
 	return w;
 }
 
@@ -120,6 +121,8 @@ void worker_packet(struct worker *w, const struct packet *k, const struct flow_l
 	bool begins = k->payload_bytes || (k->flags & (TCP_SYN | TCP_FIN) && !(k->flags & TCP_RST));	/* a FIN may come before its bytes */
 
 	w->now_us = a->now_us;
+	if (connection_ignores(k))
+		return;
 	struct flow *f = flow_find(x->flows, l, false);
 	if (f && connection_deadline(x, f) <= w->now_us && connection_expire(x, f, w->now_us))
 		f = NULL;

@@ -58,7 +58,7 @@ static void replay_gap(void *arg, int dir, uint64_t n, uint64_t t_us)
 
 static void check_replay(struct run *r)
 {
-	struct stream_sink sink = { replay_push, replay_gap, NULL };
+	struct stream_sink sink = { replay_push, replay_gap, NULL, NULL };
 
 	gate_replay(r->g, &sink, r);
 	for (int dir = 0; dir < 2; dir++) {

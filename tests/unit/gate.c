@@ -248,7 +248,7 @@ static void replay_gives_all_bytes_and_holes(void **state)
 {
 	struct gate_options o = { .client = 0 };
 	struct replayed r = { 0 };
-	struct stream_sink sink = { replay_push, replay_gap, NULL };
+	struct stream_sink sink = { replay_push, replay_gap, NULL, NULL };
 	struct gate *g = gate_new(&o);
 
 	(void)state;
@@ -268,7 +268,7 @@ static void long_body_is_held_in_part(void **state)
 {
 	struct gate_options o = { .mid_stream = true };
 	struct replayed r = { 0 };
-	struct stream_sink sink = { replay_push, replay_gap, NULL };
+	struct stream_sink sink = { replay_push, replay_gap, NULL, NULL };
 	struct gate *g = gate_new(&o);
 	char body[3000];
 	uint64_t sent = 0;
@@ -320,7 +320,7 @@ static void proof_is_handed_on_whole(void **state)
 {
 	struct gate_options o = { .client = 0 };
 	struct replayed r = { 0 };
-	struct stream_sink sink = { replay_push, replay_gap, NULL };
+	struct stream_sink sink = { replay_push, replay_gap, NULL, NULL };
 	struct gate *g = gate_new(&o);
 	enum { BIG = 3 * LIMIT_GATE_HELD };
 	char *text = xmalloc(BIG);

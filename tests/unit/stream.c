@@ -16,6 +16,10 @@
 
 #define SECOND UINT64_C(1000000)
 
+static const struct unacked_key key = { { 3, -5, 7, 11, -13, 17 } };	/* as many factors as these texts have words */
+
+enum { UNACKED_BYTES = (LIMIT_UNACKED + 2) * sizeof(struct unacked_segment) };
+
 /* ---- a stream and what it handed on ---- */
 
 struct tape {
@@ -70,9 +74,9 @@ static struct tape *tape_new(void)
 {
 	struct tape *t = xcalloc(1, sizeof *t);
 
-	t->sink = (struct stream_sink){ on_push, on_gap, on_fin };
+	t->sink = (struct stream_sink){ on_push, on_gap, on_fin, NULL };
 	t->s = xcalloc(1, sizeof *t->s);
-	stream_init(t->s, &t->sink, t);
+	stream_init(t->s, &t->sink, t, &key);
 	t->isn[0] = 1000;
 	t->isn[1] = 5000;
 	t->now_us = 100 * SECOND;
@@ -239,6 +243,68 @@ static void overlap_that_differs_is_told(void **state)
 		assert_true(stream_overlap_differed(t->s));
 		tape_free(t);
 	}
+}
+
+static void other_bytes_again_are_told_until_they_are_acknowledged(void **state)
+{
+	static const struct { uint32_t acked, seq; const char *bytes; bool told; } again[] = {
+		{ 0, 0, "abc", false }, { 0, 3, "def", false }, { 0, 0, "abcdef", false }, { 0, 3, "defXYZ", false }, { 0, 0, "abcdefX", false },
+		{ 0, 0, "Xbcdef", true }, { 0, 5, "X", true }, { 0, 3, "deXghi", true }, { 3, 0, "XXXdef", false }, { 3, 0, "abcdeX", true },
+		{ 3, 2, "X", false }, { 6, 0, "XXXXXX", false }, { 6, 5, "X", false },
+		{ 0, 2, "cd", true }, { 0, 1, "bc", true }, { 0, 3, "de", true },	/* parts cannot be compared */
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof again / sizeof *again; i++) {
+		struct tape *t = tape_open();
+
+		data(t, 'c', 0, 0, "abc");
+		data(t, 'c', 3, 0, "def");
+		data(t, 's', 0, again[i].acked, "");
+		data(t, 'c', again[i].seq, 0, again[i].bytes);
+		assert_int_equal(stream_overlap_differed(t->s), again[i].told);
+		tape_free(t);
+	}
+}
+
+/* One side of a tap: nobody knows what was acknowledged, and nothing is kept to compare with. */
+static void nothing_is_kept_of_a_side_whose_receiver_is_not_captured(void **state)
+{
+	struct tape *t = tape_new();
+
+	(void)state;
+	syn(t, 'c');
+	data(t, 'c', 0, 0, "abc");
+	wait_us(t, 2 * LIMIT_ACKED_WAIT_US);
+	data(t, 'c', 3, 0, "def");
+	assert_int_equal(stream_memory_bytes(t->s), sizeof *t->s);
+	tape_free(t);
+}
+
+static void fin_that_nobody_acknowledged_is_taken_back_by_bytes_behind_it(void **state)
+{
+	struct tape *t = tape_open();
+
+	(void)state;
+	data(t, 'c', 0, 0, "abc");
+	fin(t, 'c', 3, 0, "");
+	data(t, 'c', 3, 0, "def");
+	assert_true(stream_overlap_differed(t->s));
+	fin(t, 'c', 6, 0, "");
+	assert_end(t, "c:abc c. c:def c.");
+}
+
+static void fin_that_was_acknowledged_ends_a_side(void **state)
+{
+	struct tape *t = tape_open();
+
+	(void)state;
+	data(t, 'c', 0, 0, "abc");
+	fin(t, 'c', 3, 0, "");
+	data(t, 's', 0, 4, "");
+	data(t, 'c', 3, 0, "def");
+	assert_false(stream_overlap_differed(t->s));
+	assert_end(t, "c:abc c.");
 }
 
 static void overlap_with_a_later_one_that_differs_is_told(void **state)
@@ -603,7 +669,8 @@ static void numbers_that_cannot_be_ordered_are_compared_within_their_bytes(void 
 
 static void overlaps_are_looked_for_within_both_segments(void **state)
 {
-	struct stream s = { 0 };
+	const struct stream_sink sink = { NULL, NULL, NULL, NULL };
+	struct stream s = { .sink = &sink };
 	struct stream_held *old = xmalloc(sizeof *old + 4);
 
 	(void)state;
@@ -852,7 +919,7 @@ static void held_bytes_have_a_cap(void **state)
 	memset(bytes, 'x', sizeof bytes - 1);
 	for (uint32_t i = 0; i < 1000; i++) {
 		data(t, 'c', 1 + i * 1000, 0, bytes);
-		assert_true(stream_memory_bytes(t->s) <= LIMIT_HELD_PER_FLOW + 4096);
+		assert_true(stream_memory_bytes(t->s) <= LIMIT_HELD_PER_FLOW + UNACKED_BYTES + 4096);
 	}
 	assert_memory_equal(buf_cstr(&t->log), "c-1 c:xxx", 9);
 	assert_int_equal(t->log.len, 6 + 1000 * 1000);
@@ -869,7 +936,7 @@ static void held_bytes_of_both_sides_have_a_cap(void **state)
 	memset(bytes, 'x', sizeof bytes - 1);
 	for (uint32_t i = 0; i < 2000; i++) {
 		data(t, "cs"[i % 2], 1 + i / 2 * 1000, 2000000 + i, bytes);
-		assert_true(stream_memory_bytes(t->s) <= 2 * LIMIT_HELD_PER_FLOW + 8192);
+		assert_true(stream_memory_bytes(t->s) <= 2 * (LIMIT_HELD_PER_FLOW + UNACKED_BYTES) + 8192);
 	}
 	tape_free(t);
 }
@@ -1118,8 +1185,8 @@ static struct stream *talk_play(struct talk *k, struct stream_sink *sink)
 {
 	struct stream *s = xcalloc(1, sizeof *s);
 
-	*sink = (struct stream_sink){ on_talk_push, on_talk_gap, on_talk_fin };
-	stream_init(s, sink, k);
+	*sink = (struct stream_sink){ on_talk_push, on_talk_gap, on_talk_fin, NULL };
+	stream_init(s, sink, k, &key);
 	for (unsigned i = 0; i < k->count; i++) {
 		if (stream_deadline(s) && stream_deadline(s) <= k->wire[i].seen_us)
 			stream_expire(s, k->wire[i].seen_us);
@@ -1173,8 +1240,9 @@ static void taps_that_shuffle_and_delay_change_nothing(void **state)
 		assert_true(stream_is_done(s));
 		assert_int_equal(stream_unseen_bytes(s), 0);
 		assert_false(stream_overlap_differed(s));
-		assert_int_equal(stream_memory_bytes(s), sizeof *s);
+		assert_int_equal(s->held_memory, 0);
 		stream_flush(s, UINT64_MAX / 2);
+		assert_int_equal(stream_memory_bytes(s), sizeof *s);
 		for (int dir = 0; dir < 2; dir++)
 			assert_int_equal(k->at[dir], k->sent[dir] - 1);
 		stream_fini(s);
@@ -1238,22 +1306,31 @@ static void waits_alone_reach_the_end(void **state)
 	}
 }
 
+/* arg: how often each side has ended */
 static void on_any_push(void *arg, int dir, const uint8_t *p, size_t n, uint64_t t_us)
 {
-	(void)arg, (void)dir, (void)t_us;
+	assert_int_equal(((int *)arg)[dir], 0);
+	(void)t_us;
 	for (size_t i = 0; i < n; i++)
 		(void)*(const volatile uint8_t *)(p + i);
 }
 
 static void on_any_gap(void *arg, int dir, uint64_t n, uint64_t t_us)
 {
-	(void)arg, (void)dir, (void)t_us;
+	assert_int_equal(((int *)arg)[dir], 0);
+	(void)t_us;
 	assert_true(n > 0 && n <= UINT32_MAX);
 }
 
 static void on_any_fin(void *arg, int dir)
 {
 	assert_true(++((int *)arg)[dir] == 1);
+}
+
+/* A FIN that nobody acknowledged may have been taken back. */
+static void on_any_doubt(void *arg)
+{
+	((int *)arg)[0] = ((int *)arg)[1] = 0;
 }
 
 /* Numbers that contradict each other, near and far. */
@@ -1265,13 +1342,13 @@ static void nonsense_ends_and_stays_under_the_caps(void **state)
 	begin_random();
 	for (int i = 0; i < 300; i++) {
 		int fins[2] = { 0, 0 };
-		struct stream_sink sink = { on_any_push, on_any_gap, on_any_fin };
+		struct stream_sink sink = { on_any_push, on_any_gap, on_any_fin, on_any_doubt };
 		struct stream *s = xcalloc(1, sizeof *s);
 
 		uint64_t now = SECOND;
 		uint32_t spread = random_below(2) ? 20000 : UINT32_MAX;
 
-		stream_init(s, &sink, fins);
+		stream_init(s, &sink, fins, &key);
 		for (int j = 0; j < 500; j++) {
 			uint32_t n = random_below(3) ? random_below(3000) : 0;
 			struct stream_segment g = { .dir = (int)random_below(2), .seq = random_below(spread), .ack = random_below(spread),
@@ -1281,7 +1358,7 @@ static void nonsense_ends_and_stays_under_the_caps(void **state)
 			now += random_below(j % 50 ? 10000 : 5000000);
 			stream_push(s, &g, now);
 			assert_true(stream_deadline(s) == 0 || stream_deadline(s) > now);
-			assert_true(stream_memory_bytes(s) <= sizeof *s + 2 * (LIMIT_HELD_PER_FLOW + 8192));
+			assert_true(stream_memory_bytes(s) <= sizeof *s + 2 * (LIMIT_HELD_PER_FLOW + UNACKED_BYTES + 8192));
 			(void)stream_accepts_reset(s, g.dir, g.seq);
 		}
 		if (random_below(2))
@@ -1299,6 +1376,10 @@ int main(void)
 		cmocka_unit_test(retransmitted_bytes_count_once),
 		cmocka_unit_test(overlaps_are_handed_on_once),
 		cmocka_unit_test(overlap_that_differs_is_told),
+		cmocka_unit_test(other_bytes_again_are_told_until_they_are_acknowledged),
+		cmocka_unit_test(nothing_is_kept_of_a_side_whose_receiver_is_not_captured),
+		cmocka_unit_test(fin_that_nobody_acknowledged_is_taken_back_by_bytes_behind_it),
+		cmocka_unit_test(fin_that_was_acknowledged_ends_a_side),
 		cmocka_unit_test(overlap_with_a_later_one_that_differs_is_told),
 		cmocka_unit_test(of_held_bytes_that_differ_the_lower_segment_wins),
 		cmocka_unit_test(keep_alives_are_ignored),

@@ -1,0 +1,188 @@
+/* Unit tests of unacked.c against the whole of what was said. SEED=N repeats a run. */
+#include "sensor/unacked.c"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <sys/random.h>
+
+#include <cmocka.h>
+
+static const struct siphash_key secret = { { 1, 2 } };
+static struct unacked_key key;
+static uint64_t random_state;
+
+static uint32_t random_below(uint32_t n)
+{
+	uint64_t z = random_state += 0x9e3779b97f4a7c15ull;	/* splitmix64 */
+
+	z = (z ^ z >> 30) * 0xbf58476d1ce4e5b9ull;
+	z = (z ^ z >> 27) * 0x94d049bb133111ebull;
+	return (uint32_t)((z ^ z >> 31) % n);
+}
+
+static bool differs(const struct unacked *u, uint32_t seq, const char *text)
+{
+	return unacked_differs(u, &key, seq, (const uint8_t *)text, (uint32_t)strlen(text));
+}
+
+static void add(struct unacked *u, uint32_t seq, const char *text)
+{
+	unacked_add(u, &key, seq, (const uint8_t *)text, (uint32_t)strlen(text));
+}
+
+static void whole_segments_are_compared(void **state)
+{
+	enum { WRAPS = UINT32_MAX - 1 };
+	struct unacked u = { 0 };
+
+	(void)state;
+	assert_false(differs(&u, 5, "x"));
+	add(&u, WRAPS, "abc");
+	add(&u, WRAPS + 3, "de");
+	add(&u, 100, "fg");	/* behind a gap */
+	assert_false(differs(&u, WRAPS, "abc"));
+	assert_false(differs(&u, WRAPS, "abcde"));
+	assert_false(differs(&u, WRAPS + 3, "de"));
+	assert_false(differs(&u, WRAPS - 2, "XXabcdeXX"));
+	assert_true(differs(&u, WRAPS, "Xbc"));
+	assert_true(differs(&u, WRAPS, "abcdX"));
+	assert_true(differs(&u, WRAPS - 2, "XXabXdeXX"));
+	assert_false(differs(&u, WRAPS + 5, "X"));
+	assert_false(differs(&u, WRAPS - 1, "X"));
+	assert_true(differs(&u, 100, "fX"));
+	unacked_trim(&u, 100);
+	assert_false(differs(&u, WRAPS, "XXXXX"));
+	assert_true(differs(&u, 100, "Xg"));
+	unacked_trim(&u, 102);
+	assert_true(unacked_is_empty(&u));
+}
+
+static void parts_of_a_segment_cannot_be_compared(void **state)
+{
+	struct unacked u = { 0 };
+
+	(void)state;
+	add(&u, 10, "abcd");
+	assert_true(differs(&u, 10, "abc"));
+	assert_true(differs(&u, 11, "bcd"));
+	assert_true(differs(&u, 11, "bc"));
+	assert_true(differs(&u, 8, "XXab"));
+	assert_true(differs(&u, 13, "dXX"));
+	unacked_trim(&u, 12);	/* it is still whole */
+	assert_false(differs(&u, 10, "abcd"));
+	unacked_trim(&u, 14);
+	assert_true(unacked_is_empty(&u));
+}
+
+/* Too many to be kept: that it cannot be compared is told, until it was acknowledged. */
+static void what_is_no_longer_kept_differs(void **state)
+{
+	enum { MORE = 3 * LIMIT_UNACKED };
+	struct unacked u = { 0 };
+
+	(void)state;
+	for (uint32_t i = 0; i < MORE; i++) {
+		add(&u, 2 * i, "ab");
+		assert_true(unacked_memory_bytes(&u) <= sizeof(struct unacked_many) + LIMIT_UNACKED * sizeof(struct unacked_segment));
+	}
+	assert_true(u.count > LIMIT_UNACKED / 2);
+	assert_true(differs(&u, 0, "ab"));
+	assert_true(differs(&u, 2 * (MORE - LIMIT_UNACKED - 1), "ab"));
+	assert_false(differs(&u, 2 * (MORE - LIMIT_UNACKED / 2), "ab"));
+	assert_true(differs(&u, 2 * (MORE - LIMIT_UNACKED / 2), "aX"));
+	unacked_trim(&u, 2 * (MORE - LIMIT_UNACKED / 2));
+	assert_false(differs(&u, 0, "ab"));
+	assert_true(differs(&u, 2 * MORE - 2, "Xb"));
+	unacked_trim(&u, 2 * MORE);
+	assert_true(unacked_is_empty(&u));
+	assert_int_equal(unacked_memory_bytes(&u), 0);
+}
+
+/* A window that stays full, as in a long transfer. */
+static void full_window_moves_on(void **state)
+{
+	struct unacked u = { 0 };
+
+	(void)state;
+	for (uint32_t i = 0; i < 20 * LIMIT_UNACKED; i++) {
+		add(&u, 2 * i, "ab");
+		if (i >= LIMIT_UNACKED / 2)
+			unacked_trim(&u, 2 * (i - LIMIT_UNACKED / 2));
+		assert_false(u.many && u.many->gone);
+		assert_false(differs(&u, 2 * i, "ab"));
+		assert_true(differs(&u, 2 * i, "ac"));
+	}
+	unacked_fini(&u);
+}
+
+static void every_bit_counts(void **state)
+{
+	uint8_t text[1500] = { 0 };
+	uint32_t n = 1 + random_below(sizeof text - 1);
+
+	(void)state;
+	for (uint32_t i = 0; i < n; i++)
+		text[i] = (uint8_t)random_below(256);
+	uint32_t before = digest(&key, text, n);
+	for (uint32_t i = 0; i < 8 * n; i++) {
+		text[i / 8] ^= (uint8_t)(1 << i % 8);
+		assert_int_not_equal(digest(&key, text, n), before);
+		text[i / 8] ^= (uint8_t)(1 << i % 8);
+	}
+	assert_int_equal(digest(&key, text, n), before);
+}
+
+static void it_agrees_with_the_whole(void **state)
+{
+	enum { STREAM = 400000, LONGEST = 1500 };
+	uint8_t *stream = xmalloc(STREAM), *copy = xmalloc(STREAM);
+	uint32_t *begins = xreallocarray(NULL, STREAM, sizeof *begins), count = 0, next = 0, first = 0;
+	struct unacked u = { 0 };
+
+	(void)state;
+	for (uint32_t i = 0; i < STREAM; i++)
+		stream[i] = (uint8_t)random_below(256);
+	while (next < STREAM - LONGEST) {
+		uint32_t n = 1 + random_below(random_below(10) ? LONGEST : 3);
+
+		unacked_add(&u, &key, next, stream + next, n);
+		begins[count++] = next;
+		next += n;
+		if (random_below(4) == 0) {
+			first += random_below(count - first);
+			unacked_trim(&u, begins[first]);
+		}
+		uint32_t one = first + random_below(count - first), other = one + random_below(count - one);
+		uint32_t from = begins[one], length = (other + 1 < count ? begins[other + 1] : next) - from;
+		memcpy(copy, stream + from, length);
+		assert_false(unacked_differs(&u, &key, from, copy, length));
+		copy[random_below(length)] ^= 1;
+		assert_true(unacked_differs(&u, &key, from, copy, length));
+	}
+	unacked_fini(&u);
+	free(stream);
+	free(copy);
+	free(begins);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(whole_segments_are_compared),
+		cmocka_unit_test(parts_of_a_segment_cannot_be_compared),
+		cmocka_unit_test(what_is_no_longer_kept_differs),
+		cmocka_unit_test(full_window_moves_on),
+		cmocka_unit_test(every_bit_counts),
+		cmocka_unit_test(it_agrees_with_the_whole),
+	};
+	const char *given = getenv("SEED");
+
+	if (given)
+		random_state = strtoull(given, NULL, 10);
+	else if (getrandom(&random_state, sizeof random_state, 0) != (ssize_t)sizeof random_state)
+		random_state = 1;
+	printf("# SEED=%llu\n", (unsigned long long)random_state);
+	unacked_key_make(&secret, &key);
+	return cmocka_run_group_tests_name("unacked", tests, NULL, NULL);
+}
