@@ -7,7 +7,9 @@
 #include <stdio.h>
 
 #include "analyzer/listfile.h"
+#include "common/buf.h"
 #include "common/config.h"
+#include "reader/reader.h"
 
 struct command_context {
 	struct config *config;		/* with --own, --store and --interface applied */
@@ -30,12 +32,24 @@ int command_audit(struct command_context *c);
 int command_analyze(struct command_context *c);
 int command_events(struct command_context *c);
 int command_doctor(struct command_context *c);
+int command_servers(struct command_context *c);
+int command_explain(struct command_context *c);
 
 /* "bouncetap: message" on standard error; answers code. */
 int command_fail(int code, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
 /* The directory of our own program, without a slash at the end; false when it cannot be told. */
 bool command_own_dir(char *out, size_t size);
+
+/*
+ * Opens the store for a command that only looks at verdicts. EX_NOINPUT, said, when it cannot be read or nobody judged it; then nothing is to
+ * be closed.
+ */
+int command_open_reader(const struct command_context *c, struct reader **out);
+/* The time that such a command speaks for: --now, else the last packet's when the store was last fed with files, else the present. */
+int64_t command_now(const struct command_context *c, struct reader *r);
+/* text to standard output; EX_IOERR, said, when that fails. */
+int command_print(struct buf *text);
 
 /*
  * Own networks are known, or guessed from the store if that was asked for (and said so). Otherwise EX_CONFIG, with the addresses on

@@ -283,6 +283,16 @@ static const struct rule {
 	{ "notify-asked", AGAINST, MEDIUM, GROUND_FORM, notify_asked, "the original asked for a report (NOTIFY)" },
 };
 
+static const char *const signs[] = { "for", "against" }, *const strengths[] = { "weak", "medium", "strong" };
+
+bool judge_rule(size_t i, struct judge_rule *out)
+{
+	if (i >= sizeof rules / sizeof *rules)
+		return false;
+	*out = (struct judge_rule){ rules[i].id, signs[rules[i].sign], strengths[rules[i].strength] };
+	return true;
+}
+
 uint64_t judge_version(void)
 {
 	uint64_t h = UINT64_C(14695981039346656037);
@@ -333,7 +343,6 @@ static const char *verdict_of(const struct sum *s)
 
 static void apply_rules(struct evidence *e, struct judgement *out)
 {
-	static const char *const signs[] = { "for", "against" }, *const strengths[] = { "weak", "medium", "strong" };
 	static const int worth[] = { 1, 2, 4 };
 	struct sum s = { 0 };
 

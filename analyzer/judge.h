@@ -6,6 +6,7 @@
 #ifndef ANALYZER_JUDGE_H
 #define ANALYZER_JUDGE_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <sqlite3.h>
 
@@ -40,6 +41,12 @@ void judgement_fini(struct judgement *out);
 
 /* Changes whenever the table of rules does. */
 uint64_t judge_version(void);
+
+/* The i-th rule of the table, in the order in which they are asked; false behind the last. */
+struct judge_rule {
+	const char *id, *sign, *strength;
+};
+bool judge_rule(size_t i, struct judge_rule *out);
 
 /* user-unknown, mailbox-full, ... by what a server said; NULL when it said nothing. */
 const char *judge_cause_class(int code, struct text enhanced, struct text text);

@@ -15,7 +15,7 @@
 #include "common/timefmt.h"
 #include "common/xmalloc.h"
 
-enum { AUDIT = 1, ANALYZE = 2, EVENTS = 4, DOCTOR = 8, ALL = AUDIT | ANALYZE | EVENTS | DOCTOR };
+enum { AUDIT = 1, ANALYZE = 2, EVENTS = 4, DOCTOR = 8, SERVERS = 16, EXPLAIN = 32, ALL = AUDIT | ANALYZE | EVENTS | DOCTOR | SERVERS | EXPLAIN };
 
 static const struct command {
 	const char *name, *arguments, *help;
@@ -25,6 +25,8 @@ static const struct command {
 	{ "audit", "FILE...", "read capture files, judge them, print what was found", AUDIT, command_audit },
 	{ "analyze", "", "judge what bouncetapd has written to a store", ANALYZE, command_analyze },
 	{ "events", "", "print a store as JSON, one event a line", EVENTS, command_events },
+	{ "servers", "", "what each server of ours is and does, and how it stands with the lists", SERVERS, command_servers },
+	{ "explain", "FINDING", "one finding: its dialogues, and the rules that judged it", EXPLAIN, command_explain },
 	{ "doctor", "", "look at interfaces, store, host and configuration, say what to change", DOCTOR, command_doctor },
 };
 
@@ -35,6 +37,8 @@ static const char examples[] =
 	"  bouncetap audit --events - monday.pcap | jq .kind         every event as JSON\n"
 	"  bouncetap analyze --follow                                judge what the sensor writes, as it comes\n"
 	"  bouncetap events --type finding --since -2h               findings of the last two hours\n"
+	"  bouncetap servers --since -7d                             what each server of ours did, and its state\n"
+	"  bouncetap explain ae89a168                                how did this finding come about?\n"
 	"  bouncetap doctor                                          is this tap good enough?\n";
 
 /* ---- options: one table for parsing and for --help ---- */
@@ -57,10 +61,10 @@ static const struct option_row {
 	{ OPT_EVENTS, "events", "FILE", AUDIT, "write the event stream to FILE; - prints it in place of the text" },
 	{ OPT_REBUILD, "rebuild", NULL, ANALYZE, "throw all verdicts away and judge everything again" },
 	{ OPT_FOLLOW, "follow", NULL, ANALYZE | EVENTS, "go on with what comes until interrupted" },
-	{ OPT_SINCE, "since", "TIME", EVENTS, "only what ended then or later: -2h, yesterday, 2026-11-20 14:03" },
+	{ OPT_SINCE, "since", "TIME", EVENTS | SERVERS, "only what ended then or later: -2h, yesterday, 2026-11-20 14:03" },
 	{ OPT_TYPE, "type", "TYPE,...", EVENTS, "only these: session transaction finding risk refusal capture" },
 	{ OPT_INTERFACE, "interface", "IFACE,...", DOCTOR, "the interfaces of the tap, in place of the configured ones" },
-	{ OPT_FORMAT, "format", "text|json", DOCTOR, "text (default), or one JSON object a line" },
+	{ OPT_FORMAT, "format", "text|json", DOCTOR | SERVERS | EXPLAIN, "text (default), or one JSON object a line" },
 	{ OPT_CHECK_CONFIG, "check-config", NULL, ALL, "read the configuration, say what is wrong, exit" },
 	{ OPT_DUMP_CONFIG, "dump-config", NULL, ALL, "print the effective values and where each came from, exit" },
 	{ OPT_HELP, "help", NULL, ALL, "this text" },
@@ -270,7 +274,7 @@ static int run_command(const struct command *command, int argc, char **argv)
 			config_dump(c.config, stdout);
 		else if (code == EX_OK && set.check_config)
 			puts("the configuration is fine");
-		else if (code == EX_OK && c.file_count && command->bit != AUDIT)
+		else if (code == EX_OK && c.file_count && !*command->arguments)
 			code = command_fail(EX_USAGE, "%s takes no argument, but found \"%s\"", command->name, c.files[0]);
 		else if (code == EX_OK)
 			code = command->run(&c);
@@ -315,7 +319,7 @@ int main(int argc, char **argv)
 	if (strncmp(word, "--", 2) == 0)
 		return run_command(find_command("analyze"), argc, argv);
 	if (*word)
-		return command_fail(EX_USAGE, "there is no command \"%s\"; audit, analyze, events, doctor are the ones (--help)", word);
+		return command_fail(EX_USAGE, "there is no command \"%s\"; \"bouncetap --help\" lists them", word);
 	print_help(NULL);
 	return EX_USAGE;
 }

@@ -269,10 +269,12 @@ int reader_span(struct reader *r, struct reader_span *out)
 	/* By indices: the one of sessions is by second of their start; those that ended last were written last, or carried mail. */
 	s = reader_select(r, "SELECT (SELECT min(started_us) FROM (SELECT started_us FROM sessions ORDER BY started_us / 1000000 LIMIT 1000)),"
 			  " max(coalesce((SELECT max(ended_us) FROM transactions), 0),"
-			  " coalesce((SELECT max(ended_us) FROM (SELECT ended_us FROM sessions ORDER BY id DESC LIMIT 1000)), 0))", "");
+			  " coalesce((SELECT max(ended_us) FROM (SELECT ended_us FROM sessions ORDER BY id DESC LIMIT 1000)), 0)),"
+			  " (SELECT interfaces IS NULL FROM sensor_run ORDER BY id DESC LIMIT 1)", "");
 	if (reader_step(r, s)) {
 		out->first_us = sqlite3_column_int64(s, 0);
 		out->last_us = sqlite3_column_int64(s, 1);
+		out->is_replay = sqlite3_column_int(s, 2) != 0;
 	}
 	sqlite3_finalize(s);
 	if (reader_is_judged(r)) {

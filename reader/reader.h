@@ -54,6 +54,7 @@ struct reader_span {
 	int64_t first_us, last_us;	/* of its sessions */
 	int64_t judged_us;		/* latest end of a fact that was judged */
 	int64_t now_us;			/* for which risk was computed */
+	bool is_replay;			/* the latest run of the sensor read files */
 };
 /* 0, or -1 with a message. */
 int reader_span(struct reader *r, struct reader_span *out);

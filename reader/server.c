@@ -15,13 +15,14 @@ enum { ARENA_MAX = 16 << 20 };
 
 static const char sql_servers[] = "SELECT id, name, address, public_address, sends_only, software FROM verdicts.server ORDER BY name";
 /* The next address behind ?2 that something of this server left from: a step of an index for each. */
-static const char sql_next_address[] = "SELECT min(public_address) FROM verdicts.finding WHERE server_id = ?1 AND public_address > ?2";
+static const char sql_next_address[] = "SELECT min(public_address) FROM verdicts.finding_hour WHERE server_id = ?1 AND public_address > ?2";
 static const char sql_risk[] = "SELECT address, list, status, domains, last_us FROM verdicts.risk WHERE server_id = ?1";
 static const char sql_hours[] =
-	"SELECT first_us / 3600000000 * 3600000000, kind, misdirected, exposure = 'can-backscatter', 1, attempts FROM verdicts.finding"
-	" WHERE server_id = ?1 AND public_address = ?2 AND last_us >= ?3";
+	"SELECT hour_us, kind, misdirected, exposure = 'can-backscatter', findings, attempts FROM verdicts.finding_hour"
+	" WHERE server_id = ?1 AND public_address = ?2 AND hour_us >= ?3";
 static const char sql_last[] =
-	"SELECT last_us FROM verdicts.finding WHERE server_id = ?1 AND public_address = ?2 AND misdirected <> 'no' ORDER BY last_us DESC LIMIT 1";
+	"SELECT hour_us FROM verdicts.finding_hour WHERE server_id = ?1 AND public_address = ?2 AND misdirected <> 'no' ORDER BY hour_us DESC LIMIT 1";
+static const char sql_mail[] = "SELECT hour_us, direction, transactions FROM verdicts.mail_hour WHERE server_id = ?1 AND hour_us >= ?2";
 static const char sql_coverage[] =
 	"SELECT sum(sessions), sum(encrypted) FROM verdicts.coverage WHERE server_id = ?1 AND direction = ?2 AND hour_us >= ?3 AND hour_us < ?4";
 static const char sql_ack[] = "SELECT why FROM notes.ack WHERE subject = ?1 AND (until_us IS NULL OR until_us > ?2) ORDER BY at_us DESC LIMIT 1";
@@ -137,19 +138,51 @@ static void add_hour(struct work *w, struct server_row *row, sqlite3_stmt *s)
 		row->by_hour[SERVER_HOURS - 1 - ago] += (uint32_t)sqlite3_column_int64(s, 4);
 }
 
-static void read_hours(struct work *w, struct server_row *row, const char *address)
+/* Where the earliest of all counts begins. */
+static int64_t begin_of_counts(const struct work *w)
 {
 	int64_t since = w->hour_us - (SERVER_HOURS - 1) * HOUR_US;
 
 	since = w->today_us < since ? w->today_us : since;
-	since = w->since_us < since ? w->since_us : since;
-	sqlite3_stmt *s = reader_select(w->r, sql_hours, "iti", row->id, address, since);
+	return w->since_us < since ? w->since_us : since;
+}
+
+static void read_hours(struct work *w, struct server_row *row, const char *address)
+{
+	sqlite3_stmt *s = reader_select(w->r, sql_hours, "iti", row->id, address, begin_of_counts(w));
+
 	while (reader_step(w->r, s))
 		add_hour(w, row, s);
 	sqlite3_finalize(s);
 	s = reader_select(w->r, sql_last, "it", row->id, address);
 	if (reader_step(w->r, s) && sqlite3_column_int64(s, 0) > row->last_us)
 		row->last_us = sqlite3_column_int64(s, 0);
+	sqlite3_finalize(s);
+}
+
+static void add_mails(struct server_counts *c, bool inbound, uint64_t n)
+{
+	*(inbound ? &c->mails_in : &c->mails_out) += n;
+}
+
+static void read_mail(struct work *w, struct server_row *row)
+{
+	sqlite3_stmt *s = reader_select(w->r, sql_mail, "ii", row->id, begin_of_counts(w));
+
+	while (reader_step(w->r, s)) {
+		int64_t hour = sqlite3_column_int64(s, 0);
+		bool inbound = strcmp((const char *)sqlite3_column_text(s, 1), "inbound") == 0;
+		uint64_t n = (uint64_t)sqlite3_column_int64(s, 2);
+
+		if (strcmp((const char *)sqlite3_column_text(s, 1), "internal") == 0)
+			continue;
+		if (hour == w->hour_us)
+			add_mails(&row->hour, inbound, n);
+		if (hour >= w->today_us && hour <= w->hour_us)
+			add_mails(&row->today, inbound, n);
+		if (hour >= w->since_us && hour < w->until_us)
+			add_mails(&row->range, inbound, n);
+	}
 	sqlite3_finalize(s);
 }
 
@@ -213,6 +246,7 @@ static void fill(struct work *w, struct server_row *row, const struct config *co
 	read_risk(w, row);
 	for (size_t i = 0; i < row->address_count; i++)
 		read_hours(w, row, row->addresses[i]);
+	read_mail(w, row);
 	row->days_clean = row->last_us ? (int)((w->now_us > row->last_us ? w->now_us - row->last_us : 0) / DAY_US) : -1;
 	read_coverage(w, row->id, "outbound", &row->sessions_out, &row->encrypted_out);
 	read_coverage(w, row->id, "inbound", &row->sessions_in, &row->encrypted_in);

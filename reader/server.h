@@ -23,7 +23,7 @@ struct server_counts {
 	uint64_t attempts;
 	uint64_t yes, likely, unknown, no;	/* misdirected */
 	uint64_t can_backscatter;	/* exposure */
-	uint64_t mails_in, mails_out;	/* transactions of any kind from and to outside; 0 in a store without mail_hour */
+	uint64_t mails_in, mails_out;	/* transactions of any kind from and to outside */
 };
 
 struct server_row {
@@ -39,8 +39,8 @@ struct server_row {
 	struct server_counts hour, today, range;	/* the hour of now, since local midnight, in query.since_us..until_us */
 	uint32_t domains;		/* distinct domains that a list would count, the greatest of its lists; within the list's window */
 	uint32_t by_hour[SERVER_HOURS];	/* misdirected yes or likely; [SERVER_HOURS - 1] is the hour of now */
-	int64_t last_us;		/* the latest answer that was not "no": from it days clean are counted; 0: none. Exact for what a list
-					   counts, else the start of its hour */
+	int64_t last_us;		/* the latest answer that was not "no": from it days clean are counted; 0: none. Exact within a list's
+					   window, else the start of its hour */
 	int days_clean;			/* whole days since, -1: never one */
 	uint64_t sessions_out, encrypted_out;	/* in the range, of them hidden by TLS */
 	uint64_t sessions_in, encrypted_in;

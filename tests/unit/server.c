@@ -64,6 +64,8 @@ static void counts_stand_by_kind_and_hour(void **state)
 	assert_int_equal(row->range.kind[KIND_BOUNCE], 5);
 	assert_int_equal(row->range.findings, 5);
 	assert_int_equal(row->range.attempts, 5);
+	assert_int_equal(row->range.mails_in, 5);
+	assert_int_equal(row->hour.mails_out, 2);
 	assert_int_equal(row->range.yes + row->range.likely, 5);
 	assert_int_equal(row->by_hour[SERVER_HOURS - 1], 2);
 	assert_int_equal(row->by_hour[SERVER_HOURS - 3], 3);

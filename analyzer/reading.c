@@ -1,0 +1,33 @@
+/* reading.c - what the commands that only look at a store share: opening it, the time they speak for, printing. */
+#include <stdlib.h>
+#include <sysexits.h>
+
+#include "analyzer/command.h"
+#include "common/timefmt.h"
+
+int command_open_reader(const struct command_context *c, struct reader **out)
+{
+	*out = reader_open(c->store);
+	if (reader_state(*out) == READER_READY && reader_is_judged(*out))
+		return EX_OK;
+	int code = command_fail(EX_NOINPUT, "%s", reader_message(*out));
+	reader_close(*out);
+	*out = NULL;
+	return code;
+}
+
+int64_t command_now(const struct command_context *c, struct reader *r)
+{
+	struct reader_span span;
+
+	if (c->now_us)
+		return c->now_us;
+	return reader_span(r, &span) == 0 && span.is_replay ? span.last_us : time_now_us();
+}
+
+int command_print(struct buf *text)
+{
+	if (fwrite(text->p, 1, text->len, stdout) != text->len || fflush(stdout))
+		return command_fail(EX_IOERR, "standard output cannot be written");
+	return EX_OK;
+}

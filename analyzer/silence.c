@@ -1,0 +1,48 @@
+/* silence.c - see silence.h */
+#include "analyzer/silence.h"
+
+#include <string.h>
+
+/* What a rule cannot speak without, as far as a finding tells. */
+enum need { NOTHING, CAUSE, ORIGIN, REPORT };
+
+static const char *const missing[] = {
+	[CAUSE] = "the mail that it answers was not seen",
+	[ORIGIN] = "where the original came from is not known",
+	[REPORT] = "the answer is none that returns the original's headers",
+};
+
+static const struct {
+	const char *rule;
+	enum need need;
+	const char *otherwise;
+} silences[] = {
+	{ "auth-fail", REPORT, "the returned headers show no check of ours that found the sender forged" },
+	{ "spf-fail", REPORT, "the returned headers show no SPF check of ours that failed" },
+	{ "origin-unrelated", ORIGIN, "the original's origin is near the server that takes the answer, shares its domain, is a provider's, or gave no name" },
+	{ "origin-many-senders", ORIGIN, "the original's origin used senders of fewer than three unrelated domains" },
+	{ "victim-says-backscatter", NOTHING, "the recipient's server did not say so" },
+	{ "victim-says-unknown", NOTHING, "the recipient's server did not refuse the address as unknown" },
+	{ "spam-marks", REPORT, "the returned headers carry no spam mark" },
+	{ "origin-is-target", ORIGIN, "the original came from another host than the one that takes the answer" },
+	{ "origin-near-target", ORIGIN, "the original came from another network than that of the server that takes the answer" },
+	{ "spf-pass", REPORT, "the returned headers show no SPF check of ours that passed" },
+	{ "dkim-pass", REPORT, "the returned headers show no DKIM signature of the sender's domain that our check passed" },
+	{ "batv-verp-srs", NOTHING, "the recipient's address has no such form" },
+	{ "notify-asked", CAUSE, "the original did not ask for a report" },
+};
+
+static bool is_there(enum need need, const struct finding_row *f)
+{
+	bool report = f->kind == KIND_BOUNCE || f->kind == KIND_DELAY_NOTICE || f->kind == KIND_SUCCESS_NOTICE;
+
+	return need == CAUSE ? f->cause_rowid != 0 : need == ORIGIN ? *f->origin_ip != '\0' : need == REPORT ? report : true;
+}
+
+const char *silence_of(const char *rule, const struct finding_row *f)
+{
+	for (size_t i = 0; i < sizeof silences / sizeof *silences; i++)
+		if (strcmp(rule, silences[i].rule) == 0)
+			return is_there(silences[i].need, f) ? silences[i].otherwise : missing[silences[i].need];
+	return NULL;
+}
