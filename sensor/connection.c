@@ -350,6 +350,8 @@ static uint32_t notes_of(const struct connection *c)
 		notes |= NOTE_ONE_SIDED;
 	if (stream_overlap_differed(&c->stream))
 		notes |= NOTE_OVERLAP;
+	if (stream_left_out(&c->stream))
+		notes |= NOTE_OUT_OF_WINDOW;
 	if (f->flags & F_BACKWARD)
 		notes |= NOTE_CLOCK_BACKWARD;
 	return notes;
@@ -407,6 +409,7 @@ static void connection_end(struct connection *c, enum fact_end end, uint64_t now
 		s->notes |= notes_of(c);
 		smtp_end(c->smtp, end, side_of(c, c->closer), f->last_us);
 	}
+	x->left_out += stream_left_out(&c->stream);
 	stream_fini(&c->stream);
 	x->memory_bytes -= c->memory;
 	f->connection = NULL;

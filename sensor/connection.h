@@ -22,6 +22,7 @@ struct connection_context {
 	struct unacked_key unacked_key;
 	size_t memory_bytes;		/* of all connections, kept up to date here */
 	uint64_t unseen_bytes;		/* of all connections that ended */
+	uint64_t left_out;		/* segments that no receiver takes, of all connections that ended */
 	struct fact_capture *minute;	/* counters by interface: unseen_bytes is kept up to date here */
 };
 

@@ -4,7 +4,7 @@
 static const char *const note_names[NOTE_COUNT] = {
 	"gap", "truncated", "one-sided", "mid-stream", "ordinal-uncertain", "rcpt-truncated", "nested-mail", "bare-lf",
 	"smuggling-like", "unexpected-reply", "odd-reply", "overlap", "clock-backward", "invalid-utf8", "no-end", "mime-limit",
-	"steps-truncated", "tunnelled",
+	"steps-truncated", "tunnelled", "out-of-window",
 };
 static const char *const end_names[] = { "none", "fin", "rst", "timeout", "port-reuse", "evicted", "capture-end" };
 static const char *const session_outcome_names[] = { "unknown", "mail", "no-mail", "refused-banner", "refused-helo", "encrypted",

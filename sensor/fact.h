@@ -39,8 +39,9 @@ enum fact_note {
 	NOTE_MIME_LIMIT = 1 << 15,		/* nesting or part count over the cap; the rest was not looked into */
 	NOTE_STEPS_TRUNCATED = 1 << 16,		/* more steps than are kept */
 	NOTE_TUNNELLED = 1 << 17,		/* captured inside a tunnel over IP, which a stranger may have sent */
+	NOTE_OUT_OF_WINDOW = 1 << 18,		/* segments whose numbers no receiver takes were left out */
 };
-#define NOTE_COUNT 18
+#define NOTE_COUNT 19
 
 /* Word of the i-th note bit, 0 <= i < NOTE_COUNT. */
 const char *fact_note_name(unsigned i);

@@ -241,6 +241,7 @@ void fanout_totals(struct fanout *f, struct worker_totals *out)
 		out->transactions += l->totals.transactions;
 		out->evicted += l->totals.evicted;
 		out->unseen_bytes += l->totals.unseen_bytes;
+		out->left_out += l->totals.left_out;
 		out->open += l->totals.open;
 		pthread_mutex_unlock(&l->lock);
 	}

@@ -152,6 +152,8 @@ static void report_totals(const struct pipeline_totals *t)
 		fprintf(stderr, "; %llu bytes were not captured", (unsigned long long)t->unseen_bytes);
 	if (t->evicted)
 		fprintf(stderr, "; %llu connections dropped for memory", (unsigned long long)t->evicted);
+	if (t->left_out)
+		fprintf(stderr, "; %llu segments that no receiver takes", (unsigned long long)t->left_out);
 	uint64_t odd = t->decoded[DECODE_SHORT] + t->decoded[DECODE_BAD];
 	if (odd)
 		fprintf(stderr, "; %llu damaged packets", (unsigned long long)odd);

@@ -246,6 +246,7 @@ static void collect_totals(const struct pipeline *p, const struct worker_totals 
 	out->transactions = w->transactions;
 	out->evicted = w->evicted;
 	out->unseen_bytes = w->unseen_bytes;
+	out->left_out = w->left_out;
 	out->open = w->open;
 	ipfrag_totals(p->fragments, &out->ip);
 }

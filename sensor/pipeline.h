@@ -57,6 +57,7 @@ void pipeline_tick(struct pipeline *p, uint64_t wall_us);
 struct pipeline_totals {
 	uint64_t frames, bytes, decoded[DECODE_RESULTS];
 	uint64_t sessions, transactions, evicted, unseen_bytes;
+	uint64_t left_out;		/* segments, as in struct worker_totals */
 	uint64_t open;			/* connections that are followed now */
 	struct ipfrag_totals ip;	/* what became of DECODE_FRAGMENT */
 	uint64_t first_us, last_us;	/* packet time; 0 when there was no frame */

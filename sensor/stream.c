@@ -64,6 +64,11 @@ uint64_t stream_unseen_bytes(const struct stream *s)
 	return s->unseen_bytes;
 }
 
+uint32_t stream_left_out(const struct stream *s)
+{
+	return s->left_out;
+}
+
 bool stream_overlap_differed(const struct stream *s)
 {
 	return s->overlap_differed;
@@ -472,8 +477,10 @@ void stream_push(struct stream *s, const struct stream_segment *g, uint64_t now_
 
 	if (s->deadline_us && now_us >= s->deadline_us)
 		stream_expire(s, now_us);
-	if (!is_plausible(s, g) && !take_stray(s, g, now_us))
+	if (!is_plausible(s, g) && !take_stray(s, g, now_us)) {
+		s->left_out++;
 		return;
+	}
 	s->stray.any = false;
 	learn(s, g);
 	if (rest.syn)

@@ -64,7 +64,7 @@ struct stream {
 	const struct unacked_key *key;
 	struct stream_stray stray;
 	uint64_t unseen_bytes;
-	uint32_t held_memory;
+	uint32_t held_memory, left_out;
 	bool overlap_differed;
 };
 
@@ -107,6 +107,8 @@ uint64_t stream_unseen_bytes(const struct stream *s);
 bool stream_overlap_differed(const struct stream *s);
 /* The user knows of another reason for that. */
 void stream_doubt(struct stream *s);
+/* Segments that no receiver takes, for their numbers. */
+uint32_t stream_left_out(const struct stream *s);
 size_t stream_memory_bytes(const struct stream *s);
 
 #endif

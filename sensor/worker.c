@@ -121,8 +121,10 @@ void worker_packet(struct worker *w, const struct packet *k, const struct flow_l
 	bool begins = k->payload_bytes || (k->flags & (TCP_SYN | TCP_FIN) && !(k->flags & TCP_RST));	/* a FIN may come before its bytes */
 
 	w->now_us = a->now_us;
-	if (connection_ignores(k))
+	if (connection_ignores(k)) {
+		x->left_out++;
 		return;
+	}
 	struct flow *f = flow_find(x->flows, l, false);
 	if (f && connection_deadline(x, f) <= w->now_us && connection_expire(x, f, w->now_us))
 		f = NULL;
@@ -155,6 +157,7 @@ void worker_totals(const struct worker *w, struct worker_totals *out)
 {
 	*out = w->totals;
 	out->unseen_bytes = w->context.unseen_bytes;
+	out->left_out = w->context.left_out;
 	out->open = flow_count(w->context.flows);
 }
 

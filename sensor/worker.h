@@ -59,6 +59,7 @@ void worker_minute(struct worker *w, struct minute *m);
 
 struct worker_totals {
 	uint64_t sessions, transactions, evicted, unseen_bytes;
+	uint64_t left_out;		/* segments that no receiver takes: numbers far away, no ACK, SYN with FIN or RST */
 	uint64_t open;			/* connections that are followed now */
 };
 void worker_totals(const struct worker *w, struct worker_totals *out);

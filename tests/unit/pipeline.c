@@ -615,6 +615,28 @@ static void far_numbers_lose_no_mail(void **state)
 	assert_talk(k, 1, 1, " mails=1 complete ");
 }
 
+static void what_no_receiver_takes_is_counted(void **state)
+{
+	struct talk *k = whole_talk(4), *fair = whole_talk(4);
+
+	(void)state;
+	uint32_t seq = k->isn[0] + 1 + k->sent[0], ack = k->isn[1] + 1 + k->sent[1];
+	k->count -= 3;		/* before the end */
+	segment(k, 0, TCP_ACK, seq + 1000000000, ack, "x");
+	segment(k, 0, TCP_PSH, seq, ack, "x");
+	segment(k, 0, TCP_SYN | TCP_FIN, seq + 77, 0, "");
+	memcpy(k->frame + k->count, fair->frame + fair->count - 3, 3 * sizeof *k->frame);
+	k->count += 3;
+	struct run *r = play(k);
+	assert_int_equal(r->got.totals.left_out, 3);
+	assert_int_equal(r->got.sessions, 1);
+	assert_true(r->got.session[0].notes & NOTE_OUT_OF_WINDOW);
+	assert_true(r->got.session[0].complete);
+	run_free(r);
+	free(k);
+	free(fair);
+}
+
 /* ---- bad taps ---- */
 
 static void one_side_alone_is_noted(void **state)
@@ -1475,6 +1497,7 @@ int main(void)
 		cmocka_unit_test(syn_that_is_answered_is_another_session),
 		cmocka_unit_test(late_bytes_behind_an_early_reset_keep_the_id),
 		cmocka_unit_test(far_numbers_lose_no_mail),
+		cmocka_unit_test(what_no_receiver_takes_is_counted),
 		cmocka_unit_test(damaged_time_of_one_frame_moves_no_clock),
 		cmocka_unit_test(captures_of_several_days_are_whole),
 		cmocka_unit_test(seconds_beyond_32_bits_work),

@@ -613,6 +613,7 @@ static void numbers_far_away_are_ignored(void **state)
 	fin(t, 'c', 6, 3, "");
 	assert_int_equal(stream_unseen_bytes(t->s), 0);
 	assert_false(stream_overlap_differed(t->s));
+	assert_int_equal(stream_left_out(t->s), 5);
 	assert_end(t, "c:abcdef s:250 c.");
 }
 
