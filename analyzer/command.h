@@ -21,6 +21,8 @@ struct command_context {
 	const char *events_path;	/* --events: a file, "-" for standard output, or NULL */
 	int64_t since_us;
 	unsigned types;
+	const char *at;			/* --at as written, or NULL */
+	int64_t window_us;		/* --window */
 	bool json;			/* --format json */
 	char **files;
 	int file_count;
@@ -34,6 +36,7 @@ int command_events(struct command_context *c);
 int command_doctor(struct command_context *c);
 int command_servers(struct command_context *c);
 int command_explain(struct command_context *c);
+int command_why(struct command_context *c);
 
 /* "bouncetap: message" on standard error; answers code. */
 int command_fail(int code, const char *format, ...) __attribute__((format(printf, 2, 3)));

@@ -132,14 +132,9 @@ static bool is_word(struct text t, const char *word)
 	return t.p && t.len == strlen(word) && text_starts_nocase(t, word);
 }
 
-static bool is_near(const struct ip_addr *a, const struct ip_addr *b)
-{
-	return a->version && a->version == b->version && memcmp(a->bytes, b->bytes, a->version == 4 ? 3 : 6) == 0;
-}
-
 static bool origin_unrelated(struct evidence *e)
 {
-	if (!e->origin.address.version || !e->target.version || is_near(&e->origin.address, &e->target) || !e->origin_helo.p)
+	if (!e->origin.address.version || !e->target.version || ip_is_near(&e->origin.address, &e->target) || !e->origin_helo.p)
 		return false;
 	if (domain_is_related(e->origin_helo, e->victim->domain) || domain_is_platform(e->origin_helo))
 		return false;
@@ -164,7 +159,7 @@ static bool origin_near_target(struct evidence *e)
 {
 	ip_format(&e->origin.address, e->detail[0]);
 	ip_format(&e->target, e->detail[1]);
-	return !ip_equal(&e->origin.address, &e->target) && is_near(&e->origin.address, &e->target);
+	return !ip_equal(&e->origin.address, &e->target) && ip_is_near(&e->origin.address, &e->target);
 }
 
 static bool is_negative(struct text result)

@@ -15,7 +15,8 @@
 #include "common/timefmt.h"
 #include "common/xmalloc.h"
 
-enum { AUDIT = 1, ANALYZE = 2, EVENTS = 4, DOCTOR = 8, SERVERS = 16, EXPLAIN = 32, ALL = AUDIT | ANALYZE | EVENTS | DOCTOR | SERVERS | EXPLAIN };
+enum { AUDIT = 1, ANALYZE = 2, EVENTS = 4, DOCTOR = 8, SERVERS = 16, EXPLAIN = 32, WHY = 64,
+	ALL = AUDIT | ANALYZE | EVENTS | DOCTOR | SERVERS | EXPLAIN | WHY };
 
 static const struct command {
 	const char *name, *arguments, *help;
@@ -25,6 +26,7 @@ static const struct command {
 	{ "audit", "FILE...", "read capture files, judge them, print what was found", AUDIT, command_audit },
 	{ "analyze", "", "judge what bouncetapd has written to a store", ANALYZE, command_analyze },
 	{ "events", "", "print a store as JSON, one event a line", EVENTS, command_events },
+	{ "why", "ADDRESS", "a list says it was hit at --at TIME: which mail was that?", WHY, command_why },
 	{ "servers", "", "what each server of ours is and does, and how it stands with the lists", SERVERS, command_servers },
 	{ "explain", "FINDING", "one finding: its dialogues, and the rules that judged it", EXPLAIN, command_explain },
 	{ "doctor", "", "look at interfaces, store, host and configuration, say what to change", DOCTOR, command_doctor },
@@ -37,13 +39,14 @@ static const char examples[] =
 	"  bouncetap audit --events - monday.pcap | jq .kind         every event as JSON\n"
 	"  bouncetap analyze --follow                                judge what the sensor writes, as it comes\n"
 	"  bouncetap events --type finding --since -2h               findings of the last two hours\n"
+	"  bouncetap why 192.0.2.25 --at \"2026-11-20 14:03 CET\"     the list's notice names a minute: which mail?\n"
 	"  bouncetap servers --since -7d                             what each server of ours did, and its state\n"
 	"  bouncetap explain ae89a168                                how did this finding come about?\n"
 	"  bouncetap doctor                                          is this tap good enough?\n";
 
 /* ---- options: one table for parsing and for --help ---- */
 
-enum option_key { OPT_STORE = 256, OPT_CONFIG, OPT_OWN, OPT_NOW, OPT_EVENTS, OPT_ANY_PORT, OPT_GUESS_OWN, OPT_REBUILD, OPT_FOLLOW, OPT_SINCE, OPT_TYPE, OPT_INTERFACE,
+enum option_key { OPT_STORE = 256, OPT_CONFIG, OPT_OWN, OPT_NOW, OPT_EVENTS, OPT_ANY_PORT, OPT_GUESS_OWN, OPT_REBUILD, OPT_FOLLOW, OPT_SINCE, OPT_TYPE, OPT_AT, OPT_WINDOW, OPT_INTERFACE,
 	OPT_FORMAT, OPT_CHECK_CONFIG, OPT_DUMP_CONFIG, OPT_HELP, OPT_VERSION };
 
 static const struct option_row {
@@ -63,8 +66,10 @@ static const struct option_row {
 	{ OPT_FOLLOW, "follow", NULL, ANALYZE | EVENTS, "go on with what comes until interrupted" },
 	{ OPT_SINCE, "since", "TIME", EVENTS | SERVERS, "only what ended then or later: -2h, yesterday, 2026-11-20 14:03" },
 	{ OPT_TYPE, "type", "TYPE,...", EVENTS, "only these: session transaction finding risk refusal capture" },
+	{ OPT_AT, "at", "TIME", WHY, "when, as the list writes it; CET in summer is searched as UTC+1 and UTC+2" },
+	{ OPT_WINDOW, "window", "TIME", WHY, "so long before and after it: 90s (default), 10m, 1h" },
 	{ OPT_INTERFACE, "interface", "IFACE,...", DOCTOR, "the interfaces of the tap, in place of the configured ones" },
-	{ OPT_FORMAT, "format", "text|json", DOCTOR | SERVERS | EXPLAIN, "text (default), or one JSON object a line" },
+	{ OPT_FORMAT, "format", "text|json", DOCTOR | SERVERS | EXPLAIN | WHY, "text (default), or one JSON object a line" },
 	{ OPT_CHECK_CONFIG, "check-config", NULL, ALL, "read the configuration, say what is wrong, exit" },
 	{ OPT_DUMP_CONFIG, "dump-config", NULL, ALL, "print the effective values and where each came from, exit" },
 	{ OPT_HELP, "help", NULL, ALL, "this text" },
@@ -74,7 +79,7 @@ static const struct option_row {
 enum { OPTION_COUNT = sizeof option_table / sizeof *option_table, COMMAND_COUNT = sizeof commands / sizeof *commands };
 
 struct settings {
-	const char *store, *own, *now, *since, *types, *interfaces, *format;
+	const char *store, *own, *now, *since, *types, *interfaces, *format, *window;
 	bool check_config, dump_config, help, version;
 };
 
@@ -164,6 +169,8 @@ static int parse_options(const struct command *command, int argc, char **argv, s
 		case OPT_FOLLOW: c->follow = true; break;
 		case OPT_SINCE: set->since = optarg; break;
 		case OPT_TYPE: set->types = optarg; break;
+		case OPT_AT: c->at = optarg; break;
+		case OPT_WINDOW: set->window = optarg; break;
 		case OPT_INTERFACE: set->interfaces = optarg; break;
 		case OPT_FORMAT: set->format = optarg; break;
 		case OPT_CHECK_CONFIG: set->check_config = true; break;
@@ -224,6 +231,21 @@ static int set_time(const char *text, const char *option, int64_t *out)
 	return EX_OK;
 }
 
+/* "90", "90s", "10m", "1h", at most a day */
+static int set_window(const char *text, int64_t *out)
+{
+	const int64_t day_us = INT64_C(86400000000);
+	bool bare = *text && text[strlen(text) - 1] >= '0' && text[strlen(text) - 1] <= '9';
+	char before[32];
+
+	*out = 90 * INT64_C(1000000);
+	snprintf(before, sizeof before, "-%s%s", text, bare ? "s" : "");
+	if (strlen(text) > 20 || (*text && time_parse(before, 0, out)) || (*text && (*out >= 0 || *out < -day_us)))
+		return command_fail(EX_USAGE, "--window %s: \"90s\", \"10m\" or \"1h\" would be one; at most 1d", text);
+	*out = *out < 0 ? -*out : *out;
+	return EX_OK;
+}
+
 static int set_format(const char *text, struct command_context *c)
 {
 	c->json = strcmp(text, "json") == 0;
@@ -250,6 +272,8 @@ static int apply_settings(const struct settings *set, struct command_context *c)
 		code = set_time(set->since, "--since", &c->since_us);
 	if (code == EX_OK && set->types && events_parse_types(set->types, &c->types, &unknown))
 		code = command_fail(EX_USAGE, "--type %s: session, transaction, finding, risk, refusal, capture are the types", unknown);
+	if (code == EX_OK)
+		code = set_window(set->window ? set->window : "", &c->window_us);
 	if (code == EX_OK && set->format)
 		code = set_format(set->format, c);
 	if (code == EX_OK)

@@ -48,18 +48,6 @@ static sqlite3_stmt *query(sqlite3_stmt *s, int64_t v)
 	return s;
 }
 
-/* Not an address of the world: loopback, private and link-local ones name hosts inside somebody's network (RFC 1918, 4193, 3927). */
-static bool is_world(const struct ip_addr *a)
-{
-	const uint8_t *b = a->bytes;
-
-	if (a->version == 4)
-		return !(b[0] == 127 || b[0] == 10 || b[0] == 0 || (b[0] == 172 && (b[1] & 0xf0) == 16) || (b[0] == 192 && b[1] == 168)
-			 || (b[0] == 169 && b[1] == 254) || (b[0] == 100 && (b[1] & 0xc0) == 64));
-	static const uint8_t zero[15] = { 0 };
-	return a->version == 6 && (b[0] & 0xfe) != 0xfc && !(b[0] == 0xfe && (b[1] & 0xc0) == 0x80) && memcmp(b, zero, 15) != 0;
-}
-
 /* What the Received lines of the mail itself say: each hop with an address, but for those of authenticated users (ESMTPA, ESMTPSA). */
 struct hops {
 	bool any, outside;
@@ -78,8 +66,8 @@ static struct hops read_hops(struct provenances *p, const struct mail *m)
 		if (!address.p || ip_parse(address.p, address.len, &from) || ip_equal(&from, &m->src))
 			continue;
 		bool own = own_has(p->own, &from);
-		h.any |= own || is_world(&from);
-		if (!own && is_world(&from) && !text_ends_nocase(column_text(s, 1), "a"))
+		h.any |= own || ip_is_world(&from);
+		if (!own && ip_is_world(&from) && !text_ends_nocase(column_text(s, 1), "a"))
 			h.outside = true;
 		struct server *server = own ? servers_find(p->servers, &from) : NULL;
 		if (server && !h.inner && server != servers_find(p->servers, &m->src))

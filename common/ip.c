@@ -115,3 +115,19 @@ bool ip_in_prefix(const struct ip_addr *a, const struct ip_prefix *p)
 	mask(&masked, p->bits);
 	return ip_equal(&masked, &p->addr);
 }
+
+bool ip_is_world(const struct ip_addr *a)
+{
+	static const uint8_t zero[15] = { 0 };
+	const uint8_t *b = a->bytes;
+
+	if (a->version == 4)
+		return !(b[0] == 127 || b[0] == 10 || b[0] == 0 || (b[0] == 172 && (b[1] & 0xf0) == 16) || (b[0] == 192 && b[1] == 168)
+			 || (b[0] == 169 && b[1] == 254) || (b[0] == 100 && (b[1] & 0xc0) == 64));
+	return a->version == 6 && (b[0] & 0xfe) != 0xfc && !(b[0] == 0xfe && (b[1] & 0xc0) == 0x80) && memcmp(b, zero, 15) != 0;
+}
+
+bool ip_is_near(const struct ip_addr *a, const struct ip_addr *b)
+{
+	return a->version && a->version == b->version && memcmp(a->bytes, b->bytes, a->version == 4 ? 3 : 6) == 0;
+}

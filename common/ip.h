@@ -27,6 +27,10 @@ int ip_prefix_parse(const char *s, struct ip_prefix *out);
 const char *ip_format(const struct ip_addr *a, char out[IP_TEXT_MAX]);
 bool ip_equal(const struct ip_addr *a, const struct ip_addr *b);
 int ip_compare(const struct ip_addr *a, const struct ip_addr *b);
+/* False for addresses that name hosts inside somebody's network: loopback, private, shared, link-local (RFC 1918, 6598, 4193, 3927, 4291). */
+bool ip_is_world(const struct ip_addr *a);
+/* In the same network of the size that one organisation has at least: /24, for IPv6 /48. */
+bool ip_is_near(const struct ip_addr *a, const struct ip_addr *b);
 bool ip_in_prefix(const struct ip_addr *a, const struct ip_prefix *p);
 
 #endif

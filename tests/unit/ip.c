@@ -117,9 +117,46 @@ static void order_is_by_version_then_bytes(void **state)
 	assert_false(ip_equal(&a, &b));
 }
 
+static void addresses_of_the_world_are_told_from_inner_ones(void **state)
+{
+	static const char *const world[] = { "192.0.2.1", "8.8.8.8", "172.32.0.1", "172.15.255.255", "100.128.0.1", "192.167.1.1", "2001:db8::1" };
+	static const char *const inner[] = { "127.0.0.1", "10.1.2.3", "172.16.0.1", "172.31.255.255", "192.168.0.1", "169.254.1.1", "100.64.0.1", "0.0.0.0",
+		"::1", "fe80::1", "fd00::1", "fc00::1" };
+	struct ip_addr none = { 0 };
+
+	(void)state;
+	for (size_t i = 0; i < sizeof world / sizeof *world; i++) {
+		struct ip_addr a = addr(world[i]);
+
+		assert_true(ip_is_world(&a));
+	}
+	for (size_t i = 0; i < sizeof inner / sizeof *inner; i++) {
+		struct ip_addr a = addr(inner[i]);
+
+		assert_false(ip_is_world(&a));
+	}
+	assert_false(ip_is_world(&none));
+}
+
+static void near_is_the_same_small_network(void **state)
+{
+	struct ip_addr a = addr("192.0.2.1"), b = addr("192.0.2.255"), c = addr("192.0.3.1"), d = addr("2001:db8:1::1"), e = addr("2001:db8:1:f::1"),
+		f = addr("2001:db8:2::1"), none = { 0 };
+
+	(void)state;
+	assert_true(ip_is_near(&a, &b));
+	assert_false(ip_is_near(&a, &c));
+	assert_true(ip_is_near(&d, &e));
+	assert_false(ip_is_near(&d, &f));
+	assert_false(ip_is_near(&a, &d));
+	assert_false(ip_is_near(&none, &none));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(addresses_of_the_world_are_told_from_inner_ones),
+		cmocka_unit_test(near_is_the_same_small_network),
 		cmocka_unit_test(addresses_print_in_their_shortest_form),
 		cmocka_unit_test(mapped_addresses_become_ipv4),
 		cmocka_unit_test(only_the_given_bytes_are_read),
