@@ -31,6 +31,7 @@
 #define LIMIT_MIME_PARTS 64		/* a report has three; digests more, which we need not open */
 #define LIMIT_BOUNDARY 200		/* RFC 2046 5.1.1 says 70 */
 #define LIMIT_PHRASE_BYTES 16384	/* of a text body searched for phrases; bounce texts say it at the top */
+#define LIMIT_BARE_PHRASE_BYTES 1024	/* the same of mail that only lacks the marks of a person's program */
 #define LIMIT_REPORT_FIELD 2048		/* one field of a delivery-status part; Diagnostic-Code holds whole replies */
 
 /* decode, ipfrag */

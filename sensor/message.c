@@ -74,6 +74,7 @@ struct message {
 	struct part part;		/* of the entity at hand */
 	struct lines lines;
 	struct header_field field;
+	struct text x_loop;
 	struct closer *closer;
 };
 
@@ -261,6 +262,8 @@ static void outer_field(struct message *m, struct text name, struct text value)
 	}
 	if (is(name, "Content-Type", 12) && !f->content_type.p)
 		f->content_type = keep_lower(m, header_media_type(value));
+	if (is(name, "X-Loop", 6) && !m->x_loop.p)
+		m->x_loop = header_keep(m->arena, value, LIMIT_HEADER_VALUE, &f->notes);
 	part_field(m, name, value);
 }
 
@@ -399,7 +402,7 @@ static void text_end(struct message *m)
 static void text_line(struct message *m, struct text line)
 {
 	struct closer *c = m->closer;
-	uint16_t separator = m->fact->returned ? 0 : phrase_separator(&c->phrases, line);
+	uint16_t separator = m->fact->returned ? 0 : phrase_separator(line);
 
 	phrase_push(&c->phrases, line);
 	phrase_push(&c->phrases, TEXT("\n"));
@@ -594,7 +597,8 @@ static bool boundary_line(struct message *m, struct text line)
 static bool is_daemon(struct text from)
 {
 	static const char *const words[] = { "mailer-daemon", "postmaster", "mail delivery", "mail-daemon", "microsoftexchange", "maildaemon",
-		"autoreply", "auto-reply", "autoresponder", "content-filter at" };
+		"autoreply", "auto-reply", "autoresponder", "content-filter at", "mail administrator", "system administrator", "mailer daemon",
+		"mail system", "mailsystem", "mail deliver" };
 
 	for (size_t i = 0; i < sizeof words / sizeof words[0]; i++)
 		if (text_find_nocase(from, words[i]) >= 0)
@@ -608,19 +612,52 @@ static bool is_automated(const struct fact_message *f)
 		is_daemon(f->from) || f->phrase_count;
 }
 
+static bool is_same_address(struct text field, struct text from)
+{
+	struct text a = header_first_address(field), b = header_first_address(from);
+
+	return a.len && text_equal_nocase(a, b);
+}
+
+/* What only two fields together tell. */
+static void compare_fields(struct message *m)
+{
+	struct fact_message *f = m->fact;
+
+	if (is_same_address(m->x_loop, f->from))
+		f->markers |= MARKER_BIT(X_LOOP_IS_FROM);
+	if (is_same_address(f->return_path, f->from))
+		f->markers |= MARKER_BIT(RETURN_PATH_IS_FROM);
+}
+
+/* Neither a program of a person nor a list says that it wrote this: perhaps a script that answers, which says so in its first lines. */
+static bool is_bare(const struct message *m)
+{
+	const struct fact_message *f = m->fact;
+
+	return m->part.kind == KIND_TEXT && !f->list_id.p
+	    && !(f->markers & (MARKER_BIT(MIME_VERSION) | MARKER_BIT(USER_AGENT) | MARKER_BIT(X_MAILER) | MARKER_BIT(LIST_UNSUBSCRIBE)));
+}
+
 static void outer_end(struct message *m, bool complete)
 {
 	struct fact_message *f = m->fact;
 	struct phrase_list found = { f->phrase, &f->phrase_count, PHRASES_KEPT };
+	uint32_t text_bytes = LIMIT_PHRASE_BYTES;
 
 	f->headers_complete = complete;
+	compare_fields(m);
 	phrase_search_subject(f->subject, found);
 	m->look |= is_automated(f) || m->part.kind == KIND_REPORT || m->part.report_container;
+	if (!m->look && is_bare(m)) {
+		m->look = true;
+		text_bytes = LIMIT_BARE_PHRASE_BYTES;
+	}
 	m->state = DONE;
 	if (!m->look)
 		return;
 	m->closer = xcalloc(1, sizeof *m->closer);
-	m->closer->text_left = LIMIT_PHRASE_BYTES;
+	m->closer->text_left = text_bytes;
 	phrase_init(&m->closer->phrases, found);
 	if (complete || m->part.kind == KIND_MULTIPART)
 		body_begin(m);

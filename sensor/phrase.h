@@ -1,8 +1,9 @@
 /*
  * phrase.h - which sentences of data/phrases.def a subject or a text holds.
  *
- * ASCII case is folded, a run of blanks and line breaks is one blank. Linear in the bytes: phrases are tried only at the start of a word, and
- * only those with its first letter. Knows nothing of MIME; message.c decides what is searched.
+ * ASCII case is folded, a run of blanks and line breaks is one blank, and Latin letters lose their accents whether they are UTF-8 or
+ * ISO 8859-1, so that one phrase fits all ways to write it. Linear in the bytes: phrases are tried only at the start of a word, and only those
+ * with its first three letters. Knows nothing of MIME; message.c decides what is searched.
  */
 #ifndef SENSOR_PHRASE_H
 #define SENSOR_PHRASE_H
@@ -11,12 +12,11 @@
 
 #include "common/text.h"
 
-enum phrase_class { PHRASE_BOUNCE, PHRASE_DELAY, PHRASE_SUCCESS, PHRASE_AUTOREPLY, PHRASE_CHALLENGE, PHRASE_CONTENT_NOTICE, PHRASE_LIST_NOTICE,
-	PHRASE_TICKET, PHRASE_SEPARATOR };
+enum phrase_class { PHRASE_BOUNCE, PHRASE_NONDELIVERY, PHRASE_DELAY, PHRASE_SUCCESS, PHRASE_AUTOREPLY, PHRASE_ABSENCE, PHRASE_CHALLENGE,
+	PHRASE_CONTENT_NOTICE, PHRASE_LIST_NOTICE, PHRASE_TICKET, PHRASE_FEEDBACK, PHRASE_HINT, PHRASE_SEPARATOR };
 
 #define PHRASE_MAX 96		/* longest phrase; a test holds the table to it */
 #define PHRASE_WINDOW 1024	/* folded text searched at a time */
-#define PHRASE_SET_MAX 256	/* most entries */
 
 /* The ids found, in the order of first match; room for max of them, each once. */
 struct phrase_list {
@@ -30,9 +30,6 @@ void phrase_list_add(struct phrase_list list, uint16_t id);
 /* One text while its pieces come in; phrase_init before anything else. */
 struct phrase_search {
 	struct phrase_list found;
-	uint8_t first[32];		/* by first letter: index + 1 of its first phrase, 0 none */
-	uint8_t first_separator[32];	/* the same for SEPARATOR phrases */
-	uint8_t next[PHRASE_SET_MAX];	/* the next with the same letter */
 	uint16_t len, searched;		/* of window */
 	char window[PHRASE_WINDOW];
 };
@@ -40,7 +37,7 @@ struct phrase_search {
 /* The version of the set, for the store. */
 int phrase_version(void);
 
-/* The phrases that the subject begins with. Unfolded; RFC 2047 words are decoded here. */
+/* The phrases that the subject begins with, with and without a [tag] in front. Unfolded; RFC 2047 words are decoded here. */
 void phrase_search_subject(struct text subject, struct phrase_list found);
 
 void phrase_init(struct phrase_search *s, struct phrase_list found);
@@ -49,7 +46,7 @@ void phrase_push(struct phrase_search *s, struct text piece);
 /* The end of the text, or a hole in it: nothing matches across. */
 void phrase_flush(struct phrase_search *s);
 
-/* The id of the SEPARATOR phrase that the line is, 0 when it is none. */
-uint16_t phrase_separator(const struct phrase_search *s, struct text line);
+/* The id of the SEPARATOR phrase that the line is, 0 when it is none. Only after a phrase_init. */
+uint16_t phrase_separator(struct text line);
 
 #endif

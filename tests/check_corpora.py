@@ -20,8 +20,11 @@ CONFIG = "[own]\nnetworks = 192.0.2.0/24\n[privacy]\nsubject = all\n"
 HEADERS = {"from": "From", "reply_to": "Reply-To", "subject": "Subject", "message_id": "Message-ID", "in_reply_to": "In-Reply-To",
            "references": "References", "auto_submitted": "Auto-Submitted", "list_id": "List-Id"}
 KEPT = 4096         # LIMIT_HEADER_VALUE: longer values are cut
-BOUNCES_RIGHT = 0.99
-ORDINARY_WRONG = 3
+# By label: the kinds that count as right, and the share that must be. A report of a delay may be called a failure: senders mix them up, too.
+WANTED = {"bounce/failed": ({"bounce"}, 0.99), "bounce-nonstd/failed": ({"bounce"}, 0.99), "bounce/delayed": ({"bounce", "delay-notice"}, 0.99),
+          "bounce-nonstd/delayed": ({"bounce", "delay-notice"}, 0.99), "autoreply": ({"autoreply"}, 1), "mdn": ({"read-receipt"}, 1),
+          "arf": ({"feedback-report"}, 1), "challenge": ({"challenge"}, 1), "listadmin": ({"list-notice"}, 1),
+          "virusnotice": ({"content-notice"}, 1), "ordinary": ({"ordinary"}, 1 - 1 / 1562)}
 
 
 def audit(folder):
@@ -98,14 +101,16 @@ def compare_headers(rows, found):
     return wrong, left_out, compared
 
 
-def wrong_kinds(rows, found, label, kind):
+def kinds_right(rows, found, label):
+    """(ok, what is true, misses) for one label."""
+    kinds, share = WANTED[label]
     chosen = [row for row in rows if row["label"] == label]
     wrong = []
     for row in chosen:
         event = found.get(key_of(row))
-        if not event or event["kind"] != kind:
+        if not event or event["kind"] not in kinds:
             wrong.append(f"{row['file']}: {event and event['kind']} ({event and event['kind_rule']})")
-    return wrong, len(chosen)
+    return len(wrong) <= (1 - share) * len(chosen) + 1e-9, f"{len(chosen) - len(wrong)} of {len(chosen)} of {label} are {' or '.join(sorted(kinds))}", wrong
 
 
 def report(number, ok, what, misses):
@@ -120,25 +125,16 @@ def main():
         return 0
     with tempfile.TemporaryDirectory() as folder:
         rows, found = audit(Path(folder))
-    print("1..4")
     lost = [row["file"] for row in rows if key_of(row) not in found]
-    bounces, bounce_count = wrong_kinds(rows, found, "bounce/failed", "bounce")
-    ordinary, ordinary_count = wrong_kinds(rows, found, "ordinary", "ordinary")
     headers, left_out, compared = compare_headers(rows, found)
-    results = [
-        (not lost, f"every one of {len(rows)} messages is found", lost),
-        (len(bounces) <= (1 - BOUNCES_RIGHT) * bounce_count, f"{bounce_count - len(bounces)} of {bounce_count} bounces are called so", bounces),
-        (len(ordinary) <= ORDINARY_WRONG, f"{ordinary_count - len(ordinary)} of {ordinary_count} ordinary messages are called so", ordinary),
-        (not headers, f"{compared} headers are as Python reads them", headers),
-    ]
+    results = [(not lost, f"every one of {len(rows)} messages is found", lost)]
+    results += [kinds_right(rows, found, label) for label in WANTED]
+    results.append((not headers, f"{compared} headers are as Python reads them", headers))
+    print(f"1..{len(results)}")
     for number, (ok, what, misses) in enumerate(results, 1):
         report(number, ok, what, misses)
     for reason, count in left_out.most_common():
         print(f"# {count} headers not compared: {reason}")
-    for label in sorted({row["label"] for row in rows} - {"bounce/failed", "ordinary"}):
-        kinds = Counter(found[key_of(row)]["kind"] for row in rows
-                        if row["label"] == label and key_of(row) in found)
-        print(f"# {label}: " + ", ".join(f"{count} {kind}" for kind, count in kinds.most_common()))
     return 0 if all(ok for ok, _, _ in results) else 1
 
 

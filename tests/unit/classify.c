@@ -82,10 +82,15 @@ static void strangers_who_write_like_a_bounce_are_ordinary(void **state)
 	struct mail m = letter();
 
 	(void)state;
-	m.phrases = t("1 44");
+	m.phrases = t("1 44 430");	/* "Undelivered Mail Returned to Sender", "your mailbox is full" */
 	expect(&m, KIND_ORDINARY, "ordinary");
 	m.from_class = CLASS_DAEMON;
-	expect(&m, KIND_BOUNCE, "bounce-text");
+	m.markers = MARKER_BIT(MIME_VERSION);
+	expect(&m, KIND_ORDINARY, "ordinary");
+	m.phrases = t("1 49 53 349");	/* "Message not delivered", sentences of servers in it: nothing was returned */
+	expect(&m, KIND_ORDINARY, "ordinary");
+	m.has_returned = true;
+	expect(&m, KIND_DELAY_NOTICE, "delay-returned");
 	m = letter();
 	m.mail_from_class = CLASS_DAEMON;
 	m.phrases = t("7 33");
@@ -214,8 +219,126 @@ static void signals_have_names(void **state)
 
 	(void)state;
 	classify_signals(&m, &b);
-	assert_string_equal(buf_cstr(&b), "NULL_SENDER MESSAGE REPORT DSN FAILED");
+	assert_string_equal(buf_cstr(&b), "NULL_SENDER MESSAGE REPORT DSN FAILED BARE");
 	buf_fini(&b);
+}
+
+/* One mail for each rule, which is something else without it. */
+#define MARK(name) .markers = MARKER_BIT(name)
+#define MARK_MIME(name) .markers = MARKER_BIT(name) | MARKER_BIT(MIME_VERSION)
+#define PLAIN_MUA .markers = MARKER_BIT(USER_AGENT)
+#define NULL_FROM .null_sender = true, .mail_from_class = CLASS_NULL
+#define SAID(ids) .phrases = { ids, sizeof(ids) - 1 }
+#define AUTO(value) .auto_submitted = { value, sizeof(value) - 1 }
+#define PART(type, done) .has_report = true, .report_type = { type, sizeof(type) - 1 }, .action = { done, sizeof(done) - 1 }
+#define STEPS(text) .steps = { text, sizeof(text) - 1 }
+#define LETTER .has_message = true, .has_data = true, .rcpt_count = 1, .rcpt_accepted = 1, .outcome = MAIL_ACCEPTED, .code = 250
+#define REFUSED .complete = true, .rcpt_count = 1, .outcome = MAIL_REJECTED, .code = 550
+
+static const struct {
+	const char *rule;
+	enum kind kind;
+	struct mail mail;
+} examples[] = {
+	{ "arf-report", KIND_FEEDBACK_REPORT, { LETTER, PART("feedback-report", "") } },
+	{ "domain-report", KIND_FEEDBACK_REPORT, { LETTER, .subject = { "Report Domain: a Submitter: b", 29 } } },
+	{ "complaint", KIND_FEEDBACK_REPORT, { LETTER, SAID("1150"), .has_returned = true } },
+	{ "challenge-marker", KIND_CHALLENGE, { LETTER, MARK(X_BOXTRAPPER), .in_multipart_report = true, PART("delivery-status", "failed") } },
+	{ "tmda-marker", KIND_CHALLENGE, { LETTER, NULL_FROM, MARK(TMDA), SAID("32") } },
+	{ "challenge-both", KIND_CHALLENGE, { LETTER, NULL_FROM, SAID("820 843"), .in_multipart_report = true, PART("delivery-status", "failed") } },
+	{ "report-failed", KIND_BOUNCE, { LETTER, .in_multipart_report = true, PART("delivery-status", "failed") } },
+	{ "report-delayed", KIND_DELAY_NOTICE, { LETTER, .in_multipart_report = true, PART("delivery-status", "delayed") } },
+	{ "report-success", KIND_SUCCESS_NOTICE, { LETTER, .in_multipart_report = true, PART("delivery-status", "relayed") } },
+	{ "report-receipt", KIND_READ_RECEIPT, { LETTER, .in_multipart_report = true, PART("disposition-notification", "") } },
+	{ "mixed-failed", KIND_BOUNCE, { LETTER, .from_class = CLASS_DAEMON, PART("delivery-status", "failed") } },
+	{ "mixed-delayed", KIND_DELAY_NOTICE, { LETTER, .from_class = CLASS_DAEMON, PART("delivery-status", "delayed") } },
+	{ "mixed-success", KIND_SUCCESS_NOTICE, { LETTER, .from_class = CLASS_DAEMON, PART("delivery-status", "delivered") } },
+	{ "mixed-receipt", KIND_READ_RECEIPT, { LETTER, NULL_FROM, PART("disposition-notification", "") } },
+	{ "list-marker", KIND_LIST_NOTICE, { LETTER, MARK(MLMMJ) } },
+	{ "failed-recipients-delay", KIND_DELAY_NOTICE, { LETTER, SAID("50"), .x_failed_recipients = { "a@b", 3 } } },
+	{ "failed-recipients", KIND_BOUNCE, { LETTER, .x_failed_recipients = { "a@b", 3 } } },
+	{ "delay-text", KIND_DELAY_NOTICE, { LETTER, NULL_FROM, SAID("30 48") } },
+	{ "delay-returned", KIND_DELAY_NOTICE, { LETTER, .from_class = CLASS_DAEMON, SAID("37 48"), .has_returned = true } },
+	{ "delay-bare", KIND_DELAY_NOTICE, { LETTER, .from_class = CLASS_DAEMON, SAID("37 48") } },
+	{ "success-text", KIND_SUCCESS_NOTICE, { LETTER, NULL_FROM, SAID("30 51") } },
+	{ "content-text", KIND_CONTENT_NOTICE, { LETTER, AUTO("auto-generated"), SAID("117") } },
+	{ "content-daemon", KIND_CONTENT_NOTICE, { LETTER, .from_class = CLASS_POSTMASTER, SAID("110 930"), .list_id = { "<l>", 3 } } },
+	{ "content-both", KIND_CONTENT_NOTICE, { LETTER, PLAIN_MUA, SAID("110 930") } },
+	{ "bounce-text", KIND_BOUNCE, { LETTER, .mail_from_class = CLASS_DAEMON, SAID("12") } },
+	{ "bounce-returned", KIND_BOUNCE, { LETTER, PLAIN_MUA, .from_class = CLASS_DAEMON, SAID("1"), .has_returned = true } },
+	{ "bounce-bare", KIND_BOUNCE, { LETTER, .from_class = CLASS_DAEMON, SAID("37") } },
+	{ "bounce-person", KIND_BOUNCE, { LETTER, SAID("37"), .has_returned = true } },
+	{ "bounce-marker", KIND_BOUNCE, { LETTER, NULL_FROM, MARK(INVOKED_FOR_BOUNCE) } },
+	{ "report-unread", KIND_BOUNCE, { LETTER, NULL_FROM, .content_type = { "multipart/report", 16 } } },
+	{ "returned-message", KIND_BOUNCE, { LETTER, NULL_FROM, .from_class = CLASS_POSTMASTER, .has_returned = true } },
+	{ "nondelivery", KIND_BOUNCE, { LETTER, NULL_FROM, SAID("421") } },
+	{ "ticket-marker", KIND_TICKET, { LETTER, AUTO("auto-replied"), MARK(OSTICKET_MAILER) } },
+	{ "ticket-desk", KIND_TICKET, { LETTER, AUTO("auto-replied"), MARK(ZAMMAD) } },
+	{ "challenge-text", KIND_CHALLENGE, { LETTER, MARK(PRECEDENCE_AUTO_REPLY), SAID("104") } },
+	{ "list-text", KIND_LIST_NOTICE, { LETTER, .mail_from_class = CLASS_LIST, SAID("130") } },
+	{ "ticket-text", KIND_TICKET, { LETTER, AUTO("auto-replied"), SAID("142") } },
+	{ "ticket-answer", KIND_TICKET, { LETTER, AUTO("auto-generated"), .has_in_reply_to = true, SAID("142 1117") } },
+	{ "auto-replied", KIND_AUTOREPLY, { LETTER, AUTO("auto-replied") } },
+	{ "autoreply-marker", KIND_AUTOREPLY, { LETTER, MARK(X_AUTOREPLY) } },
+	{ "precedence-auto-reply", KIND_AUTOREPLY, { LETTER, MARK(PRECEDENCE_AUTO_REPLY) } },
+	{ "autoreply-text", KIND_AUTOREPLY, { LETTER, NULL_FROM, SAID("70") } },
+	{ "autoreply-generated", KIND_AUTOREPLY, { LETTER, AUTO("auto-generated"), SAID("71") } },
+	{ "autoreply-daemon", KIND_AUTOREPLY, { LETTER, .from_class = CLASS_POSTMASTER, SAID("80") } },
+	{ "autoreply-both", KIND_AUTOREPLY, { LETTER, PLAIN_MUA, SAID("71 720") } },
+	{ "autoreply-subject", KIND_AUTOREPLY, { LETTER, MARK_MIME(X_AUTO_RESPONSE_SUPPRESS), SAID("71") } },
+	{ "autoreply-bare", KIND_AUTOREPLY, { LETTER, SAID("80 722") } },
+	{ "absence-answer", KIND_AUTOREPLY, { LETTER, MARK(PRECEDENCE_BULK), .has_in_reply_to = true, SAID("70") } },
+	{ "absence-bulk", KIND_AUTOREPLY, { LETTER, MARK(PRECEDENCE_BULK), SAID("70 720") } },
+	{ "autoreply-junk", KIND_AUTOREPLY, { LETTER, MARK(PRECEDENCE_JUNK), .has_in_reply_to = true } },
+	{ "autoreply-loop", KIND_AUTOREPLY, { LETTER, MARK(X_LOOP_IS_FROM), .has_in_reply_to = true } },
+	{ "null-answer", KIND_AUTOREPLY, { LETTER, NULL_FROM, .has_in_reply_to = true } },
+	{ "delivered-before", KIND_ORDINARY, { LETTER, NULL_FROM, MARK(RETURN_PATH_IS_FROM) } },
+	{ "null-sender", KIND_AUTOMATED_UNKNOWN, { LETTER, NULL_FROM } },
+	{ "probe-double-bounce", KIND_CALLOUT, { REFUSED, .mail_from_class = CLASS_DOUBLE_BOUNCE } },
+	{ "probe-accepted", KIND_CALLOUT, { .complete = true, NULL_FROM, .rcpt_count = 1, .rcpt_accepted = 1, .outcome = MAIL_ABORTED } },
+	{ "refused-data", KIND_AUTOMATED_UNKNOWN, { REFUSED, .mail_from_class = CLASS_DAEMON, STEPS("c MAIL 0\nc RCPT 0\nc DATA 0\n") } },
+	{ "refused-message", KIND_AUTOMATED_UNKNOWN, { REFUSED, NULL_FROM, .mail_params = { "SIZE=1", 6 } } },
+	{ "refused-daemon", KIND_AUTOMATED_UNKNOWN, { REFUSED, .mail_from_class = CLASS_DAEMON } },
+	{ "probe-refused", KIND_CALLOUT, { REFUSED, NULL_FROM } },
+	{ "null-unseen", KIND_AUTOMATED_UNKNOWN, { .complete = true, NULL_FROM, .outcome = MAIL_UNKNOWN } },
+	{ "ordinary", KIND_ORDINARY, { LETTER } },
+};
+
+enum { EXAMPLES = sizeof examples / sizeof *examples };
+
+static void every_rule_decides_its_example(void **state)
+{
+	(void)state;
+	assert_int_equal(EXAMPLES, RULE_COUNT);
+	for (size_t i = 0; i < EXAMPLES; i++) {
+		assert_string_equal(examples[i].rule, rules[i].id);
+		expect(&examples[i].mail, examples[i].kind, examples[i].rule);
+	}
+}
+
+/* What people and their shops, lists and thieves send. */
+static void what_only_looks_automated_is_ordinary(void **state)
+{
+	static const struct mail mails[] = {
+		{ LETTER, PLAIN_MUA, SAID("70") },						/* "Out of office" to colleagues */
+		{ LETTER, PLAIN_MUA, SAID("70 720") },
+		{ LETTER, PLAIN_MUA, SAID("71") },						/* "Automatic reply: how to set it" */
+		{ LETTER, .markers = MARKER_BIT(PRECEDENCE_BULK) | MARKER_BIT(LIST_UNSUBSCRIBE), SAID("641 720") },	/* "Holiday sale" */
+		{ LETTER, AUTO("auto-generated"), SAID("641") },				/* "Vacation request approved" */
+		{ LETTER, AUTO("auto-generated"), SAID("1065 1120") },				/* "Your ticket" of a railway */
+		{ LETTER, MARK_MIME(X_JIRA), AUTO("auto-generated"), .has_in_reply_to = true },	/* somebody commented on an issue */
+		{ LETTER, .mail_from_class = CLASS_LIST, .list_id = { "<l>", 3 }, SAID("1164") },	/* "Posting to lists: a guide" */
+		{ LETTER, .from_class = CLASS_DAEMON, MARK_MIME(X_MAILER), SAID("1 44 350") },	/* "click to release your messages" */
+		{ LETTER, .from_class = CLASS_POSTMASTER, PLAIN_MUA, SAID("432") },		/* "your mailbox is full", by the postmaster */
+		{ LETTER, PLAIN_MUA, .has_in_reply_to = true, SAID("37"), .has_returned = true },	/* about a bounce */
+		{ LETTER, PLAIN_MUA, SAID("880") },						/* "Virus warning!" */
+		{ LETTER, PLAIN_MUA, PART("delivery-status", "failed") },			/* a bounce, forwarded as it is */
+		{ REFUSED },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof mails / sizeof *mails; i++)
+		expect(&mails[i], KIND_ORDINARY, "ordinary");
 }
 
 static void rule_ids_are_unique(void **state)
@@ -250,6 +373,8 @@ int main(void)
 		cmocka_unit_test(probes_leave_after_rcpt),
 		cmocka_unit_test(a_size_or_data_says_that_there_is_a_message),
 		cmocka_unit_test(signals_have_names),
+		cmocka_unit_test(every_rule_decides_its_example),
+		cmocka_unit_test(what_only_looks_automated_is_ordinary),
 		cmocka_unit_test(rule_ids_are_unique),
 		cmocka_unit_test(kinds_read_back),
 	};

@@ -146,7 +146,7 @@ static inline void add_message(struct world *w, long long id, const struct fake 
 {
 	run_format(w, "INSERT INTO messages (transaction_rowid, message_id, message_id_hash, in_reply_to, in_reply_to_hash, from_header, from_id,"
 		   " from_class, auto_submitted, content_type, phrases, markers, headers_complete, notes)"
-		   " VALUES (%lld, %Q, nullif(%lld, 0), %Q, nullif(%lld, 0), %Q, nullif(%lld, 0), %u, %Q, %Q, %Q, 0, 1, '')", id, f->message_id,
+		   " VALUES (%lld, %Q, nullif(%lld, 0), '<' || %Q || '>', nullif(%lld, 0), %Q, nullif(%lld, 0), %u, %Q, %Q, %Q, 0, 1, '')", id, f->message_id,
 		   (long long)fake_hash(f->message_id), f->in_reply_to, (long long)fake_hash(f->in_reply_to), f->from_header,
 		   (long long)fake_hash(f->from_header), f->from_header ? fake_class(f->from_header) : 0,
 		   f->auto_submitted, f->content_type, f->phrases);

@@ -412,6 +412,31 @@ static void markers_have_bits_of_their_own(void **state)
 	" dkim=none; dmarc=fail\r\nReceived-SPF: Fail (x)\r\nDKIM-Signature: v=1; a=rsa; d=one.example; b=x\r\nDKIM-Signature: d=two.example;\r\nX-Spam-Flag: YES\r\n" \
 	"Message-ID: <inner@victim.example>\r\nFrom: V <v@victim.example>\r\nTo: nobody@own.example\r\nSubject: inner\r\n"
 
+static void two_fields_together_tell(void **state)
+{
+	(void)state;
+	struct parsed p = check("Return-Path: <a@x.example>\r\nFrom: Anna <A@x.example>\r\nX-Loop: a@X.example\r\nMIME-Version: 1.0\r\n\r\n", false);
+
+	assert_true(p.fact->markers & MARKER_BIT(X_LOOP_IS_FROM));
+	assert_true(p.fact->markers & MARKER_BIT(RETURN_PATH_IS_FROM));
+	parsed_fini(&p);
+	p = check("Return-Path: <>\r\nFrom: a@x.example\r\nX-Loop: list@x.example\r\n\r\n", false);
+	assert_false(p.fact->markers & (MARKER_BIT(X_LOOP_IS_FROM) | MARKER_BIT(RETURN_PATH_IS_FROM)));
+	parsed_fini(&p);
+}
+
+static void scripts_that_answer_are_looked_into(void **state)
+{
+	(void)state;
+	struct parsed p = check("From: a@x.example\r\n\r\nThis is an automated response.\r\n", false);
+
+	assert_true(has_phrase(p.fact, 80));
+	parsed_fini(&p);
+	p = check("From: a@x.example\r\nMIME-Version: 1.0\r\n\r\nThis is an automated response.\r\n", false);
+	assert_false(has_phrase(p.fact, 80));
+	parsed_fini(&p);
+}
+
 static void ordinary_mail_is_done_after_its_header(void **state)
 {
 	(void)state;
@@ -455,7 +480,7 @@ static void a_report_gives_recipients_and_what_came_back(void **state)
 
 	assert_text(p.fact->message_id, "outer@own.example");
 	assert_text(p.fact->return_path, "<>");
-	assert_true(p.fact->phrase_count == 2 && p.fact->phrase[0] == 1 && p.fact->phrase[1] == 30);
+	assert_true(has_phrase(p.fact, 1) && has_phrase(p.fact, 30));
 	assert_non_null(r);
 	assert_int_equal(r->type, REPORT_DELIVERY_STATUS);
 	assert_true(r->in_multipart_report);
@@ -620,7 +645,7 @@ static void quotations_by_people_are_not_returned(void **state)
 	assert_null(p.fact->returned);
 	assert_int_equal(p.fact->phrase_count, 0);
 	parsed_fini(&p);
-	p = check("From: a@x\r\n\r\n--- Below this line is a copy of the message.\r\n\r\n" RETURNED "\r\n", false);
+	p = check("From: a@x\r\nUser-Agent: Mutt\r\n\r\n--- Below this line is a copy of the message.\r\n\r\n" RETURNED "\r\n", false);
 	assert_null(p.fact->returned);	/* nothing says that it is automated */
 	parsed_fini(&p);
 }
@@ -736,6 +761,8 @@ int main(void)
 		cmocka_unit_test(received_lines_are_kept_in_order),
 		cmocka_unit_test(markers_need_their_value),
 		cmocka_unit_test(markers_have_bits_of_their_own),
+		cmocka_unit_test(two_fields_together_tell),
+		cmocka_unit_test(scripts_that_answer_are_looked_into),
 		cmocka_unit_test(ordinary_mail_is_done_after_its_header),
 		cmocka_unit_test(enclosed_message_is_a_fact_when_looked_into),
 		cmocka_unit_test(a_report_gives_recipients_and_what_came_back),
