@@ -24,6 +24,9 @@ struct command_context {
 	const char *at;			/* --at as written, or NULL */
 	int64_t window_us;		/* --window */
 	bool json;			/* --format json */
+	bool all, plugin;
+	int64_t impact_us, fixed_us;	/* or 0 */
+	const char *resolver;		/* --resolver, or NULL */
 	char **files;
 	int file_count;
 	const volatile int *stop;	/* set by SIGINT and SIGTERM */
@@ -37,6 +40,7 @@ int command_doctor(struct command_context *c);
 int command_servers(struct command_context *c);
 int command_explain(struct command_context *c);
 int command_why(struct command_context *c);
+int command_check(struct command_context *c);
 
 /* "bouncetap: message" on standard error; answers code. */
 int command_fail(int code, const char *format, ...) __attribute__((format(printf, 2, 3)));

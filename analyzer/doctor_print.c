@@ -8,9 +8,10 @@
 #include "common/buf.h"
 #include "common/escape.h"
 #include "common/json.h"
+#include "common/wrap.h"
 #include "common/xmalloc.h"
 
-enum { WIDTH = 80, INDENT = 18, ABOUT_MAX = 10 };
+enum { INDENT = 18, ABOUT_MAX = 10 };
 
 static const char *const words[] = { [DOCTOR_OK] = "ok", [DOCTOR_NOTE] = "note", [DOCTOR_BAD] = "bad" };
 
@@ -66,25 +67,14 @@ const char *doctor_share(uint64_t part, uint64_t whole, char out[DOCTOR_SHARE_MA
 
 /* ---- printing ---- */
 
-/* In lines of WIDTH columns, broken at blanks; from the second on, and with first false from the first on, indented. */
+/* Behind what is already on the line (first), or on lines of its own; indented. */
 static void print_wrapped(const char *text, bool first, FILE *out)
 {
 	struct buf b = { 0 };
 
 	escape_terminal(&b, (struct text){ text, (uint32_t)strlen(text) }, 0);
-	for (const char *p = buf_cstr(&b); *p; first = false) {
-		size_t n = strlen(p), room = WIDTH - INDENT;
-
-		if (n > room) {
-			size_t cut = room;
-
-			while (cut > 0 && p[cut] != ' ')
-				cut--;
-			n = cut ? cut : strcspn(p, " ");
-		}
-		fprintf(out, "%*s%.*s\n", first ? 0 : INDENT, "", (int)n, p);
-		p += n + strspn(p + n, " ");
-	}
+	fprintf(out, "%*s", first ? 0 : INDENT, "");
+	wrap_print(out, buf_cstr(&b), INDENT, INDENT);
 	buf_fini(&b);
 }
 

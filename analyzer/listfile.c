@@ -348,6 +348,13 @@ const struct list *lists_find(const struct lists *l, const char *id)
 	return NULL;
 }
 
+enum list_sender list_sender_parse(const char *word)
+{
+	int i = find_word(senders, word);
+
+	return i >= 0 && i < LIST_SENDER_COUNT ? (enum list_sender)i : LIST_SENDER_OTHER;
+}
+
 enum list_count list_counts(const struct list *l, enum kind kind, enum list_sender sender)
 {
 	return (enum list_count)l->count[kind][sender];

@@ -71,6 +71,9 @@ void lists_fini(struct lists *l);
 /* NULL when there is none. */
 const struct list *lists_find(const struct lists *l, const char *id);
 
+/* "null", "postmaster", ... as verdicts.finding has them; LIST_SENDER_OTHER for any other word. */
+enum list_sender list_sender_parse(const char *word);
+
 /* Whether one mail of this kind and sender counts towards a listing. */
 enum list_count list_counts(const struct list *l, enum kind kind, enum list_sender sender);
 

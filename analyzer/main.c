@@ -15,8 +15,8 @@
 #include "common/timefmt.h"
 #include "common/xmalloc.h"
 
-enum { AUDIT = 1, ANALYZE = 2, EVENTS = 4, DOCTOR = 8, SERVERS = 16, EXPLAIN = 32, WHY = 64,
-	ALL = AUDIT | ANALYZE | EVENTS | DOCTOR | SERVERS | EXPLAIN | WHY };
+enum { AUDIT = 1, ANALYZE = 2, EVENTS = 4, DOCTOR = 8, SERVERS = 16, EXPLAIN = 32, WHY = 64, CHECK = 128,
+	ALL = AUDIT | ANALYZE | EVENTS | DOCTOR | SERVERS | EXPLAIN | WHY | CHECK };
 
 static const struct command {
 	const char *name, *arguments, *help;
@@ -29,6 +29,7 @@ static const struct command {
 	{ "why", "ADDRESS", "a list says it was hit at --at TIME: which mail was that?", WHY, command_why },
 	{ "servers", "", "what each server of ours is and does, and how it stands with the lists", SERVERS, command_servers },
 	{ "explain", "FINDING", "one finding: its dialogues, and the rules that judged it", EXPLAIN, command_explain },
+	{ "check", "ADDRESS...", "is it over? READY, WAIT, NOT READY or UNKNOWN, per blocklist", CHECK, command_check },
 	{ "doctor", "", "look at interfaces, store, host and configuration, say what to change", DOCTOR, command_doctor },
 };
 
@@ -42,12 +43,13 @@ static const char examples[] =
 	"  bouncetap why 192.0.2.25 --at \"2026-11-20 14:03 CET\"     the list's notice names a minute: which mail?\n"
 	"  bouncetap servers --since -7d                             what each server of ours did, and its state\n"
 	"  bouncetap explain ae89a168                                how did this finding come about?\n"
+	"  bouncetap check 192.0.2.25                                would we be listed again tomorrow?\n"
 	"  bouncetap doctor                                          is this tap good enough?\n";
 
 /* ---- options: one table for parsing and for --help ---- */
 
 enum option_key { OPT_STORE = 256, OPT_CONFIG, OPT_OWN, OPT_NOW, OPT_EVENTS, OPT_ANY_PORT, OPT_GUESS_OWN, OPT_REBUILD, OPT_FOLLOW, OPT_SINCE, OPT_TYPE, OPT_AT, OPT_WINDOW, OPT_INTERFACE,
-	OPT_FORMAT, OPT_CHECK_CONFIG, OPT_DUMP_CONFIG, OPT_HELP, OPT_VERSION };
+	OPT_FORMAT, OPT_ALL, OPT_IMPACT, OPT_FIXED, OPT_RESOLVER, OPT_PLUGIN, OPT_CHECK_CONFIG, OPT_DUMP_CONFIG, OPT_HELP, OPT_VERSION };
 
 static const struct option_row {
 	enum option_key key;
@@ -69,7 +71,12 @@ static const struct option_row {
 	{ OPT_AT, "at", "TIME", WHY, "when, as the list writes it; CET in summer is searched as UTC+1 and UTC+2" },
 	{ OPT_WINDOW, "window", "TIME", WHY, "so long before and after it: 90s (default), 10m, 1h" },
 	{ OPT_INTERFACE, "interface", "IFACE,...", DOCTOR, "the interfaces of the tap, in place of the configured ones" },
-	{ OPT_FORMAT, "format", "text|json", DOCTOR | SERVERS | EXPLAIN | WHY, "text (default), or one JSON object a line" },
+	{ OPT_ALL, "all", NULL, CHECK, "all own servers that were seen or have a public= address" },
+	{ OPT_IMPACT, "impact", "TIME", CHECK, "when the list's page says that it was hit last" },
+	{ OPT_FIXED, "fixed", "TIME", CHECK, "when you mended the server" },
+	{ OPT_RESOLVER, "resolver", "ADDR", CHECK, "the DNS resolver to ask, with :PORT if need be (default: the system's)" },
+	{ OPT_PLUGIN, "plugin", NULL, CHECK, "one line and an exit code for monitoring: 0 READY, 1 WAIT, 2 NOT READY, 3 UNKNOWN" },
+	{ OPT_FORMAT, "format", "text|json", DOCTOR | SERVERS | EXPLAIN | WHY | CHECK, "text (default), or one JSON object a line" },
 	{ OPT_CHECK_CONFIG, "check-config", NULL, ALL, "read the configuration, say what is wrong, exit" },
 	{ OPT_DUMP_CONFIG, "dump-config", NULL, ALL, "print the effective values and where each came from, exit" },
 	{ OPT_HELP, "help", NULL, ALL, "this text" },
@@ -79,7 +86,7 @@ static const struct option_row {
 enum { OPTION_COUNT = sizeof option_table / sizeof *option_table, COMMAND_COUNT = sizeof commands / sizeof *commands };
 
 struct settings {
-	const char *store, *own, *now, *since, *types, *interfaces, *format, *window;
+	const char *store, *own, *now, *since, *types, *interfaces, *format, *window, *impact, *fixed;
 	bool check_config, dump_config, help, version;
 };
 
@@ -139,7 +146,7 @@ static int print_help(const struct command *c)
 	} else {
 		puts("usage: bouncetap COMMAND [options]\n");
 		for (size_t i = 0; i < COMMAND_COUNT; i++)
-			printf("  %-8s %-8s %s\n", commands[i].name, commands[i].arguments, commands[i].help);
+			printf("  %-8s %-11s %s\n", commands[i].name, commands[i].arguments, commands[i].help);
 		puts("\nOptions of every command:");
 		print_options(ALL);
 	}
@@ -173,6 +180,11 @@ static int parse_options(const struct command *command, int argc, char **argv, s
 		case OPT_WINDOW: set->window = optarg; break;
 		case OPT_INTERFACE: set->interfaces = optarg; break;
 		case OPT_FORMAT: set->format = optarg; break;
+		case OPT_ALL: c->all = true; break;
+		case OPT_IMPACT: set->impact = optarg; break;
+		case OPT_FIXED: set->fixed = optarg; break;
+		case OPT_RESOLVER: c->resolver = optarg; break;
+		case OPT_PLUGIN: c->plugin = true; break;
 		case OPT_CHECK_CONFIG: set->check_config = true; break;
 		case OPT_DUMP_CONFIG: set->dump_config = true; break;
 		case OPT_HELP: set->help = true; break;
@@ -270,6 +282,10 @@ static int apply_settings(const struct settings *set, struct command_context *c)
 		code = set_time(set->now, "--now", &c->now_us);
 	if (code == EX_OK)
 		code = set_time(set->since, "--since", &c->since_us);
+	if (code == EX_OK)
+		code = set_time(set->impact, "--impact", &c->impact_us);
+	if (code == EX_OK)
+		code = set_time(set->fixed, "--fixed", &c->fixed_us);
 	if (code == EX_OK && set->types && events_parse_types(set->types, &c->types, &unknown))
 		code = command_fail(EX_USAGE, "--type %s: session, transaction, finding, risk, refusal, capture are the types", unknown);
 	if (code == EX_OK)

@@ -59,16 +59,6 @@ static void tally_add(struct tally *t, enum kind kind, int mails, int attempts, 
 	t->by_kind[kind] += mails;
 }
 
-static enum list_sender sender_parse(struct text word)
-{
-	static const char *const words[LIST_SENDER_COUNT] = { "null", "postmaster", "daemon", "double-bounce", "other" };
-	int i = 0;
-
-	while (i < LIST_SENDER_OTHER && !(word.len == strlen(words[i]) && text_starts_nocase(word, words[i])))
-		i++;
-	return (enum list_sender)i;
-}
-
 static bool is_word(struct text t, const char *word)
 {
 	return t.p && t.len == strlen(word) && text_starts_nocase(t, word);
@@ -78,7 +68,7 @@ static void read_finding(const struct list *l, sqlite3_stmt *s, struct risk *r)
 {
 	const char *domain = (const char *)sqlite3_column_text(s, 0);
 	enum kind kind = kind_parse((const char *)sqlite3_column_text(s, 1));
-	enum list_count count = kind < KIND_COUNT ? list_counts(l, kind, sender_parse(column_text(s, 2))) : LIST_NOT;
+	enum list_count count = kind < KIND_COUNT ? list_counts(l, kind, list_sender_parse((const char *)sqlite3_column_text(s, 2))) : LIST_NOT;
 	struct text misdirected = column_text(s, 3);
 	int mails = sqlite3_column_int(s, 4), attempts = sqlite3_column_int(s, 5);
 
