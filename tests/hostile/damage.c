@@ -1,7 +1,7 @@
 /*
  * damage.c - capture files cut off at every byte, and with bits flipped, through the whole sensor up to the rows of the store.
  *
- *   damage [-c STEP] [-f FLIPS] [-s SEED] FILE...     each STEPth cut (1), FLIPS damaged copies of each file (0)
+ *   damage [-c STEP] [-o OFFSET] [-f FLIPS] [-s SEED] FILE...     each STEPth cut (1) from OFFSET (0) on, FLIPS damaged copies of each file (0)
  *
  * No crash is what the sanitizers see. Here: no run takes longer than a second, each frame that was read is counted once, what the sink got is
  * what the totals say, and a file that was cut off inside a record is called that. One line a file; exit 1 at the first that is wrong.
@@ -166,7 +166,7 @@ static int write_file(const uint8_t *bytes, size_t n)
 }
 
 /* Each prefix, longer by a byte from one to the next. */
-static size_t cut(const uint8_t *bytes, size_t n, size_t step, uint64_t *slowest)
+static size_t cut(const uint8_t *bytes, size_t n, size_t step, size_t offset, uint64_t *slowest)
 {
 	uint32_t magic = read32(bytes, false);
 	size_t next_unit = 0, runs = 0;
@@ -179,7 +179,7 @@ static size_t cut(const uint8_t *bytes, size_t n, size_t step, uint64_t *slowest
 
 		if (whole)
 			next_unit += unit_bytes(magic, bytes + k, n - k, k == 0);
-		if (k % step == 0 || (whole && step > 1 && n < 100 * step)) {
+		if (k % step == offset || (whole && step > 1 && n < 100 * step)) {
 			snprintf(place, sizeof place, "cut off at byte %zu", k);
 			struct result r = run(path);
 
@@ -236,7 +236,7 @@ static uint8_t *read_file(const char *path, size_t *n)
 	return (uint8_t *)b.p;
 }
 
-static void damage(const char *path, size_t step, uint64_t flips, uint64_t seed)
+static void damage(const char *path, size_t step, size_t offset, uint64_t flips, uint64_t seed)
 {
 	uint64_t state = seed, slowest = 0;
 	size_t n, cuts = 0;
@@ -248,7 +248,7 @@ static void damage(const char *path, size_t step, uint64_t flips, uint64_t seed)
 	if (!r.opened || r.problem || r.frames == 0)
 		fail("it is not whole");
 	if (step)
-		cuts = cut(bytes, n, step, &slowest);
+		cuts = cut(bytes, n, step, offset, &slowest);
 	for (uint64_t i = 0; i < flips; i++)
 		flip(bytes, n, &state, &slowest);
 	printf("%s: %zu bytes, %llu frames, %llu mails; cut off %zu times, damaged %llu times, slowest %.0f ms\n", path, n,
@@ -259,15 +259,15 @@ static void damage(const char *path, size_t step, uint64_t flips, uint64_t seed)
 
 int main(int argc, char **argv)
 {
-	unsigned long step = 1, flips = 0, seed = 1;
+	unsigned long step = 1, offset = 0, flips = 0, seed = 1;
 	int key;
 
-	while ((key = getopt(argc, argv, "c:f:s:")) != -1) {
+	while ((key = getopt(argc, argv, "c:o:f:s:")) != -1) {
 		if (key == '?')
 			return 64;
-		*(key == 'c' ? &step : key == 'f' ? &flips : &seed) = strtoul(optarg, NULL, 10);
+		*(key == 'c' ? &step : key == 'o' ? &offset : key == 'f' ? &flips : &seed) = strtoul(optarg, NULL, 10);
 	}
 	for (int i = optind; i < argc; i++)
-		damage(argv[i], step, flips, seed);
+		damage(argv[i], step, offset, flips, seed);
 	return 0;
 }
