@@ -3,7 +3,6 @@
  *
  * Links no capture code: the sensor runs as a program of its own, beside ours.
  */
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
@@ -21,6 +20,7 @@
 #include "analyzer/own.h"
 #include "analyzer/report_text.h"
 #include "common/buf.h"
+#include "common/program.h"
 #include "common/user.h"
 #include "common/xmalloc.h"
 #include "schema/db.h"
@@ -132,9 +132,9 @@ static struct analysis *open_again(struct analysis_options *o, const struct comm
 	return a;
 }
 
-int command_run_analysis(struct command_context *c, const char *store, bool now_is_last)
+int command_run_analysis(struct command_context *c, const char *store)
 {
-	struct analysis_options o = { store, c->config, &c->lists, c->now_us, now_is_last, c->rebuild, stderr };
+	struct analysis_options o = { store, c->config, &c->lists, c->now_us, c->now_is_last, c->rebuild, stderr };
 	char error[ERROR_MAX];
 	bool busy;
 	int result = 0;
@@ -164,7 +164,7 @@ int command_analyze(struct command_context *c)
 
 	if (code == EX_OK)
 		code = command_need_own(c, c->store);
-	return code == EX_OK ? command_run_analysis(c, c->store, false) : code;
+	return code == EX_OK ? command_run_analysis(c, c->store) : code;
 }
 
 /* ---- events ---- */
@@ -202,26 +202,6 @@ int command_events(struct command_context *c)
 }
 
 /* ---- audit ---- */
-
-/* Beside our own program, as in a build tree; else where it is installed. */
-static const char *find_sensor(char *path, size_t size)
-{
-	static const char *const places[] = { PREFIX "/libexec/bouncetapd", PREFIX "/sbin/bouncetapd" };
-	char dir[4000];
-
-	if (command_own_dir(dir, sizeof dir)) {
-		snprintf(path, size, "%s/bouncetapd", dir);
-		if (access(path, X_OK) == 0)
-			return path;
-		snprintf(path, size, "%s/../sbin/bouncetapd", dir);
-		if (access(path, X_OK) == 0)
-			return path;
-	}
-	for (size_t i = 0; i < sizeof places / sizeof *places; i++)
-		if (access(places[i], X_OK) == 0)
-			return places[i];
-	return NULL;
-}
 
 static char **sensor_arguments(const struct command_context *c, const char *sensor, const char *store)
 {
@@ -279,7 +259,7 @@ static int wait_for(const struct command_context *c, pid_t pid, const char *name
 static int run_sensor(const struct command_context *c, const char *store, int *code)
 {
 	char path[4096];
-	const char *sensor = find_sensor(path, sizeof path);
+	const char *sensor = program_find("bouncetapd", path, sizeof path);
 	posix_spawn_file_actions_t actions;
 	posix_spawnattr_t attributes;
 	sigset_t ignored;
@@ -374,7 +354,7 @@ static int judge_store(struct command_context *c, const char *store)
 	if (code == EX_OK)
 		code = command_need_own(c, store);
 	if (code == EX_OK)
-		code = command_run_analysis(c, store, true);
+		code = command_run_analysis(c, store);
 	if (code == EX_OK)
 		code = print_results(c, store, out);
 	int close_code = close_events(c, out);
@@ -395,19 +375,6 @@ static int audit_into(struct command_context *c, const char *store)
 	return code == EX_OK ? sensor_code : code;
 }
 
-static void remove_store(const char *dir)
-{
-	DIR *d = opendir(dir);
-	struct dirent *e;
-
-	while (d && (e = readdir(d)))
-		if (strcmp(e->d_name, ".") != 0 && strcmp(e->d_name, "..") != 0)
-			unlinkat(dirfd(d), e->d_name, 0);
-	if (d)
-		closedir(d);
-	rmdir(dir);
-}
-
 static int check_files(const struct command_context *c)
 {
 	if (!c->file_count)
@@ -423,7 +390,6 @@ static int audit_into_temporary(struct command_context *c, const char *store)
 {
 	int code = EX_OK;
 
-	user_give_store(store);
 	if (geteuid() != 0)
 		return audit_into(c, store);
 	pid_t pid = fork();
@@ -437,21 +403,18 @@ static int audit_into_temporary(struct command_context *c, const char *store)
 
 int command_audit(struct command_context *c)
 {
-	const char *tmp = getenv("TMPDIR");
-	char *dir;
 	int code = check_files(c);
 
 	if (code != EX_OK)
 		return code;
+	c->now_is_last = !c->now_us;
 	if (c->store)
 		return user_make_store(c->store) ? command_fail(EX_CANTCREAT, "%s: %s", c->store, strerror(errno)) : audit_into(c, c->store);
-	dir = xasprintf("%s/bouncetap-XXXXXX", tmp && *tmp ? tmp : "/tmp");
-	if (!mkdtemp(dir))
-		code = command_fail(EX_CANTCREAT, "%s: %s", dir, strerror(errno));
-	else {
-		code = audit_into_temporary(c, dir);
-		remove_store(dir);
-	}
+	char *dir = program_make_temporary_store();
+	if (!dir)
+		return command_fail(EX_CANTCREAT, "no directory for a temporary store: %s", strerror(errno));
+	code = audit_into_temporary(c, dir);
+	program_remove_store(dir);
 	free(dir);
 	return code;
 }

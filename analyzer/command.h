@@ -17,6 +17,7 @@ struct command_context {
 	struct lists lists;
 	const char *store;		/* the store's directory; NULL in audit: a temporary one */
 	int64_t now_us;			/* --now, or 0 */
+	bool now_is_last;		/* --now last */
 	bool any_port, guess_own, rebuild, follow;
 	const char *events_path;	/* --events: a file, "-" for standard output, or NULL */
 	int64_t since_us;
@@ -45,9 +46,6 @@ int command_check(struct command_context *c);
 /* "bouncetap: message" on standard error; answers code. */
 int command_fail(int code, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
-/* The directory of our own program, without a slash at the end; false when it cannot be told. */
-bool command_own_dir(char *out, size_t size);
-
 /*
  * Opens the store for a command that only looks at verdicts. EX_NOINPUT, said, when it cannot be read or nobody judged it; then nothing is to
  * be closed.
@@ -65,6 +63,6 @@ int command_print(struct buf *text);
 int command_need_own(struct command_context *c, const char *store);
 
 /* Opens, runs and closes an analysis; says what went wrong. */
-int command_run_analysis(struct command_context *c, const char *store, bool now_is_last);
+int command_run_analysis(struct command_context *c, const char *store);
 
 #endif

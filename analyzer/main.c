@@ -12,6 +12,7 @@
 
 #include "analyzer/command.h"
 #include "analyzer/events.h"
+#include "common/program.h"
 #include "common/timefmt.h"
 #include "common/xmalloc.h"
 
@@ -60,7 +61,7 @@ static const struct option_row {
 	{ OPT_STORE, "store", "DIR", ALL, "the store (default /var/lib/bouncetap; audit: a temporary one)" },
 	{ OPT_CONFIG, "config", "FILE", ALL, "configuration (default /etc/bouncetap/bouncetap.conf and conf.d)" },
 	{ OPT_OWN, "own", "CIDR,...", ALL, "own networks, in place of the configured ones" },
-	{ OPT_NOW, "now", "TIME", ALL, "judge as of this time (default: now; audit: the end of the capture)" },
+	{ OPT_NOW, "now", "TIME", ALL, "judge as of this time, or of the \"last\" packet (default: now; audit: last)" },
 	{ OPT_ANY_PORT, "any-port", NULL, AUDIT, "look for SMTP on all ports" },
 	{ OPT_GUESS_OWN, "guess-own", NULL, AUDIT, "take addresses that both accept and send mail for ours" },
 	{ OPT_EVENTS, "events", "FILE", AUDIT, "write the event stream to FILE; - prints it in place of the text" },
@@ -108,19 +109,6 @@ int command_fail(int code, const char *format, ...)
 	va_end(ap);
 	fputc('\n', stderr);
 	return code;
-}
-
-bool command_own_dir(char *out, size_t size)
-{
-	ssize_t n = readlink("/proc/self/exe", out, size - 1);
-
-	if (n <= 0)
-		return false;
-	out[n] = '\0';
-	char *slash = strrchr(out, '/');
-	if (slash)
-		*slash = '\0';
-	return slash != NULL;
 }
 
 /* The options that all of these commands take. */
@@ -206,7 +194,7 @@ static int load_lists(struct command_context *c)
 	const char *dirs[3];
 	size_t n = 0;
 
-	for (size_t i = 0; i < sizeof in_tree / sizeof *in_tree && n == 0 && command_own_dir(own, sizeof own); i++) {
+	for (size_t i = 0; i < sizeof in_tree / sizeof *in_tree && n == 0 && program_own_dir(own, sizeof own); i++) {
 		snprintf(built, sizeof built, "%s/%s/data/lists.d", own, in_tree[i]);
 		if (access(built, R_OK) == 0)
 			dirs[n++] = built;
@@ -278,7 +266,8 @@ static int apply_settings(const struct settings *set, struct command_context *c)
 		code = set_config(c->config, "store", "dir", set->store, "--store");
 	if (code == EX_OK && set->interfaces)
 		code = set_config(c->config, "capture", "interfaces", set->interfaces, "--interface");
-	if (code == EX_OK)
+	c->now_is_last = set->now && strcmp(set->now, "last") == 0;
+	if (code == EX_OK && !c->now_is_last)
 		code = set_time(set->now, "--now", &c->now_us);
 	if (code == EX_OK)
 		code = set_time(set->since, "--since", &c->since_us);
