@@ -8,8 +8,8 @@ CFLAGS ?= -O3 -g
 SIZE ?= small
 TIME ?= 60
 
-DEBIAN_BUILD := gcc make libc6-dev libpcap-dev libssl-dev libsqlite3-dev libinih-dev libndpi-dev libseccomp-dev libcap-ng-dev libc-ares-dev
-DEBIAN_TEST := clang libclang-rt-14-dev libcmocka-dev python3 python3-jsonschema sqlite3 mandoc iproute2 util-linux systemd ethtool tcpdump tcpreplay rbldnsd
+DEBIAN_BUILD := gcc make libc6-dev libpcap-dev libssl-dev libsqlite3-dev libinih-dev libndpi-dev libseccomp-dev libcap-ng-dev libc-ares-dev libncurses-dev
+DEBIAN_TEST := clang libclang-rt-14-dev libcmocka-dev python3 python3-jsonschema sqlite3 mandoc iproute2 util-linux systemd ethtool tcpdump tcpreplay rbldnsd tmux
 DEBIAN_BENCH := python3 sqlite3
 
 WARN := -std=c11 -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wpointer-arith -Wcast-qual -Wwrite-strings \
@@ -18,11 +18,13 @@ CPPFLAGS_ALL := -D_GNU_SOURCE -DVERSION='"$(VERSION)"' -DPREFIX='"$(PREFIX)"' -D
 CFLAGS_ALL := $(WARN) $(CFLAGS)
 LIBS_SENSOR := -lpcap -lndpi -lsqlite3 -lcrypto -linih -lseccomp -lcap-ng -pthread
 LIBS_ANALYZER := -lsqlite3 -lcrypto -linih -lcares
+LIBS_TUI := -lncursesw -ltinfo -lsqlite3 -lcrypto -linih
 
 COMMON := $(wildcard common/*.c schema/*.c)
 SENSOR := $(wildcard sensor/*.c)
 READER := $(wildcard reader/*.c)
 ANALYZER := $(wildcard analyzer/*.c)
+TUI := $(wildcard tui/*.c)
 GEN := $(patsubst schema/%.sql,$(BUILD)/gen/%.sql.h,$(wildcard schema/*.sql))
 UNIT := $(patsubst tests/unit/%.c,$(BUILD)/tests/unit/%,$(wildcard tests/unit/*.c))
 FUZZ := $(patsubst tests/fuzz/%.c,$(BUILD)/tests/fuzz/%,$(wildcard tests/fuzz/*.c))
@@ -41,7 +43,7 @@ endif
 SANITIZE := -O1 -g -Werror -fno-omit-frame-pointer -fsanitize=address,undefined -fno-sanitize-recover=undefined
 
 all: check-packages programs
-programs: $(BUILD)/bouncetapd $(BUILD)/bouncetap
+programs: $(BUILD)/bouncetapd $(BUILD)/bouncetap $(BUILD)/bouncetop
 unit: $(UNIT) $(FEEDER) $(HOSTILE) $(DROPS)
 fuzz-targets: $(FUZZ)
 
@@ -50,6 +52,9 @@ $(BUILD)/bouncetapd: $(call obj,$(COMMON) $(SENSOR))
 
 $(BUILD)/bouncetap: $(call obj,$(COMMON) $(READER) $(ANALYZER))
 	$(call say,LD,$@)$(CC) $(CFLAGS_ALL) $(LDFLAGS) -o $@ $^ $(LIBS_ANALYZER)
+
+$(BUILD)/bouncetop: $(call obj,$(COMMON) $(READER) $(TUI))
+	$(call say,LD,$@)$(CC) $(CFLAGS_ALL) $(LDFLAGS) -o $@ $^ $(LIBS_TUI)
 
 $(BUILD)/%.o: %.c Makefile | $(GEN)
 	@mkdir -p $(@D)
@@ -61,7 +66,7 @@ $(BUILD)/gen/%.sql.h: schema/%.sql
 	$(call say,GEN,$@)sed -e 's/\\/\\\\/g' -e 's/"/\\"/g' -e 's/.*/"&\\n"/' $< > $@
 
 # Everything but the main files. A unit test includes the .c it tests; the archive gives the rest.
-$(BUILD)/libtest.a: $(call obj,$(filter-out %/main.c,$(COMMON) $(SENSOR) $(READER) $(ANALYZER)))
+$(BUILD)/libtest.a: $(call obj,$(filter-out %/main.c tui/screen.c,$(COMMON) $(SENSOR) $(READER) $(ANALYZER) $(TUI)))
 	@rm -f $@
 	$(call say,AR,$@)ar rcs $@ $^
 
@@ -133,7 +138,7 @@ lab-fresh: programs
 install: all
 	install -d $(DESTDIR)$(PREFIX)/sbin $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/share/bouncetap/lists.d
 	install -m 755 $(BUILD)/bouncetapd $(DESTDIR)$(PREFIX)/sbin/
-	install -m 755 $(BUILD)/bouncetap $(DESTDIR)$(PREFIX)/bin/
+	install -m 755 $(BUILD)/bouncetap $(BUILD)/bouncetop $(DESTDIR)$(PREFIX)/bin/
 	install -m 644 data/lists.d/*.list $(DESTDIR)$(PREFIX)/share/bouncetap/lists.d/
 	install -d $(DESTDIR)$(SYSTEMDDIR)/systemd/system $(DESTDIR)$(SYSTEMDDIR)/sysusers.d $(DESTDIR)$(SYSTEMDDIR)/tmpfiles.d
 	sed 's|/usr/local/|$(PREFIX)/|' systemd/bouncetapd.service > $(DESTDIR)$(SYSTEMDDIR)/systemd/system/bouncetapd.service

@@ -9,18 +9,6 @@
 /* RFC 2047 2: an encoded word has at most 75 characters; these leave room for "=?UTF-8?Q?" and "?=". */
 enum { ENCODED_WORD_MAX = 60 };
 
-/* Code point of the valid UTF-8 sequence at p; *n its length. */
-static uint32_t decode(const char *p, size_t *n)
-{
-	const unsigned char *u = (const unsigned char *)p;
-
-	*n = u[0] < 0x80 ? 1 : u[0] < 0xe0 ? 2 : u[0] < 0xf0 ? 3 : 4;
-	uint32_t c = *n == 1 ? u[0] : u[0] & (0xffu >> (*n + 1));
-	for (size_t i = 1; i < *n; i++)
-		c = c << 6 | (u[i] & 0x3f);
-	return c;
-}
-
 /* Characters that reorder or hide what stands beside them, or look like nothing (Unicode UAX 9 and Default_Ignorable_Code_Point). */
 static bool is_treacherous(uint32_t c)
 {
@@ -40,7 +28,7 @@ void escape_terminal(struct buf *out, struct text t, size_t max_columns)
 	}
 	utf8_append_clean(&clean, t);
 	for (size_t i = 0, n; i < clean.len; i += n) {
-		uint32_t c = decode(clean.p + i, &n);
+		uint32_t c = utf8_decode(clean.p + i, &n);
 		size_t before = out->len;
 
 		if (max_columns && columns >= max_columns) {
@@ -97,7 +85,7 @@ static bool is_formula(const struct buf *b)
 		i++;
 	if (i == b->len)
 		return false;
-	uint32_t c = decode(b->p + i, &n);
+	uint32_t c = utf8_decode(b->p + i, &n);
 	return c == '=' || c == '+' || c == '-' || c == '@' || c == '|' || c == '%' || c == 0xff1d || c == 0xff0b || c == 0xff0d || c == 0xff20 || c == 0x2212;
 }
 
@@ -141,7 +129,7 @@ void escape_header(struct buf *out, struct text t)
 		return;
 	}
 	for (size_t i = 0, n; i < plain.len; i += n) {
-		decode(plain.p + i, &n);
+		utf8_decode(plain.p + i, &n);
 		if (room < 3 * n) {	/* a character stays within its word (RFC 2047 5) */
 			buf_add_str(out, i ? "?=\r\n =?UTF-8?Q?" : "=?UTF-8?Q?");
 			room = ENCODED_WORD_MAX;

@@ -87,3 +87,25 @@ bool utf8_append_clean(struct buf *out, struct text t)
 	}
 	return clean;
 }
+
+uint32_t utf8_decode(const char *p, size_t *n)
+{
+	const unsigned char *u = (const unsigned char *)p;
+
+	*n = u[0] < 0x80 ? 1 : u[0] < 0xe0 ? 2 : u[0] < 0xf0 ? 3 : 4;
+	uint32_t c = *n == 1 ? u[0] : u[0] & (0xffu >> (*n + 1));
+	for (size_t i = 1; i < *n; i++)
+		c = c << 6 | (u[i] & 0x3f);
+	return c;
+}
+
+size_t utf8_encode(uint32_t c, char out[4])
+{
+	if (c > 0x10ffff || (c >= 0xd800 && c < 0xe000))
+		c = 0xfffd;
+	size_t n = c < 0x80 ? 1 : c < 0x800 ? 2 : c < 0x10000 ? 3 : 4;
+	for (size_t i = n - 1; i > 0; i--, c >>= 6)
+		out[i] = (char)(0x80 | (c & 0x3f));
+	out[0] = (char)(n == 1 ? c : (0xf00u >> n & 0xff) | c);
+	return n;
+}

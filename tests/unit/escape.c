@@ -134,7 +134,7 @@ static void is_harmless(const struct buf *b)
 
 	assert_int_equal(utf8_valid_prefix(b->p, b->len), b->len);
 	for (size_t i = 0; i < b->len; i += n) {
-		uint32_t c = decode(b->p + i, &n);
+		uint32_t c = utf8_decode(b->p + i, &n);
 
 		assert_true(c >= 0x20 && !(c >= 0x7f && c < 0xa0));
 		assert_false(is_treacherous(c));
