@@ -167,6 +167,8 @@ static void free_address(struct check_address *a, size_t lists)
 	for (unsigned i = 0; i < a->cause_count; i++) {
 		free(a->cause[i].kind);
 		free(a->cause[i].cause_class);
+		free(a->cause[i].software);
+		free(a->cause[i].originator);
 	}
 	for (unsigned i = 0; i < a->defect_count; i++)
 		free(a->defect[i].what);

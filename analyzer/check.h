@@ -27,12 +27,15 @@ enum {
 	CHECK_DOMAINS_MAX = 20		/* own domains whose records are asked for */
 };
 
-enum check_cause_state { CHECK_CAUSE_OPEN, CHECK_CAUSE_CLOSED, CHECK_CAUSE_QUIET };
+enum check_cause_state { CHECK_CAUSE_OPEN, CHECK_CAUSE_CLOSED, CHECK_CAUSE_QUIET, CHECK_CAUSE_DOUBT };
 
 /* One way in which mail of an address leaves: a kind and why it could not be delivered. */
 struct check_cause {
 	char *kind, *cause_class;	/* cause_class NULL: not told */
 	unsigned mails, attempts;	/* that count for any list, or are in doubt */
+	unsigned counted;		/* of the mails, those not in doubt */
+	char *software, *originator;	/* of the server where the latest of them is to be mended, and its name; NULL: not known */
+	bool inner_refused;		/* the hop behind it had refused what it had taken */
 	int64_t first_us, last_us;
 	unsigned refused_since;		/* recipients that it refused in the dialogue since (in the last week, at most 1000), as unknown */
 	enum check_cause_state state;

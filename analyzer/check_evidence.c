@@ -16,7 +16,7 @@
 
 enum { REFUSED_COUNTED_MAX = 1000 };
 
-enum statement { SERVERS, ADDRESSES, FINDINGS, LAST_ATTEMPT, REFUSAL, SENT, SESSIONS, CAPTURE, HOURS, SPAN, UNJUDGED, REFUSED_SINCE, EHLO, KEYWORDS, HYGIENE,
+enum statement { SERVERS, ADDRESSES, FINDINGS, LAST_ATTEMPT, REFUSAL, SENT, OTHERS_SENT, SESSIONS, CAPTURE, HOURS, SPAN, UNJUDGED, REFUSED_SINCE, EHLO, KEYWORDS, HYGIENE,
 	STATEMENT_COUNT };
 
 /* Of the address that is looked at: ids and wire addresses of the servers behind it. */
@@ -31,12 +31,16 @@ static const char *const sql_fill_mine[] = {
 static const char *const sql[STATEMENT_COUNT] = {
 	[SERVERS] = "SELECT name FROM verdicts.server WHERE id IN my_server ORDER BY name",
 	[ADDRESSES] = "SELECT public_address FROM verdicts.server UNION SELECT public_address FROM verdicts.finding ORDER BY 1",
-	[FINDINGS] = "SELECT id, kind, sender, misdirected, exposure, cause_class, attempts, first_us, last_us FROM verdicts.finding"
-		" WHERE server_id IN my_server AND public_address = ?1 AND first_us <= ?2 ORDER BY last_us DESC",
+	[FINDINGS] = "SELECT finding.id, kind, sender, misdirected, exposure, cause_class, attempts, first_us, last_us,"
+		" (SELECT coalesce(t.mail_us, t.started_us) FROM transactions t WHERE t.id = cause_rowid), s.software, s.name,"
+		" EXISTS (SELECT 1 FROM verdicts.transaction_verdict v WHERE v.transaction_rowid = root_rowid AND v.direction = 'internal')"
+		" FROM verdicts.finding JOIN verdicts.server s ON s.id = coalesce(originator_server_id, server_id)"
+		" WHERE server_id IN my_server AND finding.public_address = ?1 AND first_us <= ?2 ORDER BY last_us DESC",
 	[LAST_ATTEMPT] = "SELECT max(coalesce(t.mail_us, t.started_us)) FROM verdicts.finding_attempt a JOIN transactions t ON t.id = a.transaction_rowid"
 		" WHERE a.finding_rowid = ?1 AND coalesce(t.mail_us, t.started_us) <= ?2",
 	[REFUSAL] = "SELECT max(at_us) FROM verdicts.refusal WHERE address = ?1 AND at_us <= ?2 AND list = ?3",
 	[SENT] = "SELECT max(hour_us) FROM verdicts.coverage WHERE server_id IN my_server AND direction = 'outbound' AND hour_us <= ?2",
+	[OTHERS_SENT] = "SELECT max(hour_us) FROM verdicts.coverage WHERE direction = 'outbound' AND hour_us <= ?2",
 	[SESSIONS] = "SELECT coalesce(sum(sessions * (direction = 'outbound')), 0), coalesce(sum((encrypted + one_sided) * (direction = 'outbound')), 0),"
 		" coalesce(sum(sessions * (direction = 'inbound')), 0) FROM verdicts.coverage WHERE server_id IN my_server"
 		" AND hour_us <= ?2 AND hour_us > ?3 - 3600000000",
@@ -87,7 +91,10 @@ struct row {
 	enum list_sender sender;
 	enum weight weight;	/* as far as the verdict tells; what the list makes of the kind comes on top */
 	unsigned attempts;
-	const char *cause_class;	/* borrowed */
+	const char *cause_class;	/* borrowed, as the next two */
+	int64_t cause_us;		/* of the mail that it answers; 0: not seen */
+	const char *software, *originator;	/* of the server where the fix belongs; its name */
+	bool inner_refused;
 };
 
 static bool column_is(sqlite3_stmt *s, int i, const char *word)
@@ -109,7 +116,9 @@ static void read_row(const struct check *c, sqlite3_stmt *s, struct row *r)
 {
 	*r = (struct row){ .id = sqlite3_column_int64(s, 0), .kind = kind_parse((const char *)sqlite3_column_text(s, 1)), .weight = weight_of(s),
 		.sender = list_sender_parse((const char *)sqlite3_column_text(s, 2)), .cause_class = (const char *)sqlite3_column_text(s, 5),
-		.attempts = (unsigned)sqlite3_column_int(s, 6), .first_us = sqlite3_column_int64(s, 7), .last_us = sqlite3_column_int64(s, 8) };
+		.attempts = (unsigned)sqlite3_column_int(s, 6), .first_us = sqlite3_column_int64(s, 7), .last_us = sqlite3_column_int64(s, 8),
+		.cause_us = sqlite3_column_int64(s, 9), .software = (const char *)sqlite3_column_text(s, 10), .originator = (const char *)sqlite3_column_text(s, 11),
+		.inner_refused = sqlite3_column_int(s, 12) };
 	if (r->last_us > c->now_us) {
 		sqlite3_stmt *attempt = db_prepare(c->db, sql[LAST_ATTEMPT]);
 
@@ -146,7 +155,12 @@ static void count_row(const struct check *c, struct check_list *l, const struct 
 	later(&e->last_us, r->last_us);
 	e->counted += r->last_us > c->now_us - l->list->window_us;
 	if (c->fixed_us && r->last_us > c->fixed_us)
-		(*(r->first_us > c->fixed_us ? &e->since_fix : &e->retries))++;
+		(*(r->first_us <= c->fixed_us || (r->cause_us && r->cause_us <= c->fixed_us) ? &e->retries : r->cause_us ? &e->since_fix : &e->unclear))++;
+}
+
+static char *copy_string(const char *s)
+{
+	return s ? xstrdup(s) : NULL;
 }
 
 static bool is_like(const struct check_cause *x, const struct row *r)
@@ -155,7 +169,7 @@ static bool is_like(const struct check_cause *x, const struct row *r)
 								 : !x->cause_class && !r->cause_class);
 }
 
-static void add_cause(struct check_address *a, const struct row *r)
+static void add_cause(struct check_address *a, const struct row *r, bool counts)
 {
 	unsigned i = 0;
 
@@ -165,10 +179,12 @@ static void add_cause(struct check_address *a, const struct row *r)
 		return;
 	struct check_cause *x = &a->cause[i];
 	if (i == a->cause_count) {
-		*x = (struct check_cause){ .kind = xstrdup(kind_name(r->kind)), .cause_class = r->cause_class ? xstrdup(r->cause_class) : NULL, .first_us = r->first_us };
+		*x = (struct check_cause){ .kind = xstrdup(kind_name(r->kind)), .cause_class = copy_string(r->cause_class), .first_us = r->first_us,
+			.software = copy_string(r->software), .originator = copy_string(r->originator), .inner_refused = r->inner_refused };
 		a->cause_count++;
 	}
 	x->mails++;
+	x->counted += counts;
 	x->attempts += r->attempts;
 	if (r->first_us < x->first_us)
 		x->first_us = r->first_us;
@@ -177,15 +193,17 @@ static void add_cause(struct check_address *a, const struct row *r)
 
 static void take_row(const struct check *c, struct check_address *a, const struct row *r)
 {
-	bool matters = false;
+	enum weight most = WEIGHT_NONE;
 
 	for (size_t i = 0; i < c->lists->count; i++) {
-		matters |= weigh(&c->lists->item[i], r) != WEIGHT_NONE;
+		enum weight w = weigh(&c->lists->item[i], r);
+
+		most = w > most ? w : most;
 		count_row(c, &a->list[i], r);
 	}
-	if (!matters || r->kind == KIND_COUNT)
+	if (most == WEIGHT_NONE)
 		return;
-	add_cause(a, r);
+	add_cause(a, r, most == WEIGHT_COUNTS);
 	if (r->attempts > 1 && c->now_us - r->last_us < DAY_US) {
 		a->retrying++;
 		later(&a->retry_us, r->last_us);
@@ -261,28 +279,28 @@ static void read_names(const struct check *c, struct check_address *a)
 	sqlite3_finalize(s);
 }
 
-/* Open while it goes on; closed where refusals in the dialogue took its place. */
-static void judge_cause(const struct check *c, struct check_cause *x)
+static unsigned count_refused(const struct check *c, int64_t since_us)
 {
-	sqlite3_stmt *s = query(c, REFUSED_SINCE, NULL, x->last_us > c->now_us - 7 * DAY_US ? x->last_us : c->now_us - 7 * DAY_US);
+	sqlite3_stmt *s = query(c, REFUSED_SINCE, NULL, since_us > c->now_us - 7 * DAY_US ? since_us : c->now_us - 7 * DAY_US);
 
 	sqlite3_bind_int64(s, 3, c->now_us);
 	sqlite3_bind_int(s, 4, REFUSED_COUNTED_MAX);
-	x->refused_since = (unsigned)take_int(s);
+	return (unsigned)take_int(s);
+}
+
+/* Open while it goes on; closed where refusals in the dialogue took its place. */
+static void judge_cause(const struct check *c, struct check_cause *x)
+{
 	bool open = c->fixed_us ? x->last_us > c->fixed_us : c->now_us - x->last_us < DAY_US;
-	bool is_about_users = x->cause_class && strcmp(x->cause_class, "user-unknown") == 0;
-	x->state = open ? CHECK_CAUSE_OPEN : is_about_users && x->refused_since ? CHECK_CAUSE_CLOSED : CHECK_CAUSE_QUIET;
+
+	if (x->cause_class && strcmp(x->cause_class, "user-unknown") == 0)
+		x->refused_since = count_refused(c, x->last_us);
+	x->state = !x->counted ? CHECK_CAUSE_DOUBT : open ? CHECK_CAUSE_OPEN : x->refused_since ? CHECK_CAUSE_CLOSED : CHECK_CAUSE_QUIET;
 }
 
 static bool has_hygiene(const struct check *c)
 {
 	return db_int(c->db, "SELECT count(*) FROM verdicts.sqlite_schema WHERE name = 'hygiene'", 0) > 0;
-}
-
-/* Defects that list; the others are for the host's hygiene. */
-static bool is_listing_defect(const char *what)
-{
-	return strcmp(what, "accepts-unknown") == 0 || strcmp(what, "open-relay") == 0;
 }
 
 static void read_defects(const struct check *c, struct check_address *a)
@@ -294,7 +312,7 @@ static void read_defects(const struct check *c, struct check_address *a)
 		struct check_defect *d = &a->defect[a->defect_count++];
 
 		*d = (struct check_defect){ copy_column(s, 0), (unsigned)sqlite3_column_int(s, 1), (unsigned)sqlite3_column_int(s, 2), sqlite3_column_int64(s, 3) };
-		for (size_t i = 0; is_listing_defect(d->what) && d->last_us <= c->now_us && i < c->lists->count; i++)
+		for (size_t i = 0; strcmp(d->what, "accepts-unknown") == 0 && d->last_us <= c->now_us && i < c->lists->count; i++)
 			later(&a->list[i].in.seen.defect_us, d->last_us);
 	}
 	sqlite3_finalize(s);
@@ -360,7 +378,8 @@ static struct selfcheck_evidence read_common(const struct check *c, const struct
 	int64_t since_us = take_int(db_prepare(c->db, sql[UNJUDGED]));
 	if (since_us && c->wall_us - since_us > UNJUDGED_US)
 		e.unjudged_us = c->wall_us - since_us;
-	e.sent_us = take_int(query(c, SENT, a->text, c->now_us));
+	e.sent_us = take_int(query(c, SENT, NULL, c->now_us));
+	e.others_sent_us = take_int(query(c, OTHERS_SENT, NULL, c->now_us));
 	return e;
 }
 

@@ -6,6 +6,7 @@
 #include "common/buf.h"
 #include "common/json.h"
 #include "common/timefmt.h"
+#include "reader/advice.h"
 
 static void put_time(struct json *j, const char *key, int64_t us)
 {
@@ -34,6 +35,7 @@ static void put_seen(struct json *j, const struct check_list *l)
 	json_int(j, "mails", e->counted);
 	json_int(j, "since_fix", e->since_fix);
 	json_int(j, "retries_since_fix", e->retries);
+	json_int(j, "unclear_since_fix", e->unclear);
 	json_int(j, "doubtful", e->doubtful);
 	put_time(j, "doubtful_last", e->doubt_us);
 	put_time(j, "defect_last", e->defect_us);
@@ -87,7 +89,7 @@ static void put_list(struct json *j, const struct check_list *l)
 
 static void put_causes(struct json *j, const struct check_address *a)
 {
-	static const char *const states[] = { [CHECK_CAUSE_OPEN] = "open", [CHECK_CAUSE_CLOSED] = "closed", [CHECK_CAUSE_QUIET] = "quiet" };
+	static const char *const states[] = { [CHECK_CAUSE_OPEN] = "open", [CHECK_CAUSE_CLOSED] = "closed", [CHECK_CAUSE_QUIET] = "quiet", [CHECK_CAUSE_DOUBT] = "doubt" };
 
 	json_array(j, "causes");
 	for (unsigned i = 0; i < a->cause_count; i++) {
@@ -98,10 +100,14 @@ static void put_causes(struct json *j, const struct check_address *a)
 		json_string(j, "kind", x->kind);
 		json_string(j, "cause_class", x->cause_class);
 		json_int(j, "mails", x->mails);
+		json_int(j, "counted", x->counted);
 		json_int(j, "attempts", x->attempts);
 		put_time(j, "first", x->first_us);
 		put_time(j, "last", x->last_us);
 		json_int(j, "refused_since", x->refused_since);
+		json_string(j, "originator", x->originator);
+		json_string(j, "software", x->software);
+		json_string(j, "advice", advice_find(&(struct advice_query){ x->kind, x->cause_class, x->software, NULL, x->inner_refused })->what);
 		json_object_end(j);
 	}
 	json_array_end(j);

@@ -8,6 +8,8 @@
 #include "common/escape.h"
 #include "common/timefmt.h"
 #include "common/wrap.h"
+#include "reader/advice.h"
+#include "reader/hygiene.h"
 
 #define DAY_US INT64_C(86400000000)
 #define HOUR_US INT64_C(3600000000)
@@ -64,7 +66,7 @@ static void put_headline(const struct check *c, const struct check_address *a, F
 	if (l)
 		snprintf(text, sizeof text, "%s for %s on %s: %s.", selfcheck_words(&l->result, words), a->text, l->list->name, l->result.why);
 	else
-		snprintf(text, sizeof text, "UNKNOWN for %s: no list of lists.d has addresses of its kind.", a->text);
+		snprintf(text, sizeof text, "UNKNOWN for %s: no list here has addresses of its kind.", a->text);
 	wrap_print(out, text, 0, 0);
 }
 
@@ -97,22 +99,6 @@ static void put_row(const struct check_list *l, FILE *out)
 }
 
 /* ---- a list ---- */
-
-static void put_ways_off(const struct list *l, FILE *out)
-{
-	static const struct { unsigned bit; const char *words; } ways[] = {
-		{ LIST_DELIST_WAIT, "waiting" }, { LIST_DELIST_SELF, "asking, for free" }, { LIST_DELIST_PAID, "paying" },
-		{ LIST_DELIST_PROVIDER, "the owner of the network" },
-	};
-	struct buf b = { 0 };
-
-	for (size_t i = 0; i < sizeof ways / sizeof *ways; i++)
-		if (l->delist & ways[i].bit)
-			buf_printf(&b, "%s%s", b.len ? ", " : "", ways[i].words);
-	if (b.len)
-		put(out, "ways off", "%s", buf_cstr(&b));
-	buf_fini(&b);
-}
 
 /* The page about the address, to be opened by whoever reads this. */
 static void put_link(const struct check_address *a, const struct list *l, FILE *out)
@@ -163,13 +149,6 @@ static void put_list(const struct check *c, const struct check_address *a, const
 		put(out, "clock", "since %s (%s)", time_format_local(r->start_us, when), selfcheck_start_words(r->start));
 	if (r->expires_us)
 		put(out, "expiry", "%s%s", time_format_local(r->expires_us, when), r->expires_us > c->now_us ? ", if nothing follows" : ": a listing for what was seen is over");
-	if (l->list->permits)
-		put(out, "READY means", "%s", l->list->permits);
-	if (l->list->wants)
-		put(out, "it wants", "%s", l->list->wants);
-	if (l->list->avoid)
-		put(out, "it does not", "%s", l->list->avoid);
-	put_ways_off(l->list, out);
 	put_link(a, l->list, out);
 }
 
@@ -188,28 +167,54 @@ static void put_coverage(const struct check_address *a, const struct check *c, F
 
 static void put_cause(const struct check_cause *x, FILE *out)
 {
-	static const char *const words[] = { [CHECK_CAUSE_OPEN] = "open", [CHECK_CAUSE_CLOSED] = "closed", [CHECK_CAUSE_QUIET] = "quiet" };
+	static const char *const words[] = { [CHECK_CAUSE_OPEN] = "open", [CHECK_CAUSE_CLOSED] = "closed", [CHECK_CAUSE_QUIET] = "quiet", [CHECK_CAUSE_DOUBT] = "doubt" };
 	char when[TIME_TEXT_MAX], since[96] = "";
 
 	if (x->refused_since)
-		snprintf(since, sizeof since, "; since then %u%s recipients were refused in the dialogue as unknown", x->refused_since, x->refused_since >= 1000 ? " and more" : "");
+		snprintf(since, sizeof since, "; since then %u%s recipient%s refused in the dialogue as unknown", x->refused_since, x->refused_since >= 1000 ? " and more" : "",
+			 x->refused_since == 1 ? " was" : "s were");
 	else if (x->state == CHECK_CAUSE_QUIET)
 		snprintf(since, sizeof since, "; none since, but nothing seen shows that it was fixed");
 	put(out, words[x->state], "%s%s%s: %u mail%s, %u attempt%s, the last at %s%s", x->kind, x->cause_class ? ", " : "", x->cause_class ? x->cause_class : "", x->mails,
 	    plural(x->mails), x->attempts, plural(x->attempts), time_format_local(x->last_us, when), since);
 }
 
-static void put_evidence(const struct check *c, const struct check_address *a, FILE *out)
+/* What to change for a cause that is open: the sentence; settings and traps are the report's. */
+static void put_advice(const struct check_address *a, const struct check_cause *x, FILE *out)
+{
+	const struct advice *advice = advice_find(&(struct advice_query){ x->kind, x->cause_class, x->software, NULL, x->inner_refused });
+	bool elsewhere = x->originator && strcmp(x->originator, a->text) != 0;
+
+	if (x->state != CHECK_CAUSE_OPEN || !advice)
+		return;
+	put(out, "change", "%s%s%s%s%s%s", advice->what, x->software || elsewhere ? " (" : "", x->software ? x->software : "", x->software && elsewhere ? " on " : "",
+	    elsewhere ? wire(x->originator) : "", x->software || elsewhere ? ")" : "");
+}
+
+/* Mail from before the fix goes on leaving for days. */
+static void put_queue(const struct check_address *a, FILE *out)
 {
 	char when[TIME_TEXT_MAX];
+	const struct advice_queue *q = advice_queue(a->cause_count ? a->cause[0].software : NULL);
 
+	put(out, "retried", "%u mail%s, the last attempt at %s: old mail still leaves the queue", a->retrying, plural(a->retrying), time_format_local(a->retry_us, when));
+	if (q->show)
+		put(out, "queue", "%s", q->show);
+	if (q->remove)
+		put(out, "empty it", "%s", q->remove);
+}
+
+static void put_evidence(const struct check *c, const struct check_address *a, FILE *out)
+{
 	fputs("\nWhat left\n", out);
-	for (unsigned i = 0; i < a->cause_count; i++)
+	for (unsigned i = 0; i < a->cause_count; i++) {
 		put_cause(&a->cause[i], out);
+		put_advice(a, &a->cause[i], out);
+	}
 	if (!a->cause_count)
 		put(out, "nothing", "that any list here counts");
 	if (a->retrying)
-		put(out, "retried", "%u mail%s, the last attempt at %s: old mail still leaves the queue", a->retrying, plural(a->retrying), time_format_local(a->retry_us, when));
+		put_queue(a, out);
 	put_coverage(a, c, out);
 }
 
@@ -236,17 +241,19 @@ static void put_host(const struct check_address *a, FILE *out)
 	if (a->starttls >= 0)
 		put(out, a->starttls ? "ok" : "note", "STARTTLS %s offered in the last dialogue seen", a->starttls ? "was" : "was not");
 	for (unsigned i = 0; i < a->defect_count; i++)
-		put(out, "seen", "%s: %u of %u", a->defect[i].what, a->defect[i].cases, a->defect[i].of);
+		if (strcmp(a->defect[i].what, "no-starttls") != 0)
+			put(out, "seen", "%s (%u of %u)", hygiene_words(a->defect[i].what), a->defect[i].cases, a->defect[i].of);
 }
 
 static void put_address(const struct check *c, const struct check_address *a, FILE *out)
 {
 	char when[TIME_TEXT_MAX];
 
-	fprintf(out, "\n%s", a->text);
+	fprintf(out, "\n%s", a->text);	/* and the names of the servers behind it */
 	for (unsigned i = 0; i < a->server_count; i++)
-		fprintf(out, "%s%s", i ? ", " : " (", wire(a->server[i]));
-	fprintf(out, "%s, as of %s\n", a->server_count ? ")" : "", time_format_local(c->now_us, when));
+		if (strcmp(a->server[i], a->text) != 0)
+			fprintf(out, " %s", wire(a->server[i]));
+	fprintf(out, ", as of %s\n", time_format_local(c->now_us, when));
 	fprintf(out, "  %-*s %-12s %-11s %-8s %-9s %s\n", NAME_COLUMNS, "list", "answer", "in DNS", "clean", "seen", "clock since");
 	for (size_t i = 0; i < c->lists->count; i++)
 		put_row(&a->list[i], out);
@@ -314,12 +321,45 @@ static void put_domains(const struct check *c, FILE *out)
 	}
 }
 
+static void put_ways_off(const struct list *l, FILE *out)
+{
+	static const struct { unsigned bit; const char *words; } ways[] = {
+		{ LIST_DELIST_WAIT, "waiting" }, { LIST_DELIST_SELF, "asking, for free" }, { LIST_DELIST_PAID, "paying" },
+		{ LIST_DELIST_PROVIDER, "the owner of the network" },
+	};
+	struct buf b = { 0 };
+
+	for (size_t i = 0; i < sizeof ways / sizeof *ways; i++)
+		if (l->delist & ways[i].bit)
+			buf_printf(&b, "%s%s", b.len ? ", " : "", ways[i].words);
+	if (b.len)
+		put(out, "ways off", "%s", buf_cstr(&b));
+	buf_fini(&b);
+}
+
+/* What the file of a list says to people, once for all addresses. */
+static void put_list_file(const struct list *l, FILE *out)
+{
+	fprintf(out, "\n%s%s%s\n", l->name, l->last_verified ? ", as of " : "", l->last_verified ? l->last_verified : "");
+	if (l->permits)
+		put(out, "READY means", "%s", l->permits);
+	if (l->wants)
+		put(out, "it wants", "%s", l->wants);
+	if (l->avoid)
+		put(out, "avoid", "%s", l->avoid);
+	put_ways_off(l, out);
+	if (l->url)
+		put(out, "operator", "%s", l->url);
+}
+
 void check_print(const struct check *c, FILE *out)
 {
 	for (unsigned i = 0; i < c->address_count; i++)
 		put_headline(c, &c->address[i], out);
 	for (unsigned i = 0; i < c->address_count; i++)
 		put_address(c, &c->address[i], out);
+	for (size_t i = 0; i < c->lists->count; i++)
+		put_list_file(&c->lists->item[i], out);
 	put_resolver(c, out);
 	put_domains(c, out);
 }

@@ -105,7 +105,7 @@ void dns_query_fini(struct dns_query *q)
 const char *dns_status_words(enum dns_status s)
 {
 	static const char *const words[] = { [DNS_NOT_ASKED] = "not asked in time", [DNS_ANSWER] = "answered", [DNS_NO_NAME] = "NXDOMAIN",
-		[DNS_NO_RECORD] = "no such record", [DNS_FAILED] = "the resolver failed or refused", [DNS_UNREACHABLE] = "the resolver cannot be reached",
+		[DNS_NO_RECORD] = "no such record", [DNS_FAILED] = "the resolver refused, failed or is not there",
 		[DNS_SILENT] = "no answer in time", [DNS_MALFORMED] = "malformed answer" };
 
 	return words[s];
@@ -250,8 +250,8 @@ static void on_answer(void *arg, int status, int timeouts, unsigned char *p, int
 	case ARES_ECANCELLED: q->status = DNS_SILENT; break;
 	case ARES_ESERVFAIL:
 	case ARES_EREFUSED:
-	case ARES_ENOTIMP: q->status = DNS_FAILED; break;
-	case ARES_ECONNREFUSED: q->status = DNS_UNREACHABLE; break;
+	case ARES_ENOTIMP:
+	case ARES_ECONNREFUSED: q->status = DNS_FAILED; break;	/* c-ares calls REFUSED by every resolver the latter */
 	default: q->status = DNS_MALFORMED; break;
 	}
 	if (q->status == DNS_MALFORMED)
@@ -321,7 +321,8 @@ static void wait_until(struct dnsbl *d, int64_t until_us)
 	nfds_t n = 0;
 
 	for (unsigned i = 0; i < SOCKETS_MAX; i++) {
-		short events = (short)((ARES_GETSOCK_READABLE(bits, i) ? POLLIN : 0) | (ARES_GETSOCK_WRITABLE(bits, i) ? POLLOUT : 0));
+		/* ARES_GETSOCK_READABLE and _WRITABLE, but for an unsigned 1: they shift it into the sign. */
+		short events = (short)((bits >> i & 1 ? POLLIN : 0) | (bits >> (i + SOCKETS_MAX) & 1 ? POLLOUT : 0));
 
 		if (events)
 			fds[n++] = (struct pollfd){ sockets[i], events, 0 };

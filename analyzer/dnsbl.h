@@ -18,8 +18,7 @@ enum dns_status {
 	DNS_ANSWER,		/* one record at least */
 	DNS_NO_NAME,		/* NXDOMAIN */
 	DNS_NO_RECORD,		/* the name is there, or was called so, without a record of this type */
-	DNS_FAILED,		/* SERVFAIL, REFUSED and their like from every resolver */
-	DNS_UNREACHABLE,	/* no resolver could be talked to */
+	DNS_FAILED,		/* SERVFAIL, REFUSED and their like from every resolver, or none that could be talked to */
 	DNS_SILENT,		/* no answer in time */
 	DNS_MALFORMED		/* not to be made sense of */
 };

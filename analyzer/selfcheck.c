@@ -33,13 +33,13 @@ static const char *plural(unsigned n)
 	return n == 1 ? "" : "s";
 }
 
-/* "3 days", "5 hours" */
+/* "3 days", "5 hours", "12 minutes" */
 static const char *span(int64_t us, char out[32])
 {
-	bool days = us >= 2 * DAY_US;
-	unsigned n = (unsigned)(us / (days ? DAY_US : HOUR_US));
+	static const struct { int64_t us; const char *word; } units[] = { { DAY_US, "day" }, { HOUR_US, "hour" }, { HOUR_US / 60, "minute" } };
+	unsigned i = us >= 2 * DAY_US ? 0 : us >= 2 * HOUR_US ? 1 : 2, n = (unsigned)(us / units[i].us);
 
-	snprintf(out, 32, n || days ? "%u %s%s" : "less than an hour", n, days ? "day" : "hour", plural(n));
+	snprintf(out, 32, n ? "%u %s%s" : "less than a minute", n, units[i].word, plural(n));
 	return out;
 }
 
@@ -119,14 +119,17 @@ static int still_leaves(const struct selfcheck_input *in, struct selfcheck_resul
 	char when[TIME_TEXT_MAX], ago[32];
 
 	if (in->fixed_us && e->since_fix)
-		return say(out, SELFCHECK_NOT_READY, "%u mail%s that the list counts left since the fix, the last at %s: it does not hold", e->since_fix,
+		return say(out, SELFCHECK_NOT_READY, "%u mail%s that it counts left since the fix, the last at %s: it does not hold", e->since_fix,
 			   plural(e->since_fix), time_format_local(e->last_us, when));
+	if (in->fixed_us && e->unclear)
+		return say(out, SELFCHECK_NOT_READY, "%u mail%s that it counts left since the fix, the last at %s: new, or still from the queue", e->unclear,
+			   plural(e->unclear), time_format_local(e->last_us, when));
 	if (in->fixed_us && e->retries)
 		return say(out, SELFCHECK_NOT_READY, "%u mail%s from before the fix still leave%s the queue, the last attempt at %s: delete what is queued from the null sender",
 			   e->retries, plural(e->retries), e->retries == 1 ? "s" : "", time_format_local(e->last_us, when));
 	if (!in->fixed_us && e->last_us && in->now_us - e->last_us < DAY_US)
-		return say(out, SELFCHECK_NOT_READY, "mail that the list counts still leaves: the last at %s, %s ago; %u in its window",
-			   time_format_local(e->last_us, when), span(in->now_us - e->last_us, ago), e->counted);
+		return say(out, SELFCHECK_NOT_READY, "%u mail%s that it counts left, the last at %s, %s ago", e->counted, plural(e->counted),
+			   time_format_local(e->last_us, when), span(in->now_us - e->last_us, ago));
 	if (e->defect_us > out->start_us || (!in->fixed_us && e->defect_us && in->now_us - e->defect_us < DAY_US))
 		return say(out, SELFCHECK_NOT_READY, "nothing left since %s, but the cause is still there: it was seen at %s", selfcheck_start_words(out->start),
 			   time_format_local(e->defect_us, when));
@@ -150,8 +153,8 @@ static int is_unseen(const struct selfcheck_input *in, struct selfcheck_result *
 		return say(out, SELFCHECK_UNKNOWN, "no mail server with this public address was seen; behind NAT, public= of its [server] section names it");
 	if (in->now_us - e->seen_us > SILENT_MAX_US)
 		return say(out, SELFCHECK_UNKNOWN, "the sensor has seen nothing since %s; \"bouncetap doctor\" says more", time_format_local(e->seen_us, when));
-	if (!e->sent_us)
-		return say(out, SELFCHECK_UNKNOWN, "it was never seen sending mail outside, so nothing is known of what leaves: is there another way out?");
+	if (!e->sent_us && !(in->coverage.received && in->now_us - e->others_sent_us < in->list->clean_us))
+		return say(out, SELFCHECK_UNKNOWN, "it was never seen sending mail outside, nor was any other: what leaves may take a way that is not seen here");
 	return 0;
 }
 

@@ -29,13 +29,15 @@ struct selfcheck_evidence {
 	int64_t seen_us;		/* the last one */
 	int64_t unjudged_us;		/* for how long facts have been waiting for "analyze"; 0: they are judged */
 	int64_t sent_us;		/* the last session in which it sent mail outside */
+	int64_t others_sent_us;		/* the last one of any own server: this way out is seen */
 	int64_t last_us;		/* last attempt of mail that the list counts, or that shows the defect */
 	int64_t doubt_us;		/* last attempt of mail of which neither can be said */
-	int64_t defect_us;		/* the defect was seen last: unknown recipients accepted, an open relay */
+	int64_t defect_us;		/* the defect was seen last: recipients accepted that it or the hop behind it did not know */
 	int64_t refused_us;		/* a remote server named the list as the reason to refuse it */
 	unsigned counted;		/* mails that count or show the defect, within the list's window */
-	unsigned since_fix;		/* of them those that began after the fix */
-	unsigned retries;		/* older ones that were tried again after the fix (without one: in the last day) */
+	unsigned since_fix;		/* mails after the fix that answer mail from after it */
+	unsigned retries;		/* mails after the fix that had begun before it, or answer mail from before */
+	unsigned unclear;		/* mails after the fix of which that is not known */
 	unsigned doubtful;		/* in doubt, since the clock started */
 };
 

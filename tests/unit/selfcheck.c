@@ -99,7 +99,7 @@ static void mail_of_today_is_not_ready(void **state)
 	struct selfcheck_input in = sent(5 * HOUR_US);
 
 	(void)state;
-	expect(&in, SELFCHECK_NOT_READY, "5 hours ago; 3 in its window");
+	expect(&in, SELFCHECK_NOT_READY, "3 mails that it counts left, the last at ");
 }
 
 static void mail_since_the_fix_is_not_ready(void **state)
@@ -109,8 +109,11 @@ static void mail_since_the_fix_is_not_ready(void **state)
 	(void)state;
 	in.fixed_us = NOW - 4 * DAY_US;
 	in.seen.since_fix = 2;
-	expect(&in, SELFCHECK_NOT_READY, "2 mails that the list counts left since the fix");
+	expect(&in, SELFCHECK_NOT_READY, "2 mails that it counts left since the fix");
 	in.seen.since_fix = 0;
+	in.seen.unclear = 2;
+	expect(&in, SELFCHECK_NOT_READY, "2 mails that it counts left since the fix, the last at");
+	in.seen.unclear = 0;
 	in.seen.retries = 1;
 	expect(&in, SELFCHECK_NOT_READY, "1 mail from before the fix still leaves the queue");
 	in.fixed_us = NOW - HOUR_US;
@@ -138,7 +141,7 @@ static void what_is_proved_goes_before_what_is_not_known(void **state)
 	in.seen.seen_us = NOW - 2 * DAY_US;
 	in.coverage.hours_seen = 0;
 	in.listing = LISTING_UNKNOWN;
-	expect(&in, SELFCHECK_NOT_READY, "still leaves");
+	expect(&in, SELFCHECK_NOT_READY, "5 hours ago");
 }
 
 static void a_sensor_that_sees_nothing_proves_nothing(void **state)
@@ -161,7 +164,11 @@ static void a_sensor_that_sees_nothing_proves_nothing(void **state)
 	expect(&in, SELFCHECK_UNKNOWN, "nothing of what was seen is judged yet");
 	in = quiet();
 	in.seen.sent_us = 0;
-	expect(&in, SELFCHECK_UNKNOWN, "another way out");
+	expect(&in, SELFCHECK_UNKNOWN, "a way that is not seen here");
+	in.coverage.received = 5;
+	expect(&in, SELFCHECK_UNKNOWN, "a way that is not seen here");
+	in.seen.others_sent_us = NOW - DAY_US;
+	expect(&in, SELFCHECK_READY, "60 days");
 }
 
 static void a_blind_sensor_proves_nothing(void **state)
