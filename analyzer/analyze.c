@@ -1,12 +1,12 @@
 /*
- * analyze.c - see analyze.h. One slice of batches:
+ * analyze.c - see analyze.h. Slices, each a transaction of its own, so that readers see progress and a crash loses little:
  *
- *   sessions -> servers, coverage, refusals
- *   transactions -> direction, kind, origin; what they touch is marked
- *   marked recipients -> correlate, judge, findings
- *   risk; the mark of how far we are
+ *   take   the next batches: first verdicts; whose answers they concern, goes into pending (take.c)
+ *   judge  some of pending: correlate, judge, findings
+ *   risk   when nothing is pending any more
  *
- * What is marked are recipients of answering mail whose verdict a new fact may change, so that the order of facts does not matter.
+ * Batches are taken before anybody is judged, so an address with many answers is judged once. What is pending survives a crash, so it does not matter
+ * where one slice ends.
  */
 #include "analyzer/analyze.h"
 
@@ -20,61 +20,43 @@
 
 #include "analyzer/classify.h"
 #include "analyzer/correlate.h"
-#include "analyzer/domain.h"
 #include "analyzer/finding.h"
 #include "analyzer/hygiene.h"
 #include "analyzer/idset.h"
 #include "analyzer/judge.h"
-#include "analyzer/mail.h"
 #include "analyzer/origin.h"
 #include "analyzer/policy.h"
 #include "analyzer/provenance.h"
 #include "analyzer/refusal.h"
 #include "analyzer/rollup.h"
 #include "analyzer/servers.h"
-#include "reader/software.h"
+#include "analyzer/sighting.h"
+#include "analyzer/take.h"
 #include "common/buf.h"
 #include "common/timefmt.h"
 #include "common/xmalloc.h"
 #include "schema/db.h"
 
-enum {
-	SLICE_TRANSACTIONS = 200000,	/* about a second of work: readers see progress, a crash loses little */
-	SENDERS_KEPT = 8,		/* domains per origin; the rule asks for JUDGE_MANY_SENDERS */
-};
+/* Read transactions keep the sensor's WAL from being reset, so none lasts: about so many transactions are taken in one, and judged so long. */
+enum { SLICE_TRANSACTIONS = 10000, JUDGE_SLICE_US = 300000 };
 
 enum statement {
 	/* of facts.db */
-	BATCHES, BATCH, SESSIONS, TRANSACTIONS, RECIPIENTS, EARLIER_WITH_HASH, EARLIER_OF_SENDER, FACTS_COUNT,
+	BATCHES, BATCH, LAST_ROW, FACTS_COUNT,
 	/* of verdicts.db */
-	EARLIER_BY_INNER = FACTS_COUNT, SESSION_VERDICT, TRANSACTION_VERDICT, ANSWER, ANSWER_KEY, AUTHOR, ORIGIN_SENDER, ORIGIN_COUNT,
-	FINDINGS_OF_ORIGIN, UNEXPLAINED_NEAR, WAITING_FOR, ALL_ANSWERED, SET_PROVENANCE, SETTLE, MARK, STATEMENT_COUNT
+	PENDING = FACTS_COUNT, NOT_PENDING, ASKED, SETTLE, MARK, JUDGED_AT, STATEMENT_COUNT
 };
 
 static const char *const sql[STATEMENT_COUNT] = {
 	[BATCHES] = "SELECT seq, session_rowid, transaction_rowid FROM batch WHERE seq > ?1 ORDER BY seq",
 	[BATCH] = "SELECT session_rowid, transaction_rowid FROM batch WHERE seq <= ?1 ORDER BY seq DESC LIMIT 1",
-	[SESSIONS] = ("SELECT id, session_id, src_ip, dest_ip, dest_port, started_us, ended_us, outcome, banner_code, banner, helo, ehlo_keywords,"
-		" refusal_code, refusal, tls, auth, complete, notes, proxy, xclient, xforward FROM sessions WHERE id > ?1 AND id <= ?2 ORDER BY id"),
-	[TRANSACTIONS] = "WHERE t.id > ?1 AND t.id <= ?2 ORDER BY t.id",	/* behind mail_select */
-	[RECIPIENTS] = "SELECT n, address_id FROM recipients WHERE transaction_rowid = ?1",
-	[EARLIER_WITH_HASH] = "SELECT transaction_rowid FROM messages WHERE message_id_hash = ?1 AND transaction_rowid <= ?2 LIMIT 500",
-	[EARLIER_OF_SENDER] = "SELECT id FROM transactions WHERE mail_from_id = ?1 AND null_sender = 0 AND bytes_seen IS NULL AND id <= ?2 LIMIT 500",
-	[EARLIER_BY_INNER] = "SELECT transaction_rowid FROM author WHERE address_id = ?1 AND transaction_rowid <= ?2 LIMIT 500",
-	[SESSION_VERDICT] = "INSERT OR REPLACE INTO session_verdict VALUES (?1, ?2, ?3)",
-	[TRANSACTION_VERDICT] = "INSERT OR REPLACE INTO transaction_verdict VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, 'clear')",
-	[ANSWER] = "INSERT OR IGNORE INTO answer VALUES (?1, ?2, ?3)",
-	[ANSWER_KEY] = "INSERT OR IGNORE INTO answer_key VALUES (?1, ?2)",
-	[AUTHOR] = "INSERT OR IGNORE INTO author VALUES (?1, ?2)",
-	[ORIGIN_SENDER] = "INSERT OR IGNORE INTO origin_sender SELECT ?1, ?2 WHERE (SELECT count(*) FROM origin_sender WHERE origin_ip = ?1) < ?3",
-	[ORIGIN_COUNT] = "SELECT count(*) FROM origin_sender WHERE origin_ip = ?1",
-	[FINDINGS_OF_ORIGIN] = "SELECT recipient_id FROM finding WHERE origin_ip = ?1",
-	[UNEXPLAINED_NEAR] = "SELECT recipient_id FROM finding WHERE settled = 0 AND last_us >= ?1 AND first_us <= ?2 AND cause_rowid IS NULL",
-	[WAITING_FOR] = "SELECT recipient_id FROM answer_key WHERE message_id_hash = ?1",
-	[ALL_ANSWERED] = "SELECT DISTINCT recipient_id FROM answer",
-	[SET_PROVENANCE] = "UPDATE transaction_verdict SET provenance = ?2 WHERE transaction_rowid = ?1 AND provenance IS NOT ?2",
+	[LAST_ROW] = "SELECT coalesce(max(id), 0) FROM transactions",
+	[PENDING] = "SELECT recipient_id FROM pending WHERE recipient_id > ?1 ORDER BY recipient_id LIMIT 1",
+	[NOT_PENDING] = "DELETE FROM pending WHERE recipient_id = ?1",
+	[ASKED] = "INSERT OR IGNORE INTO asked VALUES (?1, ?2)",
 	[SETTLE] = "UPDATE finding SET settled = 1 WHERE settled = 0 AND last_us < ?1",
-	[MARK] = "UPDATE meta SET analyzed_seq = ?1, now_us = ?2, last_us = ?3",
+	[MARK] = "UPDATE meta SET analyzed_seq = ?1, seen_rowid = ?2, last_us = ?3",
+	[JUDGED_AT] = "UPDATE meta SET now_us = ?1",
 };
 
 struct analysis {
@@ -86,20 +68,18 @@ struct analysis {
 	struct servers *servers;
 	struct origins *origins;
 	struct judge *judge;
+	struct shared *shared;
 	struct provenances *provenances;
 	struct correlate *correlate;
 	struct findings *findings;
 	struct refusals *refusals;
 	struct rollups *rollups;
 	struct hygiene *hygiene;
+	struct take *take;
 	sqlite3_stmt *q[STATEMENT_COUNT];
-	struct idset marked;	/* recipients to judge (again) */
-	bool servers_changed;	/* a name or server of ours is new: it may be in any report */
-	long long analyzed_seq, last_us, count;
-	int64_t fresh_rowid;	/* transactions above it belong to the current slice */
+	long long analyzed_seq;
+	int64_t seen_rowid;
 };
-
-/* ---- statements ---- */
 
 static sqlite3_stmt *query(struct analysis *a, enum statement which, int64_t v)
 {
@@ -114,292 +94,15 @@ static void run(sqlite3_stmt *s)
 	sqlite3_reset(s);
 }
 
-static void run2(struct analysis *a, enum statement which, int64_t x, int64_t y)
+static int64_t clock_us(void)
 {
-	sqlite3_stmt *s = query(a, which, x);
+	struct timespec t;
 
-	sqlite3_bind_int64(s, 2, y);
-	run(s);
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return (int64_t)t.tv_sec * 1000000 + t.tv_nsec / 1000;
 }
 
-static void mark_all(struct analysis *a, sqlite3_stmt *s)
-{
-	while (sqlite3_step(s) == SQLITE_ROW)
-		idset_add(&a->marked, sqlite3_column_int64(s, 0));
-	sqlite3_reset(s);
-}
-
-/* ---- sessions ---- */
-
-enum session_column { S_ID, S_SESSION_ID, S_SRC, S_DEST, S_DEST_PORT, S_STARTED, S_ENDED, S_OUTCOME, S_BANNER_CODE, S_BANNER, S_HELO, S_KEYWORDS,
-	S_REFUSAL_CODE, S_REFUSAL, S_TLS, S_AUTH, S_COMPLETE, S_NOTES, S_PROXY, S_XCLIENT, S_XFORWARD };
-
-struct session {
-	struct ip_addr src, dest;
-	struct route route;
-	bool encrypted;
-	const char *software;
-};
-
-static struct text first_word(struct text t)
-{
-	uint32_t n = 0;
-
-	while (n < t.len && t.p[n] != ' ' && t.p[n] != '\n')
-		n++;
-	return (struct text){ t.p, n };
-}
-
-static void read_session_id(sqlite3_stmt *s, uint8_t out[16])
-{
-	memset(out, 0, 16);
-	if (sqlite3_column_bytes(s, S_SESSION_ID) == 16)
-		memcpy(out, sqlite3_column_blob(s, S_SESSION_ID), 16);
-}
-
-static void learn_name(struct analysis *a, struct server *server, struct text name)
-{
-	if (server && name.p)
-		a->servers_changed |= servers_add_name(a->servers, server, name);
-}
-
-static struct server *learn_server(struct analysis *a, const struct ip_addr *address)
-{
-	a->servers_changed |= !servers_find(a->servers, address);
-	return servers_add(a->servers, address);
-}
-
-/* Ours that answered is a server; ours that called an outside port 25 is one that sends. */
-static void learn_servers(struct analysis *a, sqlite3_stmt *s, const struct session *x)
-{
-	if (own_has(a->own, &x->dest) && (sqlite3_column_int(s, S_BANNER_CODE) || x->encrypted)) {
-		struct server *server = learn_server(a, &x->dest);
-
-		server->dirty |= !server->serves || (x->software && !server->software);
-		server->serves = true;
-		if (!server->software)
-			server->software = x->software;
-		learn_name(a, server, first_word(column_text(s, S_BANNER)));
-	}
-	if (x->route.leaves && sqlite3_column_int(s, S_DEST_PORT) == 25)
-		learn_server(a, &x->src);
-	if (own_has(a->own, &x->src))
-		learn_name(a, servers_find(a->servers, &x->src), column_text(s, S_HELO));
-}
-
-static void add_to_sums(struct analysis *a, sqlite3_stmt *s, const struct session *x)
-{
-	struct rollup_session r = { .src = x->src, .dest = x->dest, .route = &x->route, .started_us = sqlite3_column_int64(s, S_STARTED),
-		.encrypted = x->encrypted, .one_sided = text_find_nocase(column_text(s, S_NOTES), "one-sided") >= 0,
-		.incomplete = !sqlite3_column_int(s, S_COMPLETE) };
-	struct hygiene_session h = { .rowid = sqlite3_column_int64(s, S_ID), .started_us = r.started_us, .src = x->src, .dest = x->dest,
-		.dest_port = sqlite3_column_int(s, S_DEST_PORT), .route = &x->route, .ehlo_keywords = column_text(s, S_KEYWORDS),
-		.encrypted = x->encrypted, .authenticated = sqlite3_column_int(s, S_AUTH) };
-
-	rollups_add_session(a->rollups, &r);
-	read_session_id(s, h.session_id);
-	hygiene_of_session(a->hygiene, &h);
-}
-
-static void note_refusal(struct analysis *a, sqlite3_stmt *s, const struct session *x)
-{
-	struct refusal_session r = { .src = x->src, .dest = x->dest, .code = sqlite3_column_int(s, S_REFUSAL_CODE),
-		.reply = column_text(s, S_REFUSAL), .at_us = sqlite3_column_int64(s, S_ENDED) };
-
-	if (!x->route.leaves || r.code < 400)
-		return;
-	read_session_id(s, r.session_id);
-	refusals_of_session(a->refusals, &r);
-}
-
-static void read_ip(struct text t, struct ip_addr *out)
-{
-	if (!t.p || ip_parse(t.p, t.len, out))
-		*out = (struct ip_addr){ 0 };
-}
-
-static void take_session(struct analysis *a, sqlite3_stmt *s)
-{
-	struct session x = { .software = software_of(column_text(s, S_BANNER), column_text(s, S_KEYWORDS)) };
-	struct text tls = column_text(s, S_TLS);
-
-	read_ip(column_text(s, S_SRC), &x.src);
-	read_ip(column_text(s, S_DEST), &x.dest);
-	x.route = own_route(a->own, &x.src, &x.dest, column_text(s, S_PROXY), column_text(s, S_XCLIENT), column_text(s, S_XFORWARD));
-	x.encrypted = text_equal(column_text(s, S_OUTCOME), TEXT("encrypted")) || text_equal(tls, TEXT("starttls"))
-		   || text_equal(tls, TEXT("implicit"));
-	sqlite3_stmt *q = query(a, SESSION_VERDICT, sqlite3_column_int64(s, S_ID));
-	sqlite3_bind_text(q, 2, direction_name(x.route.direction), -1, SQLITE_STATIC);
-	sqlite3_bind_text(q, 3, x.software, -1, SQLITE_STATIC);
-	run(q);
-	learn_servers(a, s, &x);
-	add_to_sums(a, s, &x);
-	note_refusal(a, s, &x);
-	if (sqlite3_column_int64(s, S_ENDED) > a->last_us)
-		a->last_us = sqlite3_column_int64(s, S_ENDED);
-}
-
-/* ---- transactions ---- */
-
-/* The same origin with a third unrelated sender changes what is said about its earlier mail. */
-static void note_origin_sender(struct analysis *a, const struct mail *m, const struct origin *o)
-{
-	char ip[IP_TEXT_MAX], domain[256];
-	struct text d = domain_registrable(m->mail_from_domain);
-
-	if (!o->address.version || m->auth == 1 || m->null_sender || !d.p || d.len == 0 || d.len >= sizeof domain)
-		return;
-	sqlite3_stmt *s = a->q[ORIGIN_SENDER];
-	sqlite3_bind_text(s, 1, ip_format(&o->address, ip), -1, SQLITE_STATIC);
-	sqlite3_bind_text(s, 2, d.p, (int)d.len, SQLITE_STATIC);
-	sqlite3_bind_int(s, 3, SENDERS_KEPT);
-	run(s);
-	if (!sqlite3_changes(a->verdicts))
-		return;
-	s = a->q[ORIGIN_COUNT];
-	sqlite3_bind_text(s, 1, ip, -1, SQLITE_STATIC);
-	bool crossed = sqlite3_step(s) == SQLITE_ROW && sqlite3_column_int(s, 0) == JUDGE_MANY_SENDERS;
-	sqlite3_reset(s);
-	if (crossed) {
-		sqlite3_bind_text(a->q[FINDINGS_OF_ORIGIN], 1, ip, -1, SQLITE_STATIC);
-		mark_all(a, a->q[FINDINGS_OF_ORIGIN]);
-	}
-}
-
-/* Answers of any direction: even where no finding can follow, other mail tells what a refused dialogue was. */
-static void note_answer(struct analysis *a, const struct mail *m)
-{
-	const int64_t keys[] = { m->message_id_hash, m->returned_hash, m->original_message_id_hash, m->in_reply_to_hash };
-	sqlite3_stmt *s = query(a, RECIPIENTS, m->rowid);
-
-	while (sqlite3_step(s) == SQLITE_ROW) {
-		int64_t recipient = sqlite3_column_int64(s, 1);
-
-		sqlite3_bind_int(a->q[ANSWER], 3, sqlite3_column_int(s, 0));
-		run2(a, ANSWER, recipient, m->rowid);
-		for (size_t i = 0; i < sizeof keys / sizeof *keys; i++)
-			if (keys[i])
-				run2(a, ANSWER_KEY, keys[i], recipient);
-		idset_add(&a->marked, recipient);
-	}
-	sqlite3_reset(s);
-}
-
-/* Autoreplies go to From or Reply-To, which need not be the MAIL FROM. */
-static void note_author(struct analysis *a, const struct mail *m, int64_t address_id)
-{
-	if (!address_id || address_id == m->mail_from_id)
-		return;
-	run2(a, AUTHOR, address_id, m->rowid);
-	idset_add(&a->marked, address_id);
-}
-
-static void set_provenance(struct analysis *a, int64_t rowid, enum provenance p)
-{
-	sqlite3_stmt *s = query(a, SET_PROVENANCE, rowid);
-
-	sqlite3_bind_text(s, 2, provenance_name(p), -1, SQLITE_STATIC);
-	run(s);
-}
-
-/* Mail of an earlier slice with the Message-ID, or the sender, of one that came late: it may turn out to have been passed on. */
-static void review_provenance(struct analysis *a, enum statement earlier, int64_t key)
-{
-	sqlite3_stmt *s = query(a, earlier, key);
-	struct idset rows = { 0 };
-
-	sqlite3_bind_int64(s, 2, a->fresh_rowid);
-	while (sqlite3_step(s) == SQLITE_ROW)
-		idset_add(&rows, sqlite3_column_int64(s, 0));
-	sqlite3_reset(s);
-	int64_t *list = idset_sorted(&rows);
-	for (size_t i = 0; i < rows.count; i++) {
-		struct mail m;
-
-		s = a->q[TRANSACTIONS];
-		sqlite3_reset(s);
-		sqlite3_bind_int64(s, 1, list[i] - 1);
-		sqlite3_bind_int64(s, 2, list[i]);
-		if (sqlite3_step(s) != SQLITE_ROW)
-			continue;
-		mail_read(s, NULL, &m);
-		if (mail_route(&m, a->own).leaves && !kind_is_answering(classify(&m, false).kind))
-			set_provenance(a, m.rowid, provenance_of_mail(a->provenances, &m));
-		sqlite3_reset(s);
-	}
-	free(list);
-	idset_fini(&rows);
-}
-
-static void review_late(struct analysis *a, enum statement earlier, const struct idset *keys)
-{
-	int64_t *list = idset_sorted(keys);
-
-	for (size_t i = 0; i < keys->count; i++)
-		review_provenance(a, earlier, list[i]);
-	free(list);
-}
-
-static void write_verdict(struct analysis *a, const struct mail *m, const struct route *r, const struct classification *c, const struct origin *o)
-{
-	char ip[IP_TEXT_MAX];
-	sqlite3_stmt *s = query(a, TRANSACTION_VERDICT, m->rowid);
-	enum provenance p = !r->leaves ? PROVENANCE_NONE : kind_is_answering(c->kind) ? PROVENANCE_UNKNOWN : provenance_of_mail(a->provenances, m);
-
-	sqlite3_bind_text(s, 2, direction_name(r->direction), -1, SQLITE_STATIC);
-	sqlite3_bind_text(s, 3, kind_name(c->kind), -1, SQLITE_STATIC);
-	sqlite3_bind_text(s, 4, c->rule, -1, SQLITE_STATIC);
-	sqlite3_bind_text(s, 5, provenance_name(p), -1, SQLITE_STATIC);
-	sqlite3_bind_text(s, 6, o->from ? ip_format(&o->address, ip) : NULL, -1, SQLITE_STATIC);
-	sqlite3_bind_text(s, 7, o->from, -1, SQLITE_STATIC);
-	run(s);
-}
-
-static void mark_touched(struct analysis *a, const struct mail *m, const struct route *r)
-{
-	if (!m->null_sender)
-		idset_add(&a->marked, m->mail_from_id);
-	if (r->arrives && m->outcome == MAIL_ACCEPTED) {
-		note_author(a, m, m->from_id);
-		note_author(a, m, m->reply_to_id);
-	}
-	note_author(a, m, m->mail_from_inner_id);
-	if (r->arrives && m->null_sender && m->outcome == MAIL_ACCEPTED) {	/* what we seem to have made may be this, passed on */
-		sqlite3_stmt *s = query(a, UNEXPLAINED_NEAR, m->mail_us - SIGHTING_SLACK_US);
-
-		sqlite3_bind_int64(s, 2, m->ended_us + PROVENANCE_PASS_US);
-		mark_all(a, s);
-	}
-	if (!m->message_id_hash)
-		return;
-	mark_all(a, query(a, WAITING_FOR, m->message_id_hash));
-}
-
-static void take_transaction(struct analysis *a, const struct mail *m)
-{
-	struct route r = mail_route(m, a->own);
-	bool near = r.direction == DIRECTION_INTERNAL || own_is_next_hop(a->own, &m->dest) || own_is_upstream(a->own, &m->src);
-	struct classification c = classify(m, near);
-	struct origin o = r.arrives || r.origin_from ? origin_of(a->origins, m->rowid, &r) : (struct origin){ 0 };
-
-	if (r.leaves && m->dest_port == 25)
-		learn_name(a, learn_server(a, &m->src), m->helo);
-	write_verdict(a, m, &r, &c, &o);
-	if (r.leaves && (m->code >= 400 || m->rcpt_accepted < m->rcpt_count))
-		refusals_of_mail(a->refusals, m);
-	rollups_add_mail(a->rollups, m, &r, kind_is_answering(c.kind));
-	hygiene_of_mail(a->hygiene, m, &r, c.kind);
-	if (r.arrives)
-		note_origin_sender(a, m, &o);
-	if (kind_is_answering(c.kind) || c.open)
-		note_answer(a, m);
-	mark_touched(a, m, &r);
-	if (m->ended_us > a->last_us)
-		a->last_us = m->ended_us;
-	a->count++;
-}
-
-/* ---- a slice ---- */
+/* ---- taking ---- */
 
 struct range {
 	int64_t seq, session_rowid, transaction_rowid;
@@ -418,140 +121,157 @@ static struct range range_until(struct analysis *a, long long seq)
 	return r;
 }
 
-/* False when there is nothing new. */
-static bool next_range(struct analysis *a, const struct range *from, struct range *to)
+/* False when there is nothing new. *last: no batch is left behind it. */
+static bool next_range(struct analysis *a, const struct range *from, struct range *to, bool *last)
 {
 	sqlite3_stmt *s = query(a, BATCHES, from->seq);
 	bool found = false;
 
 	*to = *from;
+	*last = true;
 	while (sqlite3_step(s) == SQLITE_ROW) {
+		if (found && to->transaction_rowid - from->transaction_rowid + to->session_rowid - from->session_rowid >= SLICE_TRANSACTIONS) {
+			*last = false;
+			break;
+		}
 		*to = (struct range){ sqlite3_column_int64(s, 0), sqlite3_column_int64(s, 1), sqlite3_column_int64(s, 2) };
 		found = true;
-		if (to->transaction_rowid - from->transaction_rowid >= SLICE_TRANSACTIONS)
-			break;
 	}
 	sqlite3_reset(s);
 	return found;
 }
 
-static sqlite3_stmt *between(struct analysis *a, enum statement which, int64_t after, int64_t until)
+static void mark_taken(struct analysis *a, int64_t seq)
 {
-	sqlite3_stmt *s = query(a, which, after);
+	sqlite3_stmt *last = a->q[LAST_ROW];
 
-	sqlite3_bind_int64(s, 2, until);
-	return s;
-}
-
-static void take_facts(struct analysis *a, const struct range *from, const struct range *to)
-{
-	sqlite3_stmt *s = between(a, SESSIONS, from->session_rowid, to->session_rowid);
-	struct idset late = { 0 }, late_senders = { 0 };
-
-	while (sqlite3_step(s) == SQLITE_ROW)
-		take_session(a, s);
-	sqlite3_reset(s);
-	s = between(a, TRANSACTIONS, from->transaction_rowid, to->transaction_rowid);
-	while (sqlite3_step(s) == SQLITE_ROW) {
-		struct mail m;
-
-		mail_read(s, NULL, &m);
-		take_transaction(a, &m);
-		if (from->transaction_rowid && m.message_id_hash)
-			idset_add(&late, m.message_id_hash);
-		if (from->transaction_rowid && !m.null_sender && mail_route(&m, a->own).arrives)
-			idset_add(&late_senders, m.mail_from_id);
-	}
-	sqlite3_reset(s);
-	review_late(a, EARLIER_WITH_HASH, &late);
-	review_late(a, EARLIER_OF_SENDER, &late_senders);
-	review_late(a, EARLIER_BY_INNER, &late_senders);
-	idset_fini(&late);
-	idset_fini(&late_senders);
-}
-
-static void judge_marked(struct analysis *a)
-{
-	if (a->servers_changed)
-		mark_all(a, a->q[ALL_ANSWERED]);
-	int64_t *list = idset_sorted(&a->marked);
-	for (size_t i = 0; i < a->marked.count; i++) {
-		struct victim v;
-
-		if (correlate_victim(a->correlate, list[i], &v))
-			findings_write(a->findings, &v, a->fresh_rowid);
-		victim_fini(&v);
-	}
-	free(list);
-	idset_fini(&a->marked);
-	a->servers_changed = false;
-}
-
-static int64_t now_of(const struct analysis *a)
-{
-	return a->options.now_us ? a->options.now_us : a->options.now_is_last ? a->last_us : time_now_us();
-}
-
-static void finish_slice(struct analysis *a, long long seq)
-{
-	servers_flush(a->servers);
-	rollups_flush(a->rollups);
-	hygiene_flush(a->hygiene);
-	run(query(a, SETTLE, a->last_us - SIGHTING_WINDOW_US));
-	policy_write_risk(a->verdicts, a->options.lists, now_of(a));
+	if (sqlite3_step(last) == SQLITE_ROW)
+		a->seen_rowid = sqlite3_column_int64(last, 0);
+	sqlite3_reset(last);
 	sqlite3_stmt *s = query(a, MARK, seq);
-	sqlite3_bind_int64(s, 2, now_of(a));
-	sqlite3_bind_int64(s, 3, a->last_us);
+	sqlite3_bind_int64(s, 2, a->seen_rowid);
+	sqlite3_bind_int64(s, 3, take_last_us(a->take));
 	run(s);
 	a->analyzed_seq = seq;
 }
 
-/* 1: a slice was judged, 0: nothing new, -1: failed. The read transaction on facts.db lasts one slice. */
-static int judge_slice(struct analysis *a, char *error, size_t size)
+/* ---- judging ---- */
+
+static void judge_recipient(struct analysis *a, int64_t recipient_id, int64_t fresh_rowid)
 {
-	struct range from, to;
-	int result = 1;
+	struct idset asked = { 0 };
+	struct victim v;
+
+	servers_record(a->servers, &asked);
+	if (correlate_victim(a->correlate, recipient_id, &v))
+		findings_write(a->findings, &v, fresh_rowid);
+	else
+		findings_remove(a->findings, recipient_id);
+	servers_record(a->servers, NULL);
+	victim_fini(&v);
+	for (size_t i = 0; i < asked.cap; i++)
+		if (asked.slot[i]) {
+			sqlite3_bind_int64(query(a, ASKED, asked.slot[i]), 2, recipient_id);
+			run(a->q[ASKED]);
+		}
+	idset_fini(&asked);
+	run(query(a, NOT_PENDING, recipient_id));
+}
+
+/* Until none is pending (true), or the time of a slice is over. Transactions above fresh_rowid were not shown to readers yet. */
+static bool judge_pending(struct analysis *a, int64_t fresh_rowid)
+{
+	int64_t until_us = clock_us() + JUDGE_SLICE_US, recipient_id = INT64_MIN;
+
+	for (;;) {
+		sqlite3_stmt *s = query(a, PENDING, recipient_id);
+		bool found = sqlite3_step(s) == SQLITE_ROW;
+
+		recipient_id = found ? sqlite3_column_int64(s, 0) : 0;
+		sqlite3_reset(s);
+		if (!found)
+			break;
+		judge_recipient(a, recipient_id, fresh_rowid);
+		if (clock_us() >= until_us)
+			break;
+	}
+	take_news(a->take);
+	run(query(a, SETTLE, take_last_us(a->take) - SIGHTING_WINDOW_US));
+	return db_int(a->verdicts, "SELECT 1 FROM pending LIMIT 1", 0) == 0;
+}
+
+static int64_t now_of(const struct analysis *a)
+{
+	return a->options.now_us ? a->options.now_us : a->options.now_is_last ? take_last_us(a->take) : time_now_us();
+}
+
+static void write_risk(struct analysis *a)
+{
+	policy_write_risk(a->verdicts, a->options.lists, now_of(a));
+	run(query(a, JUDGED_AT, now_of(a)));
+}
+
+/* ---- slices ---- */
+
+enum slice { SLICE_FAILED = -1, SLICE_NOTHING, SLICE_MORE, SLICE_DONE };
+
+static enum slice work(struct analysis *a)
+{
+	struct range from = range_until(a, a->analyzed_seq), to;
+	int64_t fresh_rowid = INT64_MAX;
+	bool last;
+
+	if (next_range(a, &from, &to, &last)) {
+		struct take_range r = { from.session_rowid, to.session_rowid, from.transaction_rowid, to.transaction_rowid, a->seen_rowid };
+
+		take_facts(a->take, &r);
+		mark_taken(a, to.seq);
+		if (!last)
+			return SLICE_MORE;
+		fresh_rowid = from.transaction_rowid;
+	} else if (db_int(a->verdicts, "SELECT 1 FROM pending LIMIT 1", 0) == 0)
+		return SLICE_NOTHING;
+	return judge_pending(a, fresh_rowid) ? SLICE_DONE : SLICE_MORE;
+}
+
+/* The read transaction on facts.db lasts one slice. */
+static enum slice do_slice(struct analysis *a, char *error, size_t size)
+{
+	enum slice result = SLICE_FAILED;
 
 	if (db_exec(a->facts, "BEGIN", error, size))
-		return -1;
-	from = range_until(a, a->analyzed_seq);
-	if (!next_range(a, &from, &to)) {
-		db_exec(a->facts, "COMMIT", NULL, 0);
-		return 0;
-	}
+		return SLICE_FAILED;
 	if (db_exec(a->verdicts, "BEGIN IMMEDIATE", error, size) == 0) {
-		a->fresh_rowid = from.transaction_rowid;
-		take_facts(a, &from, &to);
-		judge_marked(a);
-		finish_slice(a, to.seq);
+		result = work(a);
+		if (result == SLICE_DONE)
+			write_risk(a);
 		if (db_exec(a->verdicts, "COMMIT", error, size)) {
 			db_exec(a->verdicts, "ROLLBACK", NULL, 0);
-			result = -1;
+			result = SLICE_FAILED;
 		}
-	} else
-		result = -1;
+	}
 	db_exec(a->facts, "COMMIT", NULL, 0);
 	return result;
 }
 
 /* Without a new fact, a new time or new lists may still change the risk. */
-static int judge_again(struct analysis *a, char *error, size_t size)
+static int write_risk_alone(struct analysis *a, char *error, size_t size)
 {
 	if (db_exec(a->verdicts, "BEGIN IMMEDIATE", error, size))
 		return -1;
-	finish_slice(a, a->analyzed_seq);
+	write_risk(a);
 	return db_exec(a->verdicts, "COMMIT", error, size);
 }
 
 int analysis_run(struct analysis *a, char *error, size_t error_size)
 {
-	int judged = 0, slice;
+	enum slice slice, before = SLICE_NOTHING;
 
-	while ((slice = judge_slice(a, error, error_size)) > 0)
-		judged++;
-	if (slice < 0)
+	while ((slice = do_slice(a, error, error_size)) > SLICE_NOTHING)
+		before = slice;
+	if (slice == SLICE_FAILED)
 		return -1;
-	return judged ? 0 : judge_again(a, error, error_size);
+	return before == SLICE_DONE ? 0 : write_risk_alone(a, error, error_size);
 }
 
 int analysis_follow(struct analysis *a, const volatile int *stop, char *error, size_t error_size)
@@ -564,12 +284,12 @@ int analysis_follow(struct analysis *a, const volatile int *stop, char *error, s
 		long long v = db_int(a->facts, "PRAGMA data_version", 0);
 
 		if (v != version) {
-			int slice;
+			enum slice slice;
 
 			version = v;
-			while ((slice = judge_slice(a, error, error_size)) > 0 && !*stop)
+			while ((slice = do_slice(a, error, error_size)) > SLICE_NOTHING && !*stop)
 				;
-			if (slice < 0)
+			if (slice == SLICE_FAILED)
 				return -1;
 		}
 		sleep(1);
@@ -626,15 +346,15 @@ static void hash_inputs(const struct analysis *a, char out[65])
 
 static int empty_verdicts(struct analysis *a, const char *store_id, const char *inputs, char *error, size_t size)
 {
-	static const char *const tables[] = { "meta", "session_verdict", "transaction_verdict", "server", "server_name", "own_coverage", "own_mail_hour", "own_hygiene",
-		"relay", "answer", "answer_key", "author", "origin_sender", "change", "finding", "finding_attempt", "finding_alias", "finding_reason", "finding_hour",
+	static const char *const tables[] = { "meta", "session_verdict", "transaction_verdict", "server", "server_address", "server_name", "own_coverage", "own_mail_hour", "own_hygiene",
+		"relay", "answer", "pending", "asked", "asked_by_mail", "bare", "answer_key", "author", "origin_sender", "change", "finding", "finding_attempt", "finding_alias", "finding_reason", "finding_hour",
 		"finding_defect", "risk", "risk_reason", "refusal" };
 	struct buf b = { 0 };
 
 	buf_add_str(&b, "BEGIN IMMEDIATE;");
 	for (size_t i = 0; i < sizeof tables / sizeof *tables; i++)
 		buf_printf(&b, "DELETE FROM %s;", tables[i]);
-	char *meta = sqlite3_mprintf("INSERT INTO meta VALUES (%Q, 0, %Q, 0, 0);COMMIT", store_id, inputs);
+	char *meta = sqlite3_mprintf("INSERT INTO meta VALUES (%Q, 0, 0, %Q, 0, 0);COMMIT", store_id, inputs);
 	buf_add_str(&b, meta);
 	sqlite3_free(meta);
 	int result = db_exec(a->verdicts, buf_cstr(&b), error, size);
@@ -670,26 +390,26 @@ static int check_inputs(struct analysis *a, char *error, size_t size)
 	if ((fresh || other || changed || a->options.rebuild) && empty_verdicts(a, facts_id, inputs, error, size))
 		return -1;
 	a->analyzed_seq = db_int(a->verdicts, "SELECT analyzed_seq FROM meta", 0);
-	a->last_us = db_int(a->verdicts, "SELECT last_us FROM meta", 0);
+	a->seen_rowid = db_int(a->verdicts, "SELECT seen_rowid FROM meta", 0);
 	return 0;
 }
 
 static void prepare_all(struct analysis *a)
 {
-	char *transactions = xasprintf("%s%s", mail_select, sql[TRANSACTIONS]);
-
 	for (int i = 0; i < STATEMENT_COUNT; i++)
-		a->q[i] = db_prepare(i < FACTS_COUNT ? a->facts : a->verdicts, i == TRANSACTIONS ? transactions : sql[i]);
-	free(transactions);
+		a->q[i] = db_prepare(i < FACTS_COUNT ? a->facts : a->verdicts, sql[i]);
 	a->servers = servers_new(a->verdicts, a->own);
 	a->origins = origins_new(a->facts, a->own);
 	a->judge = judge_new(a->facts, a->verdicts, a->own, a->servers, a->origins);
-	a->provenances = provenances_new(a->facts, a->own, a->servers);
-	a->correlate = correlate_new(a->facts, a->verdicts, a->own, a->provenances);
+	a->shared = shared_new(a->facts, a->own);
+	a->provenances = provenances_new(a->facts, a->own, a->servers, a->shared);
+	a->correlate = correlate_new(a->facts, a->verdicts, a->own, a->provenances, a->shared);
 	a->hygiene = hygiene_new(a->facts, a->verdicts, a->own);
 	a->rollups = rollups_new(a->verdicts, a->own);
 	a->findings = findings_new(a->verdicts, a->own, a->servers, a->judge, a->hygiene);
 	a->refusals = refusals_new(a->facts, a->verdicts, a->own, a->servers, a->options.lists);
+	a->take = take_new(&(struct take_tools){ a->facts, a->verdicts, a->own, a->servers, a->origins, a->provenances, a->refusals, a->rollups,
+						 a->hygiene });
 }
 
 struct analysis *analysis_open(const struct analysis_options *o, bool *busy, char *error, size_t error_size)
@@ -722,19 +442,21 @@ fail:
 
 long long analysis_count(const struct analysis *a)
 {
-	return a->count;
+	return take_count(a->take);
 }
 
 void analysis_close(struct analysis *a)
 {
 	if (!a)
 		return;
+	take_free(a->take);
 	refusals_free(a->refusals);
 	rollups_free(a->rollups);
 	hygiene_free(a->hygiene);
 	findings_free(a->findings);
 	correlate_free(a->correlate);
 	provenances_free(a->provenances);
+	shared_free(a->shared);
 	judge_free(a->judge);
 	origins_free(a->origins);
 	servers_free(a->servers);

@@ -31,7 +31,7 @@ enum {
 /* What a hop said about one recipient: its RCPT, or what decided the whole; a RCPT that was pipelined behind a refused MAIL says nothing. */
 #define DECIDING(column) "iif(r.code >= 400 AND coalesce(t.mail_code, 0) < 400, r." column ", t." column ")"
 
-enum statement { ANSWER, RECIPIENT, BY_SENDER, BY_ROWID, BY_HASH, RCPT_FITS, QUEUE_ID_FITS, REFUSED_RCPT, FACTS_COUNT,
+enum statement { ANSWER, RECIPIENT, BY_SENDER, BY_ROWID, RCPT_FITS, QUEUE_ID_FITS, REFUSED_RCPT, FACTS_COUNT,
 	ANSWERS = FACTS_COUNT, AUTHORS, STATEMENT_COUNT };
 
 static const char *const sql[STATEMENT_COUNT] = {
@@ -39,7 +39,6 @@ static const char *const sql[STATEMENT_COUNT] = {
 	[RECIPIENT] = "SELECT code, enhanced, reply, notify, address, address_class FROM recipients WHERE transaction_rowid = ?1 AND n = ?2",
 	[BY_SENDER] = sighting_sql_by_sender,
 	[BY_ROWID] = sighting_sql_by_rowid,
-	[BY_HASH] = sighting_sql_by_hash,
 	/* ?1 the candidate, ?2 the answer, ?3 ?4 who wrote the answer */
 	[RCPT_FITS] = "SELECT 1 FROM recipients WHERE transaction_rowid = ?1 AND (address_id IN " REPORTED " OR address_id IN (?3, ?4)) LIMIT 1",
 	[QUEUE_ID_FITS] = "SELECT 1 FROM received WHERE transaction_rowid = ?1 AND part = 1 AND queue_id = ?2 LIMIT 1",
@@ -56,16 +55,18 @@ static const char *const sql[STATEMENT_COUNT] = {
 struct correlate {
 	const struct own *own;
 	struct provenances *provenances;
+	struct shared *shared;
 	sqlite3_stmt *q[STATEMENT_COUNT];
 };
 
-struct correlate *correlate_new(sqlite3 *facts, sqlite3 *verdicts, const struct own *own, struct provenances *provenances)
+struct correlate *correlate_new(sqlite3 *facts, sqlite3 *verdicts, const struct own *own, struct provenances *provenances, struct shared *shared)
 {
 	struct correlate *c = xcalloc(1, sizeof *c);
 	char *answer = xasprintf("%s%s", mail_select, sql[ANSWER]);
 
 	c->own = own;
 	c->provenances = provenances;
+	c->shared = shared;
 	for (int i = 0; i < STATEMENT_COUNT; i++)
 		c->q[i] = db_prepare(i < FACTS_COUNT ? facts : verdicts, i == ANSWER ? answer : sql[i]);
 	free(answer);
@@ -154,9 +155,10 @@ static int compare_answers(const void *x, const void *y)
 
 	if (a->mail.mail_us != b->mail.mail_us)
 		return a->mail.mail_us < b->mail.mail_us ? -1 : 1;
-	if (a->mail.rowid != b->mail.rowid)
-		return a->mail.rowid < b->mail.rowid ? -1 : 1;
-	return a->n - b->n;
+	int c = memcmp(a->mail.session_id, b->mail.session_id, sizeof a->mail.session_id);
+	if (!c)
+		c = a->mail.ordinal - b->mail.ordinal;
+	return c ? c : a->n - b->n;
 }
 
 static void load_answers(struct correlate *c, struct victim *v)
@@ -244,7 +246,7 @@ static bool cause_by_hash(struct correlate *c, struct victim *v, struct answer *
 
 	if (!hash)
 		return false;
-	sightings_collect(QUERY(c, BY_HASH, hash), c->own, &v->arena, &list);
+	shared_by_hash(c->shared, hash, &v->arena, &list);
 	for (size_t i = 0; i < list.count; i++) {
 		const struct sighting *s = &list.item[i];
 
@@ -403,7 +405,7 @@ static void find_root(struct correlate *c, struct victim *v, struct answer *a)
 			read_root(c, v, &v->mail[i], false, a);
 	if (a->root.rowid || !a->cause.message_id_hash)
 		return;
-	sightings_collect(QUERY(c, BY_HASH, a->cause.message_id_hash), c->own, &v->arena, &list);
+	shared_by_hash(c->shared, a->cause.message_id_hash, &v->arena, &list);
 	for (size_t i = list.count; i-- > 0 && !a->root.rowid;)
 		if (could_refuse(c, &list.item[i], a))
 			read_root(c, v, &list.item[i], true, a);

@@ -66,7 +66,7 @@ struct victim {
 struct correlate;
 struct provenances;
 
-struct correlate *correlate_new(sqlite3 *facts, sqlite3 *verdicts, const struct own *own, struct provenances *provenances);
+struct correlate *correlate_new(sqlite3 *facts, sqlite3 *verdicts, const struct own *own, struct provenances *provenances, struct shared *shared);
 void correlate_free(struct correlate *c);
 
 /* False when there is no answering mail to this address. victim_fini in both cases. */

@@ -36,6 +36,17 @@ void idset_add(struct idset *s, int64_t id)
 	s->slot[i] = id;
 }
 
+void idset_add_all(struct idset *s, const struct idset *from)
+{
+	for (size_t i = 0; i < from->cap; i++)
+		idset_add(s, from->slot[i]);
+}
+
+bool idset_has(const struct idset *s, int64_t id)
+{
+	return s->count && s->slot[position(s, id)] == id;
+}
+
 void idset_fini(struct idset *s)
 {
 	free(s->slot);

@@ -12,9 +12,10 @@
 #include "common/ip.h"
 #include "schema/db.h"
 
-/* Public addresses of a server: its own, and those its findings left by. */
+/* Public addresses of a server: those it sends by, those its findings left by, and that of one that only serves. */
 static const char sql_addresses[] =
-	"SELECT s.id, s.public_address FROM server s UNION SELECT server_id, public_address FROM finding ORDER BY 1, 2";
+	"SELECT server_id, public_address FROM server_address WHERE sends UNION SELECT server_id, public_address FROM finding"
+	" UNION SELECT id, public_address FROM server ORDER BY 1, 2";
 /* Ordered by domain, so that distinct ones are counted in passing. */
 static const char sql_findings[] =
 	"SELECT recipient_domain, kind, sender, misdirected, count(*), sum(attempts), min(first_us), max(last_us) FROM finding"

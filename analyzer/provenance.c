@@ -18,15 +18,15 @@ static const char sql_lines[] = "SELECT from_ip, with_protocol FROM received WHE
 struct provenances {
 	const struct own *own;
 	struct servers *servers;
-	sqlite3_stmt *by_hash, *by_sender, *lines, *null_before;
+	struct shared *shared;
+	sqlite3_stmt *lines, *null_before;
 };
 
-struct provenances *provenances_new(sqlite3 *facts, const struct own *own, struct servers *servers)
+struct provenances *provenances_new(sqlite3 *facts, const struct own *own, struct servers *servers, struct shared *shared)
 {
 	struct provenances *p = xcalloc(1, sizeof *p);
 
-	*p = (struct provenances){ own, servers, db_prepare(facts, sighting_sql_by_hash), db_prepare(facts, sighting_sql_by_sender_recent),
-		db_prepare(facts, sql_lines), db_prepare(facts, sql_null_before) };
+	*p = (struct provenances){ own, servers, shared, db_prepare(facts, sql_lines), db_prepare(facts, sql_null_before) };
 	return p;
 }
 
@@ -34,8 +34,6 @@ void provenances_free(struct provenances *p)
 {
 	if (!p)
 		return;
-	sqlite3_finalize(p->by_hash);
-	sqlite3_finalize(p->by_sender);
 	sqlite3_finalize(p->lines);
 	sqlite3_finalize(p->null_before);
 	free(p);
@@ -89,8 +87,7 @@ static struct earlier look_earlier(struct provenances *p, const struct mail *m)
 	struct sightings list = { 0 };
 	struct earlier e = { 0 };
 
-	if (m->message_id_hash)
-		sightings_collect(query(p->by_hash, m->message_id_hash), p->own, NULL, &list);
+	shared_by_hash(p->shared, m->message_id_hash, NULL, &list);
 	for (size_t i = 0; i < list.count; i++) {
 		const struct sighting *s = &list.item[i];
 
@@ -118,8 +115,8 @@ static enum provenance provenance_without_data(struct provenances *p, const stru
 	bool srs = m->mail_from_class & CLASS_SRS && m->mail_from_inner_id;
 	enum provenance found = PROVENANCE_GENERATED;
 
-	if (!m->null_sender && m->mail_from_id)
-		sightings_collect(query(p->by_sender, srs ? m->mail_from_inner_id : m->mail_from_id), p->own, NULL, &list);
+	if (!m->null_sender && !shared_by_sender(p->shared, srs ? m->mail_from_inner_id : m->mail_from_id, NULL, &list))
+		return PROVENANCE_UNKNOWN;
 	for (size_t i = 0; i < list.count; i++) {
 		const struct sighting *s = &list.item[i];
 		bool to_us = s->route.arrives || s->route.direction == DIRECTION_INTERNAL;

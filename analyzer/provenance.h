@@ -13,7 +13,7 @@ struct provenances;
 /* How soon a server passes on what it took, when the target refuses it at once. */
 #define PROVENANCE_PASS_US INT64_C(5000000)
 
-struct provenances *provenances_new(sqlite3 *facts, const struct own *own, struct servers *servers);
+struct provenances *provenances_new(sqlite3 *facts, const struct own *own, struct servers *servers, struct shared *shared);
 void provenances_free(struct provenances *p);
 
 /* Of a mail that answers nothing. */

@@ -4,20 +4,18 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "analyzer/idset.h"
 #include "common/xmalloc.h"
+#include "schema/db.h"
 
 #define COLUMNS \
 	"SELECT t.id, t.src_ip, t.dest_ip, t.proxy, t.xclient, t.xforward, t.started_us, coalesce(t.mail_us, t.started_us), t.ended_us," \
-	" t.reply_us, t.outcome, t.auth, t.mail_from_id, m.message_id_hash, m.in_reply_to_hash, t.size_bytes, t.helo, t.queue_id "
+	" t.reply_us, t.outcome, t.auth, t.mail_from_id, m.message_id_hash, m.in_reply_to_hash, t.size_bytes, t.helo, t.queue_id, t.session_id," \
+	" t.ordinal "
 #define WITH_MESSAGES "FROM transactions t LEFT JOIN messages m ON m.transaction_rowid = t.id "
 
 const char sighting_sql_by_sender[] = COLUMNS WITH_MESSAGES "WHERE t.mail_from_id = ?1 AND t.null_sender = 0";
-const char sighting_sql_by_sender_recent[] = COLUMNS WITH_MESSAGES "WHERE t.mail_from_id = ?1 AND t.null_sender = 0 ORDER BY t.id DESC LIMIT 64";
 const char sighting_sql_by_rowid[] = COLUMNS WITH_MESSAGES "WHERE t.id = ?1";
-/* A Message-ID that more mails share than this tells nothing about one of them. */
-const char sighting_sql_by_hash[] = COLUMNS "FROM messages m JOIN transactions t ON t.id = m.transaction_rowid WHERE m.message_id_hash = ?1"
-	" ORDER BY t.id LIMIT 500";
-
 static void read_ip(sqlite3_stmt *s, int column, struct ip_addr *out)
 {
 	struct text t = column_text(s, column);
@@ -63,6 +61,9 @@ static void read_sighting(sqlite3_stmt *s, const struct own *own, struct arena *
 	out->size_bytes = sqlite3_column_type(s, 15) == SQLITE_NULL ? -1 : sqlite3_column_int64(s, 15);
 	out->helo = keep(a, column_text(s, 16));
 	out->queue_id = keep(a, column_text(s, 17));
+	if (sqlite3_column_bytes(s, 18) == sizeof out->session_id)
+		memcpy(out->session_id, sqlite3_column_blob(s, 18), sizeof out->session_id);
+	out->ordinal = sqlite3_column_int(s, 19);
 	if (out->route.origin_from)
 		out->origin_name = origin_name(a, &out->route, s, out->helo);
 }
@@ -92,11 +93,80 @@ static int compare_sightings(const void *x, const void *y)
 
 	if (a->mail_us != b->mail_us)
 		return a->mail_us < b->mail_us ? -1 : 1;
-	return a->rowid < b->rowid ? -1 : a->rowid > b->rowid;
+	int c = memcmp(a->session_id, b->session_id, sizeof a->session_id);
+	return c ? c : a->ordinal - b->ordinal;
 }
 
 void sightings_sort(struct sightings *list)
 {
 	if (list->count)
 		qsort(list->item, list->count, sizeof *list->item, compare_sightings);
+}
+
+/* ---- what mails share ---- */
+
+/* The count comes from the index alone; LIMIT is one more than SIGHTING_SHARED_MAX. */
+static const char sql_hash_count[] = "SELECT count(*) FROM (SELECT 1 FROM messages WHERE message_id_hash = ?1 LIMIT 501)";
+static const char sql_sender_count[] = "SELECT count(*) FROM (SELECT 1 FROM transactions WHERE mail_from_id = ?1 AND null_sender = 0 LIMIT 501)";
+static const char sql_by_hash[] = COLUMNS "FROM messages m JOIN transactions t ON t.id = m.transaction_rowid WHERE m.message_id_hash = ?1";
+
+struct shared {
+	const struct own *own;
+	struct key {
+		sqlite3_stmt *count, *rows;
+		struct idset too_many;	/* facts are only added: it stays so */
+	} hash, sender;
+};
+
+struct shared *shared_new(sqlite3 *facts, const struct own *own)
+{
+	struct shared *s = xcalloc(1, sizeof *s);
+
+	s->own = own;
+	s->hash = (struct key){ db_prepare(facts, sql_hash_count), db_prepare(facts, sql_by_hash), { 0 } };
+	s->sender = (struct key){ db_prepare(facts, sql_sender_count), db_prepare(facts, sighting_sql_by_sender), { 0 } };
+	return s;
+}
+
+static void key_fini(struct key *k)
+{
+	sqlite3_finalize(k->count);
+	sqlite3_finalize(k->rows);
+	idset_fini(&k->too_many);
+}
+
+void shared_free(struct shared *s)
+{
+	if (!s)
+		return;
+	key_fini(&s->hash);
+	key_fini(&s->sender);
+	free(s);
+}
+
+static bool collect(struct shared *s, struct key *k, int64_t id, struct arena *a, struct sightings *out)
+{
+	if (idset_has(&k->too_many, id))
+		return false;
+	sqlite3_bind_int64(k->count, 1, id);
+	bool too_many = sqlite3_step(k->count) == SQLITE_ROW && sqlite3_column_int(k->count, 0) > SIGHTING_SHARED_MAX;
+	sqlite3_reset(k->count);
+	if (too_many) {
+		idset_add(&k->too_many, id);
+		return false;
+	}
+	sqlite3_bind_int64(k->rows, 1, id);
+	sightings_collect(k->rows, s->own, a, out);
+	sightings_sort(out);
+	return true;
+}
+
+bool shared_by_hash(struct shared *s, int64_t message_id_hash, struct arena *a, struct sightings *out)
+{
+	return !message_id_hash || collect(s, &s->hash, message_id_hash, a, out);
+}
+
+bool shared_by_sender(struct shared *s, int64_t sender_id, struct arena *a, struct sightings *out)
+{
+	return !sender_id || collect(s, &s->sender, sender_id, a, out);
 }

@@ -19,6 +19,8 @@
 /* What matters of a transaction that may have caused, carried or refused something. */
 struct sighting {
 	int64_t rowid;
+	uint8_t session_id[16];
+	int ordinal;
 	struct ip_addr src, dest;
 	struct route route;
 	int64_t started_us, mail_us, ended_us, reply_us;	/* reply_us 0: not seen */
@@ -37,13 +39,27 @@ struct sightings {
 };
 
 /* Statements that sightings_collect reads: those with one MAIL FROM, one row, one Message-ID. ?1 is what is looked for. */
-extern const char sighting_sql_by_sender[], sighting_sql_by_sender_recent[], sighting_sql_by_rowid[], sighting_sql_by_hash[];
+extern const char sighting_sql_by_sender[], sighting_sql_by_rowid[];
 
 /* Appends all rows of a bound statement. Texts are copied to the arena, or left out without one. The caller frees item. */
 void sightings_collect(sqlite3_stmt *s, const struct own *own, struct arena *a, struct sightings *out);
 /* Could a message of so many bytes be announced as that long (SIZE=) by the next hop? It adds its Received line and little else. */
 bool sighting_grows_to(int64_t bytes, int64_t size);
-/* By MAIL time, then row. */
+/* By MAIL time, then id: the same whatever order the rows have. */
 void sightings_sort(struct sightings *list);
+
+/*
+ * A Message-ID or sender that more mails share than this tells nothing about one of them, so all of them are left out: which of them were seen
+ * first must not matter.
+ */
+#define SIGHTING_SHARED_MAX 500
+
+/* Mails that share a Message-ID or a sender, from facts.db. Remembers what too many share. */
+struct shared;
+struct shared *shared_new(sqlite3 *facts, const struct own *own);
+void shared_free(struct shared *s);
+/* As sightings_collect, sorted; false, and nothing, when too many share it. 0 is shared by nobody. */
+bool shared_by_hash(struct shared *s, int64_t message_id_hash, struct arena *a, struct sightings *out);
+bool shared_by_sender(struct shared *s, int64_t sender_id, struct arena *a, struct sightings *out);
 
 #endif

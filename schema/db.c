@@ -29,7 +29,7 @@ static const struct db_kind {
 	int version;		/* major << 8 | minor */
 } kinds[] = {
 	[DB_FACTS] = { "facts.db", "main", facts_sql, 0x626e7446, 1 << 8 },
-	[DB_VERDICTS] = { "verdicts.db", "verdicts", verdicts_sql, 0x626e7456, 2 << 8 },
+	[DB_VERDICTS] = { "verdicts.db", "verdicts", verdicts_sql, 0x626e7456, 3 << 8 },
 	[DB_NOTES] = { "notes.db", "notes", notes_sql, 0x626e744e, 1 << 8 },
 };
 
@@ -268,6 +268,13 @@ static int attach(sqlite3 *db, const char *dir, const struct db_kind *k, char *e
 	if (db_exec(db, sql, error, size) == 0)
 		result = check_version(db, path, k, k->schema, error, size);
 	sqlite3_free(sql);
+	/* Its maker died before it was in WAL mode: who writes it next rolls that back, until then it is not there. */
+	if (result < 0 && sqlite3_extended_errcode(db) == SQLITE_READONLY_ROLLBACK) {
+		sql = sqlite3_mprintf("DETACH %s", k->schema);
+		db_exec(db, sql, NULL, 0);
+		sqlite3_free(sql);
+		return 1;
+	}
 	return result;
 }
 

@@ -3,7 +3,8 @@
 
 CREATE TABLE meta (			-- one row
   store_id TEXT NOT NULL,		-- of the facts these verdicts are about
-  analyzed_seq INTEGER NOT NULL,	-- batch.seq up to which facts are judged
+  analyzed_seq INTEGER NOT NULL,	-- batch.seq up to which facts were taken
+  seen_rowid INTEGER NOT NULL,		-- transactions.id up to which facts could be seen when the last ones were taken
   inputs TEXT NOT NULL,			-- hash of own networks, rules, lists: another one asks for a rebuild
   now_us INTEGER NOT NULL,		-- the time for which risk was computed
   last_us INTEGER NOT NULL		-- latest end of a fact that was judged
@@ -32,10 +33,20 @@ CREATE TABLE server (			-- own servers
   address TEXT NOT NULL,		-- the (first) address on the wire
   public_address TEXT NOT NULL,		-- what the world and the lists see
   sends_only INTEGER NOT NULL,		-- 1: never served SMTP
-  software TEXT
+  software TEXT,			-- that its banner showed last
+  software_us INTEGER NOT NULL DEFAULT 0	-- when
 );
 
-CREATE TABLE server_name (		-- what a server calls itself, in lower case: EHLO as client, banner as server
+CREATE TABLE server_address (		-- addresses of servers that were seen
+  server_id INTEGER NOT NULL,
+  address TEXT NOT NULL,		-- on the wire
+  public_address TEXT NOT NULL,
+  sends INTEGER NOT NULL,		-- 1: was the client of an outside server, so that lists may have it
+  PRIMARY KEY (server_id, address)
+) WITHOUT ROWID;
+
+CREATE TABLE server_name (		-- what an own address calls itself, in lower case: EHLO as client, banner as server; the first 32 of each.
+					-- Of those that are no servers (yet), too; server_id: that of the server that it would be
   server_id INTEGER NOT NULL,
   name TEXT NOT NULL,
   PRIMARY KEY (server_id, name)
@@ -71,9 +82,33 @@ SELECT * FROM own_mail_hour WHERE server_id IN (SELECT id FROM server);
 
 CREATE TABLE answer (			-- answering mail (of any direction) by recipient: what findings are made of
   recipient_id INTEGER NOT NULL,	-- facts: messages.from_id, reply_to_id
+  idle INTEGER NOT NULL,		-- 1: it asks for no judging: neither leaves, nor may leave, nor may another kind come of it
+  mail_us INTEGER NOT NULL,		-- its MAIL
   transaction_rowid INTEGER NOT NULL,
   recipient_n INTEGER NOT NULL,		-- recipients.n
-  PRIMARY KEY (recipient_id, transaction_rowid, recipient_n)
+  PRIMARY KEY (recipient_id, idle, mail_us, transaction_rowid, recipient_n)
+) WITHOUT ROWID;
+
+CREATE TABLE pending (			-- recipients whose answers have to be judged (again); empty when all is done
+  recipient_id INTEGER PRIMARY KEY
+);
+
+CREATE TABLE asked (			-- servers that were asked for when a recipient's answers were judged, by address or name: hashes
+  key INTEGER NOT NULL,
+  recipient_id INTEGER NOT NULL,
+  PRIMARY KEY (key, recipient_id)
+) WITHOUT ROWID;
+
+CREATE TABLE asked_by_mail (		-- the same of other mail: own addresses that were no servers
+  key INTEGER NOT NULL,
+  transaction_rowid INTEGER NOT NULL,
+  PRIMARY KEY (key, transaction_rowid)
+) WITHOUT ROWID;
+
+CREATE TABLE bare (			-- other mail that left without DATA, by sender: only earlier mail of his tells where it was made
+  sender_id INTEGER NOT NULL,		-- facts: address.id; of SRS the inner one
+  transaction_rowid INTEGER NOT NULL,
+  PRIMARY KEY (sender_id, transaction_rowid)
 ) WITHOUT ROWID;
 
 CREATE TABLE answer_key (		-- Message-IDs that an answering mail has or names: a late mail with one of them re-judges the recipient
@@ -136,6 +171,7 @@ CREATE INDEX finding_server ON finding (server_id, public_address, last_us);
 CREATE INDEX finding_recipient ON finding (recipient_id);
 CREATE INDEX finding_origin ON finding (origin_ip) WHERE origin_ip IS NOT NULL;
 CREATE INDEX finding_last ON finding (last_us);
+CREATE INDEX finding_unexplained ON finding (first_us) WHERE cause_rowid IS NULL;
 CREATE INDEX finding_unsettled ON finding (last_us) WHERE settled = 0;
 
 CREATE TABLE finding_attempt (

@@ -4,6 +4,7 @@
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
+#include <sys/wait.h>
 
 #include <cmocka.h>
 
@@ -241,6 +242,33 @@ static void tables_of_an_older_version_are_made_anew(void **state)
 	assert_answer("1", "SELECT count(*) > 0 FROM risk");
 }
 
+/* A rollback journal stays only where the file was being made: verdicts.db is in WAL mode after that. */
+static void an_analyzer_that_died_at_its_first_step_leaves_no_obstacle(void **state)
+{
+	struct world *w = *state;
+	struct fake bounce = bounce_to(1, 11, VICTIM, NULL);
+	char *path = xasprintf("%s/verdicts.db", w->dir);
+	int status;
+	pid_t child = fork();
+
+	if (child == 0) {
+		sqlite3 *db;
+
+		sqlite3_open(path, &db);
+		sqlite3_exec(db, "PRAGMA cache_size = 2; BEGIN; CREATE TABLE half (x); INSERT INTO half SELECT randomblob(3000) FROM"
+			     " (VALUES (1), (2), (3), (4), (5), (6), (7), (8), (9), (10), (11), (12), (13), (14), (15), (16))", NULL, NULL, NULL);
+		_exit(0);
+	}
+	assert_int_equal(waitpid(child, &status, 0), child);
+	char *journal = xasprintf("%s-journal", path);
+	assert_int_equal(access(journal, F_OK), 0);
+	add_mail(w, &bounce);
+	analyze(w, false);
+	assert_answer("1", "SELECT count(*) FROM finding");
+	free(path);
+	free(journal);
+}
+
 static void one_analyzer_at_a_time(void **state)
 {
 	struct world *w = *state;
@@ -297,6 +325,7 @@ int main(void)
 		TEST(other_inputs_judge_everything_again),
 		TEST(another_store_starts_anew),
 		TEST(tables_of_an_older_version_are_made_anew),
+		TEST(an_analyzer_that_died_at_its_first_step_leaves_no_obstacle),
 		TEST(one_analyzer_at_a_time),
 		TEST(no_store_is_said),
 		TEST(a_row_that_is_gone_takes_its_finding_along),

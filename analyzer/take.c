@@ -1,0 +1,504 @@
+/* take.c - see take.h */
+#include "analyzer/take.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "analyzer/classify.h"
+#include "analyzer/domain.h"
+#include "analyzer/idset.h"
+#include "analyzer/judge.h"
+#include "analyzer/mail.h"
+#include "analyzer/sighting.h"
+#include "reader/software.h"
+#include "common/xmalloc.h"
+#include "schema/db.h"
+
+enum { SENDERS_KEPT = 8 };	/* domains per origin, the first of the alphabet; the rule asks for JUDGE_MANY_SENDERS */
+
+enum statement {
+	/* of facts.db */
+	SESSIONS, TRANSACTIONS, RECIPIENTS, WITH_HASH, OF_SENDER, FACTS_COUNT,
+	/* of verdicts.db */
+	SESSION_VERDICT = FACTS_COUNT, TRANSACTION_VERDICT, ANSWER, ANSWER_KEY, AUTHOR, BARE, ASKED_BY_MAIL, ORIGIN_SENDER, ORIGIN_COUNT, ORIGIN_TRIM,
+	FINDINGS_OF_ORIGIN, UNEXPLAINED_NEAR, WAITING_FOR, ANSWERED_LATER, WHO_ASKED, MAIL_THAT_ASKED, BARE_OF, PENDING, SET_PROVENANCE, STATEMENT_COUNT
+};
+
+static const char *const sql[STATEMENT_COUNT] = {
+	[SESSIONS] = "SELECT id, session_id, src_ip, dest_ip, dest_port, started_us, ended_us, outcome, banner_code, banner, helo, ehlo_keywords,"
+		" refusal_code, refusal, tls, auth, complete, notes, proxy, xclient, xforward FROM sessions WHERE id > ?1 AND id <= ?2 ORDER BY id",
+	[TRANSACTIONS] = "WHERE t.id > ?1 AND t.id <= ?2 ORDER BY t.id",	/* behind mail_select */
+	[RECIPIENTS] = "SELECT n, address_id, address FROM recipients WHERE transaction_rowid = ?1",
+	[WITH_HASH] = "SELECT transaction_rowid FROM messages WHERE message_id_hash = ?1 AND transaction_rowid <= ?2 LIMIT ?3",
+	[OF_SENDER] = "SELECT count(*) FROM (SELECT 1 FROM transactions WHERE mail_from_id = ?1 AND null_sender = 0 AND id <= ?2 LIMIT ?3)",
+	[SESSION_VERDICT] = "INSERT OR REPLACE INTO session_verdict VALUES (?1, ?2, ?3)",
+	[TRANSACTION_VERDICT] = "INSERT OR REPLACE INTO transaction_verdict VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, 'clear')",
+	[ANSWER] = "INSERT OR IGNORE INTO answer (recipient_id, idle, mail_us, transaction_rowid, recipient_n) VALUES (?1, ?2, ?3, ?4, ?5)",
+	[ANSWER_KEY] = "INSERT OR IGNORE INTO answer_key VALUES (?1, ?2)",
+	[AUTHOR] = "INSERT OR IGNORE INTO author VALUES (?1, ?2)",
+	[BARE] = "INSERT OR IGNORE INTO bare VALUES (?1, ?2)",
+	[ASKED_BY_MAIL] = "INSERT OR IGNORE INTO asked_by_mail VALUES (?1, ?2)",
+	[ORIGIN_SENDER] = "INSERT OR IGNORE INTO origin_sender VALUES (?1, ?2)",
+	[ORIGIN_COUNT] = "SELECT count(*) FROM origin_sender WHERE origin_ip = ?1",
+	[ORIGIN_TRIM] = "DELETE FROM origin_sender WHERE origin_ip = ?1 AND domain IN (SELECT domain FROM origin_sender WHERE origin_ip = ?1"
+		" ORDER BY domain LIMIT -1 OFFSET ?2)",
+	[FINDINGS_OF_ORIGIN] = "SELECT recipient_id FROM finding WHERE origin_ip = ?1",
+	[UNEXPLAINED_NEAR] = "SELECT recipient_id FROM finding WHERE first_us BETWEEN ?1 AND ?2 AND cause_rowid IS NULL",
+	[WAITING_FOR] = "SELECT recipient_id FROM answer_key WHERE message_id_hash = ?1",
+	[ANSWERED_LATER] = "SELECT 1 FROM answer WHERE recipient_id = ?1 AND idle = 0 AND mail_us >= ?2 LIMIT 1",
+	[WHO_ASKED] = "SELECT recipient_id FROM asked WHERE key = ?1",
+	[MAIL_THAT_ASKED] = "SELECT transaction_rowid FROM asked_by_mail WHERE key = ?1",
+	[BARE_OF] = "SELECT transaction_rowid FROM bare WHERE sender_id = ?1",
+	[PENDING] = "INSERT OR IGNORE INTO pending SELECT ?1 WHERE EXISTS (SELECT 1 FROM answer WHERE recipient_id = ?1 AND idle = 0)",
+	[SET_PROVENANCE] = "UPDATE transaction_verdict SET provenance = ?2 WHERE transaction_rowid = ?1 AND provenance IS NOT ?2",
+};
+
+struct take {
+	struct take_tools tools;
+	sqlite3_stmt *q[STATEMENT_COUNT];
+	struct idset marked;	/* recipients to judge (again) */
+	struct idset review;	/* transactions whose provenance may be another one */
+	struct idset asked;
+	int64_t last_us;
+	long long count;
+};
+
+/* ---- statements ---- */
+
+static sqlite3_stmt *query(struct take *t, enum statement which, int64_t v)
+{
+	sqlite3_reset(t->q[which]);
+	sqlite3_bind_int64(t->q[which], 1, v);
+	return t->q[which];
+}
+
+static void run(sqlite3_stmt *s)
+{
+	sqlite3_step(s);
+	sqlite3_reset(s);
+}
+
+static void run2(struct take *t, enum statement which, int64_t x, int64_t y)
+{
+	sqlite3_stmt *s = query(t, which, x);
+
+	sqlite3_bind_int64(s, 2, y);
+	run(s);
+}
+
+static void collect(struct idset *into, sqlite3_stmt *s)
+{
+	while (sqlite3_step(s) == SQLITE_ROW)
+		idset_add(into, sqlite3_column_int64(s, 0));
+	sqlite3_reset(s);
+}
+
+/* ---- sessions ---- */
+
+enum session_column { S_ID, S_SESSION_ID, S_SRC, S_DEST, S_DEST_PORT, S_STARTED, S_ENDED, S_OUTCOME, S_BANNER_CODE, S_BANNER, S_HELO, S_KEYWORDS,
+	S_REFUSAL_CODE, S_REFUSAL, S_TLS, S_AUTH, S_COMPLETE, S_NOTES, S_PROXY, S_XCLIENT, S_XFORWARD };
+
+struct session {
+	struct ip_addr src, dest;
+	struct route route;
+	bool encrypted;
+	const char *software;
+};
+
+static struct text first_word(struct text t)
+{
+	uint32_t n = 0;
+
+	while (n < t.len && t.p[n] != ' ' && t.p[n] != '\n')
+		n++;
+	return (struct text){ t.p, n };
+}
+
+static void read_session_id(sqlite3_stmt *s, uint8_t out[16])
+{
+	memset(out, 0, 16);
+	if (sqlite3_column_bytes(s, S_SESSION_ID) == 16)
+		memcpy(out, sqlite3_column_blob(s, S_SESSION_ID), 16);
+}
+
+/* Ours that answered is a server; ours that called an outside port 25 is one that sends. */
+static void learn_servers(struct take *t, sqlite3_stmt *s, const struct session *x)
+{
+	struct servers *servers = t->tools.servers;
+
+	if (own_has(t->tools.own, &x->dest) && (sqlite3_column_int(s, S_BANNER_CODE) || x->encrypted)) {
+		struct server *server = servers_add(servers, &x->dest);
+
+		server->dirty |= !server->serves;
+		server->serves = true;
+		servers_note_software(server, x->software, sqlite3_column_int64(s, S_STARTED));
+		servers_note_name(servers, &x->dest, first_word(column_text(s, S_BANNER)));
+	}
+	if (x->route.leaves && sqlite3_column_int(s, S_DEST_PORT) == 25)
+		servers_note_sender(servers, &x->src);
+	if (own_has(t->tools.own, &x->src))
+		servers_note_name(servers, &x->src, column_text(s, S_HELO));
+}
+
+static void add_to_sums(struct take *t, sqlite3_stmt *s, const struct session *x)
+{
+	struct rollup_session r = { .src = x->src, .dest = x->dest, .route = &x->route, .started_us = sqlite3_column_int64(s, S_STARTED),
+		.encrypted = x->encrypted, .one_sided = text_find_nocase(column_text(s, S_NOTES), "one-sided") >= 0,
+		.incomplete = !sqlite3_column_int(s, S_COMPLETE) };
+	struct hygiene_session h = { .rowid = sqlite3_column_int64(s, S_ID), .started_us = r.started_us, .src = x->src, .dest = x->dest,
+		.dest_port = sqlite3_column_int(s, S_DEST_PORT), .route = &x->route, .ehlo_keywords = column_text(s, S_KEYWORDS),
+		.encrypted = x->encrypted, .authenticated = sqlite3_column_int(s, S_AUTH) };
+
+	rollups_add_session(t->tools.rollups, &r);
+	read_session_id(s, h.session_id);
+	hygiene_of_session(t->tools.hygiene, &h);
+}
+
+static void note_refusal(struct take *t, sqlite3_stmt *s, const struct session *x)
+{
+	struct refusal_session r = { .src = x->src, .dest = x->dest, .code = sqlite3_column_int(s, S_REFUSAL_CODE),
+		.reply = column_text(s, S_REFUSAL), .at_us = sqlite3_column_int64(s, S_ENDED) };
+
+	if (!x->route.leaves || r.code < 400)
+		return;
+	read_session_id(s, r.session_id);
+	refusals_of_session(t->tools.refusals, &r);
+}
+
+static void read_ip(struct text t, struct ip_addr *out)
+{
+	if (!t.p || ip_parse(t.p, t.len, out))
+		*out = (struct ip_addr){ 0 };
+}
+
+static void take_session(struct take *t, sqlite3_stmt *s)
+{
+	struct session x = { .software = software_of(column_text(s, S_BANNER), column_text(s, S_KEYWORDS)) };
+	struct text tls = column_text(s, S_TLS);
+
+	read_ip(column_text(s, S_SRC), &x.src);
+	read_ip(column_text(s, S_DEST), &x.dest);
+	x.route = own_route(t->tools.own, &x.src, &x.dest, column_text(s, S_PROXY), column_text(s, S_XCLIENT), column_text(s, S_XFORWARD));
+	x.encrypted = text_equal(column_text(s, S_OUTCOME), TEXT("encrypted")) || text_equal(tls, TEXT("starttls"))
+		   || text_equal(tls, TEXT("implicit"));
+	sqlite3_stmt *q = query(t, SESSION_VERDICT, sqlite3_column_int64(s, S_ID));
+	sqlite3_bind_text(q, 2, direction_name(x.route.direction), -1, SQLITE_STATIC);
+	sqlite3_bind_text(q, 3, x.software, -1, SQLITE_STATIC);
+	run(q);
+	learn_servers(t, s, &x);
+	add_to_sums(t, s, &x);
+	note_refusal(t, s, &x);
+	if (sqlite3_column_int64(s, S_ENDED) > t->last_us)
+		t->last_us = sqlite3_column_int64(s, S_ENDED);
+}
+
+/* ---- what a transaction may change about others ---- */
+
+/* The same origin with a third unrelated sender changes what is said about its earlier mail. */
+static void note_origin_sender(struct take *t, const struct mail *m, const struct origin *o)
+{
+	char ip[IP_TEXT_MAX], domain[256];
+	struct text d = domain_registrable(m->mail_from_domain);
+
+	if (!o->address.version || m->auth == 1 || m->null_sender || !d.p || d.len == 0 || d.len >= sizeof domain)
+		return;
+	sqlite3_stmt *s = t->q[ORIGIN_SENDER];
+	sqlite3_bind_text(s, 1, ip_format(&o->address, ip), -1, SQLITE_STATIC);
+	sqlite3_bind_text(s, 2, d.p, (int)d.len, SQLITE_STATIC);
+	run(s);
+	if (!sqlite3_changes(t->tools.verdicts))
+		return;
+	s = t->q[ORIGIN_COUNT];
+	sqlite3_bind_text(s, 1, ip, -1, SQLITE_STATIC);
+	int have = sqlite3_step(s) == SQLITE_ROW ? sqlite3_column_int(s, 0) : 0;
+	sqlite3_reset(s);
+	if (have == JUDGE_MANY_SENDERS) {
+		sqlite3_bind_text(t->q[FINDINGS_OF_ORIGIN], 1, ip, -1, SQLITE_STATIC);
+		collect(&t->marked, t->q[FINDINGS_OF_ORIGIN]);
+	}
+	if (have > SENDERS_KEPT) {
+		sqlite3_bind_text(t->q[ORIGIN_TRIM], 1, ip, -1, SQLITE_STATIC);
+		sqlite3_bind_int(t->q[ORIGIN_TRIM], 2, SENDERS_KEPT);
+		run(t->q[ORIGIN_TRIM]);
+	}
+}
+
+/* Inside, an answer to one of ours becomes no finding; only its kind may be open. */
+static bool is_idle(const struct take *t, const struct route *r, bool open, struct text recipient)
+{
+	if (r->leaves || open)
+		return false;
+	return r->direction != DIRECTION_INTERNAL || own_has_domain(t->tools.own, domain_of_address(recipient));
+}
+
+/* Answers of any direction: even where no finding can follow, other mail tells what a refused dialogue was. */
+static void note_answer(struct take *t, const struct mail *m, const struct route *r, bool open)
+{
+	const int64_t keys[] = { m->message_id_hash, m->returned_hash, m->original_message_id_hash, m->in_reply_to_hash };
+	sqlite3_stmt *s = query(t, RECIPIENTS, m->rowid);
+
+	if (r->leaves)
+		servers_note_sender(t->tools.servers, &m->src);
+	else if (r->direction == DIRECTION_INTERNAL && own_has(t->tools.own, &m->dest))
+		servers_add(t->tools.servers, &m->dest);
+	while (sqlite3_step(s) == SQLITE_ROW) {
+		int64_t recipient = sqlite3_column_int64(s, 1);
+		bool idle = is_idle(t, r, open, column_text(s, 2));
+		sqlite3_stmt *q = query(t, ANSWER, recipient);
+
+		sqlite3_bind_int(q, 2, idle);
+		sqlite3_bind_int64(q, 3, m->mail_us);
+		sqlite3_bind_int64(q, 4, m->rowid);
+		sqlite3_bind_int(q, 5, sqlite3_column_int(s, 0));
+		run(q);
+		for (size_t i = 0; i < sizeof keys / sizeof *keys; i++)
+			if (keys[i] && !idle)
+				run2(t, ANSWER_KEY, keys[i], recipient);
+		idset_add(&t->marked, recipient);
+	}
+	sqlite3_reset(s);
+}
+
+/* Mail of somebody changes what is said about answers to him that came at that time or later. */
+static void mark_answered(struct take *t, int64_t address_id, int64_t mail_us)
+{
+	sqlite3_stmt *s = query(t, ANSWERED_LATER, address_id);
+
+	sqlite3_bind_int64(s, 2, mail_us - SIGHTING_SLACK_US);
+	if (sqlite3_step(s) == SQLITE_ROW)
+		idset_add(&t->marked, address_id);
+	sqlite3_reset(s);
+}
+
+/* Autoreplies go to From or Reply-To, which need not be the MAIL FROM. */
+static void note_author(struct take *t, const struct mail *m, int64_t address_id)
+{
+	if (!address_id || address_id == m->mail_from_id)
+		return;
+	run2(t, AUTHOR, address_id, m->rowid);
+	mark_answered(t, address_id, m->mail_us);
+}
+
+static void mark_touched(struct take *t, const struct mail *m, const struct route *r)
+{
+	if (!m->null_sender && m->mail_from_id)
+		mark_answered(t, m->mail_from_id, m->mail_us);
+	if (r->arrives && m->outcome == MAIL_ACCEPTED) {
+		note_author(t, m, m->from_id);
+		note_author(t, m, m->reply_to_id);
+	}
+	note_author(t, m, m->mail_from_inner_id);
+	if (r->arrives && m->null_sender && m->outcome == MAIL_ACCEPTED) {	/* what we seem to have made may be this, passed on */
+		sqlite3_stmt *s = query(t, UNEXPLAINED_NEAR, m->ended_us - SIGHTING_SLACK_US);
+
+		sqlite3_bind_int64(s, 2, m->ended_us + PROVENANCE_PASS_US);
+		collect(&t->marked, s);
+	}
+	if (m->message_id_hash)
+		collect(&t->marked, query(t, WAITING_FOR, m->message_id_hash));
+}
+
+/*
+ * Mail that was taken earlier, with the Message-ID or the sender of one that could not be seen then: it may turn out to have been passed on. What
+ * too many shared already tells nothing, and goes on telling nothing.
+ */
+static void mark_earlier(struct take *t, const struct mail *m, int64_t taken_before)
+{
+	struct idset rows = { 0 };
+	sqlite3_stmt *s;
+
+	if (m->message_id_hash) {
+		s = query(t, WITH_HASH, m->message_id_hash);
+		sqlite3_bind_int64(s, 2, taken_before);
+		sqlite3_bind_int(s, 3, SIGHTING_SHARED_MAX + 1);
+		collect(&rows, s);
+		if (rows.count <= SIGHTING_SHARED_MAX)
+			idset_add_all(&t->review, &rows);
+		idset_fini(&rows);
+	}
+	if (m->null_sender || !m->mail_from_id)
+		return;
+	collect(&rows, query(t, BARE_OF, m->mail_from_id));
+	if (rows.count) {
+		s = query(t, OF_SENDER, m->mail_from_id);
+		sqlite3_bind_int64(s, 2, taken_before);
+		sqlite3_bind_int(s, 3, SIGHTING_SHARED_MAX + 1);
+		if (sqlite3_step(s) == SQLITE_ROW && sqlite3_column_int(s, 0) <= SIGHTING_SHARED_MAX)
+			idset_add_all(&t->review, &rows);
+		sqlite3_reset(s);
+	}
+	idset_fini(&rows);
+}
+
+/* ---- transactions ---- */
+
+/* Where a mail that answers nothing was made, and which servers had to be known to tell that. */
+static enum provenance ordinary_provenance(struct take *t, const struct mail *m)
+{
+	servers_record(t->tools.servers, &t->asked);
+	enum provenance p = provenance_of_mail(t->tools.provenances, m);
+	servers_record(t->tools.servers, NULL);
+	for (size_t i = 0; i < t->asked.cap && t->asked.count; i++)
+		if (t->asked.slot[i])
+			run2(t, ASKED_BY_MAIL, t->asked.slot[i], m->rowid);
+	idset_fini(&t->asked);
+	if (!m->has_data && !m->null_sender && m->mail_from_id)
+		run2(t, BARE, m->mail_from_class & CLASS_SRS && m->mail_from_inner_id ? m->mail_from_inner_id : m->mail_from_id, m->rowid);
+	return p;
+}
+
+static void write_verdict(struct take *t, const struct mail *m, const struct route *r, const struct classification *c, const struct origin *o)
+{
+	char ip[IP_TEXT_MAX];
+	enum provenance p = !r->leaves ? PROVENANCE_NONE : kind_is_answering(c->kind) ? PROVENANCE_UNKNOWN : ordinary_provenance(t, m);
+	sqlite3_stmt *s = query(t, TRANSACTION_VERDICT, m->rowid);
+
+	sqlite3_bind_text(s, 2, direction_name(r->direction), -1, SQLITE_STATIC);
+	sqlite3_bind_text(s, 3, kind_name(c->kind), -1, SQLITE_STATIC);
+	sqlite3_bind_text(s, 4, c->rule, -1, SQLITE_STATIC);
+	sqlite3_bind_text(s, 5, provenance_name(p), -1, SQLITE_STATIC);
+	sqlite3_bind_text(s, 6, o->from ? ip_format(&o->address, ip) : NULL, -1, SQLITE_STATIC);
+	sqlite3_bind_text(s, 7, o->from, -1, SQLITE_STATIC);
+	run(s);
+}
+
+static void take_transaction(struct take *t, const struct mail *m)
+{
+	const struct take_tools *k = &t->tools;
+	struct route r = mail_route(m, k->own);
+	bool near = r.direction == DIRECTION_INTERNAL || own_is_next_hop(k->own, &m->dest) || own_is_upstream(k->own, &m->src);
+	struct classification c = classify(m, near);
+	struct origin o = r.arrives || r.origin_from ? origin_of(k->origins, m->rowid, &r) : (struct origin){ 0 };
+
+	if (r.leaves && m->dest_port == 25) {
+		servers_note_sender(k->servers, &m->src);
+		servers_note_name(k->servers, &m->src, m->helo);
+	}
+	write_verdict(t, m, &r, &c, &o);
+	if (r.leaves && (m->code >= 400 || m->rcpt_accepted < m->rcpt_count))
+		refusals_of_mail(k->refusals, m);
+	rollups_add_mail(k->rollups, m, &r, kind_is_answering(c.kind));
+	hygiene_of_mail(k->hygiene, m, &r, c.kind);
+	if (r.arrives)
+		note_origin_sender(t, m, &o);
+	if (kind_is_answering(c.kind) || c.open)
+		note_answer(t, m, &r, c.open);
+	mark_touched(t, m, &r);
+	if (m->ended_us > t->last_us)
+		t->last_us = m->ended_us;
+	t->count++;
+}
+
+/* ---- what has to be looked at again ---- */
+
+static void review_provenance(struct take *t, int64_t rowid)
+{
+	sqlite3_stmt *s = query(t, TRANSACTIONS, rowid - 1);
+	struct mail m;
+
+	sqlite3_bind_int64(s, 2, rowid);
+	if (sqlite3_step(s) == SQLITE_ROW) {
+		mail_read(s, NULL, &m);
+		if (mail_route(&m, t->tools.own).leaves && !kind_is_answering(classify(&m, false).kind)) {
+			enum provenance p = ordinary_provenance(t, &m);
+			sqlite3_stmt *set = query(t, SET_PROVENANCE, rowid);
+
+			sqlite3_bind_text(set, 2, provenance_name(p), -1, SQLITE_STATIC);
+			run(set);
+		}
+	}
+	sqlite3_reset(s);
+}
+
+static void write_marks(struct take *t)
+{
+	int64_t *list = idset_sorted(&t->marked);
+
+	for (size_t i = 0; i < t->marked.count; i++)
+		run(query(t, PENDING, list[i]));
+	free(list);
+	idset_fini(&t->marked);
+	list = idset_sorted(&t->review);
+	for (size_t i = 0; i < t->review.count; i++)
+		review_provenance(t, list[i]);
+	free(list);
+	idset_fini(&t->review);
+}
+
+void take_news(struct take *t)
+{
+	struct idset news = servers_news(t->tools.servers);
+
+	for (size_t i = 0; i < news.cap; i++)
+		if (news.slot[i]) {
+			collect(&t->marked, query(t, WHO_ASKED, news.slot[i]));
+			collect(&t->review, query(t, MAIL_THAT_ASKED, news.slot[i]));
+		}
+	idset_fini(&news);
+	write_marks(t);
+}
+
+static sqlite3_stmt *between(struct take *t, enum statement which, int64_t after, int64_t until)
+{
+	sqlite3_stmt *s = query(t, which, after);
+
+	sqlite3_bind_int64(s, 2, until);
+	return s;
+}
+
+void take_facts(struct take *t, const struct take_range *r)
+{
+	sqlite3_stmt *s = between(t, SESSIONS, r->session_after, r->session_until);
+
+	while (sqlite3_step(s) == SQLITE_ROW)
+		take_session(t, s);
+	sqlite3_reset(s);
+	s = between(t, TRANSACTIONS, r->transaction_after, r->transaction_until);
+	while (sqlite3_step(s) == SQLITE_ROW) {
+		struct mail m;
+
+		mail_read(s, NULL, &m);
+		take_transaction(t, &m);
+		if (m.rowid > r->seen_rowid && r->transaction_after)
+			mark_earlier(t, &m, r->transaction_after);
+	}
+	sqlite3_reset(s);
+	take_news(t);
+	rollups_flush(t->tools.rollups);
+	hygiene_flush(t->tools.hygiene);
+	servers_flush(t->tools.servers);
+}
+
+struct take *take_new(const struct take_tools *tools)
+{
+	struct take *t = xcalloc(1, sizeof *t);
+	char *transactions = xasprintf("%s%s", mail_select, sql[TRANSACTIONS]);
+
+	t->tools = *tools;
+	for (int i = 0; i < STATEMENT_COUNT; i++)
+		t->q[i] = db_prepare(i < FACTS_COUNT ? tools->facts : tools->verdicts, i == TRANSACTIONS ? transactions : sql[i]);
+	free(transactions);
+	t->last_us = db_int(tools->verdicts, "SELECT last_us FROM meta", 0);
+	return t;
+}
+
+void take_free(struct take *t)
+{
+	if (!t)
+		return;
+	for (int i = 0; i < STATEMENT_COUNT; i++)
+		sqlite3_finalize(t->q[i]);
+	idset_fini(&t->marked);
+	idset_fini(&t->review);
+	free(t);
+}
+
+int64_t take_last_us(const struct take *t)
+{
+	return t->last_us;
+}
+
+long long take_count(const struct take *t)
+{
+	return t->count;
+}
