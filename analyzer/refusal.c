@@ -12,22 +12,53 @@
 #include "common/xmalloc.h"
 #include "schema/db.h"
 
-/* Lower-case text that stands before the list's name. */
-static const char *const before_zone[] = { "blocked using ", "listed at ", "listed in ", "listed by ", "listed on ", "blacklisted by ",
-	"blacklisted at ", "blacklisted on ", "blocked by ", "rejected by ", "in an rbl on ", "in a black list at ", "blocklisted by ", "lookup site '",
-	"rejected due to ", "found in ", "dnsbl:", "listed by the lookup site " };
-
-/* Names of operators in texts that give no zone, or only a page. */
-static const struct { const char *text, *zone; } by_name[] = {
-	{ "backscatterer", "backscatterer.org" }, { "spamcop.net", "spamcop.net" }, { "spamhaus", "spamhaus.org" },
-	{ "barracudacentral.org", "barracudacentral.org" }, { "uceprotect", "uceprotect.net" }, { "abusix", "abusix.zone" },
-	{ "spameatingmonkey", "spameatingmonkey.net" }, { "sorbs.net", "sorbs.net" }, { "psbl", "psbl.surriel.com" },
+/* Text that stands before the list's name. plain: people write it of anything, so that the name or another word must say that it is a list. */
+static const struct {
+	const char *text;
+	bool plain;
+} before_zone[] = {
+	{ "blocked using ", false }, { "rejected using ", false }, { "blacklisted by ", false }, { "blacklisted at ", false }, { "blacklisted on ", false },
+	{ "blacklisted in ", false }, { "blocklisted by ", false }, { "blocklisted at ", false }, { "blocklisted on ", false }, { "black list at ", false },
+	{ "blacklist at ", false }, { "block list at ", false }, { "blocklist at ", false }, { "in an rbl on ", false }, { "in rbl ", false },
+	{ "lookup site '", false }, { "lookup site \"", false }, { "dnsbl:", false }, { "dnsbl ", false }, { "rbl ", false }, { "blacklist ", false },
+	{ "blocklist ", false }, { "listed at ", true }, { "listed in ", true }, { "listed by ", true }, { "listed on ", true }, { "blocked by ", true },
+	{ "blocked with ", true }, { "blocked at ", true }, { "rejected by ", true }, { "rejected due to ", true }, { "found in ", true }, { "found on ", true },
 };
 
-static const char *const not_about_us[] = { "query refused", "uribl", "surbl", "dbl.spamhaus", "open resolver" };
+/* Names of operators, where the text gives no zone or only a page; the private lists of large receivers under their own names. */
+static const struct { const char *text, *zone; } by_name[] = {
+	{ "backscatterer", "backscatterer.org" }, { "spamcop", "spamcop.net" }, { "spamhaus", "spamhaus.org" }, { "abuseat.org", "abuseat.org" },
+	{ "barracudacentral", "barracudacentral.org" }, { "barracuda reputation", "barracudacentral.org" }, { "barracudanetworks.com/reputation", "barracudacentral.org" },
+	{ "uceprotect", "uceprotect.net" }, { "abusix", "abusix.zone" }, { "spameatingmonkey", "spameatingmonkey.net" }, { "sorbs.net", "sorbs.net" },
+	{ "psbl", "psbl.surriel.com" }, { "csi.cloudmark.com", "csi.cloudmark.com" }, { "cm-csi", "csi.cloudmark.com" },
+	{ "ipcheck.proofpoint.com", "ipcheck.proofpoint.com" }, { "proofpoint.com/dnsbl", "ipcheck.proofpoint.com" }, { "mail-abuse.", "mail-abuse.com" },
+	{ "trend micro", "mail-abuse.com" }, { "senderscore", "senderscore.org" }, { "mailspike", "mailspike.net" }, { "invaluement", "invaluement.com" },
+	{ "blocklist.de", "blocklist.de" }, { "spfbl", "spfbl.net" }, { "manitu.net", "ix.dnsbl.manitu.net" }, { "gbudb", "gbudb.com" },
+	{ "hostkarma", "hostkarma.junkemailfilter.com" }, { "attrbl", "att.net" }, { "tosa@rx.t-online.de", "t-online.de" },
+	{ "(s3140)", "outlook.com" }, { "(s3150)", "outlook.com" }, { "banned sending ip", "outlook.com" }, { "community.mimecast.com", "mimecast.com" },
+};
+
+/* About a domain or a link in the mail, or about the receiver's own resolver, which the list answers no more. */
+static const char *const not_about_us[] = { "query refused", "uribl", "surbl", "dbl.spamhaus", "open resolver", "public resolver", "127.255.255.",
+	"excessive queries", "rhsbl", "sender address [", "sender address <", "helo command", "url ", "urls ", "not listed", "isn't listed", "unlisted" };
+
+/* About a domain, when it names no address. */
+static const char *const about_domain[] = { "domain", "link in", "message body", "message content" };
+
+/* About a recipient who does not exist. */
+static const char *const about_recipient[] = { "user unknown", "unknown user", "no such user", "no such recipient", "unknown recipient", "recipient unknown",
+	"does not exist", "doesn't exist", "mailbox unavailable", "mailbox not found", "no mailbox", "invalid recipient" };
 
 /* Words without which a mention of an operator is no refusal for being listed. */
-static const char *const listing_words[] = { "block", "list", "rbl", "reject", "backscatter:" };
+static const char *const listing_words[] = { "block", "list", "rbl", "dnsbl", "reject", "backscatter:", "banned", "dnsbl", "reputation", "(bl)", "not allowed" };
+static const char *const list_words[] = { "blacklist", "black list", "blocklist", "block list", "dnsbl", "rbl", "blackhole" };
+/* First labels of the zones of lists: zen.spamhaus.org, bl.spamcop.net, ips.backscatterer.org, b.barracudacentral.org, dnsbl-1.uceprotect.net. */
+static const char *const list_labels[] = { "zen", "sbl", "xbl", "pbl", "css", "bl", "rbl", "dnsbl", "cbl", "ips", "ix", "b", "combined", "truncate", "psbl", "spam",
+	"backscatter", "dyna", "black", "drone", "dul" };
+
+enum { REPLY_BYTES = 4096 };	/* of a reply that are looked at */
+
+#define HAS_ANY(t, words) has_any((t), (words), sizeof(words) / sizeof *(words))
 
 static bool has_any(struct text t, const char *const *words, size_t n)
 {
@@ -39,6 +70,13 @@ static bool has_any(struct text t, const char *const *words, size_t n)
 
 static struct text host_at(struct text t, size_t at)
 {
+	static const char *const schemes[] = { "http://www.", "https://www.", "http://", "https://" };
+
+	for (size_t i = 0; i < sizeof schemes / sizeof *schemes; i++)
+		if (text_starts_nocase((struct text){ t.p + at, (uint32_t)(t.len - at) }, schemes[i])) {
+			at += strlen(schemes[i]);
+			break;
+		}
 	size_t end = at;
 
 	while (end < t.len && (t.p[end] == '-' || t.p[end] == '.' || t.p[end] == '_' || (t.p[end] >= '0' && t.p[end] <= '9')
@@ -49,27 +87,102 @@ static struct text host_at(struct text t, size_t at)
 	return (struct text){ t.p + at, (uint32_t)(end - at) };
 }
 
-bool refusal_zone(struct text reply, struct text *zone)
+static const char *operator_of(struct text t)
 {
-	if (!reply.p || has_any(reply, not_about_us, sizeof not_about_us / sizeof *not_about_us))
-		return false;
+	for (size_t i = 0; i < sizeof by_name / sizeof *by_name; i++)
+		if (text_find_nocase(t, by_name[i].text) >= 0)
+			return by_name[i].zone;
+	return NULL;
+}
+
+/* "zen.spamhaus.org", "dnsbl.example.net": names that lists have. */
+static bool looks_like_list(struct text host)
+{
+	uint32_t n = 0;
+
+	while (n < host.len && host.p[n] != '.' && host.p[n] != '-')
+		n++;
+	for (size_t i = 0; i < sizeof list_labels / sizeof *list_labels; i++)
+		if (text_equal_nocase((struct text){ host.p, n }, (struct text){ list_labels[i], (uint32_t)strlen(list_labels[i]) }))
+			return true;
+	return operator_of(host) || HAS_ANY(host, list_words);
+}
+
+/* An IPv4 or IPv6 address at or behind *i, *i set behind it; 127.0.0.0/8 is what lists answer with and names nobody. False at the end. */
+static bool next_address(struct text t, uint32_t *i, struct ip_addr *out)
+{
+	static const char loopback[] = "127.";
+
+	while (t.p && *i < t.len) {
+		uint32_t from = *i, end;
+
+		for (end = from; end < t.len && t.p[end] && strchr("0123456789abcdefABCDEF.:", t.p[end]); end++)
+			;
+		*i = end > from ? end : from + 1;
+		while (end > from && (t.p[end - 1] == '.' || t.p[end - 1] == ':'))
+			end--;
+		const char *dot = memchr(t.p + from, '.', end - from), *colon = memchr(t.p + from, ':', end - from);
+
+		if (dot && colon && colon > dot)	/* "192.0.2.1:25", not "::ffff:192.0.2.1" */
+			end = (uint32_t)(colon - t.p);
+		if (end - from >= 7 && strncmp(t.p + from, loopback, 4) != 0 && ip_parse(t.p + from, end - from, out) == 0)
+			return true;
+	}
+	return false;
+}
+
+static bool names_address(struct text t)
+{
+	struct ip_addr a;
+	uint32_t i = 0;
+
+	return next_address(t, &i, &a);
+}
+
+static bool zone_by_form(struct text t, struct text *zone)
+{
+	bool list_word = HAS_ANY(t, list_words);
+
 	for (size_t i = 0; i < sizeof before_zone / sizeof *before_zone; i++) {
-		ptrdiff_t at = text_find_nocase(reply, before_zone[i]);
+		ptrdiff_t at = text_find_nocase(t, before_zone[i].text);
 
 		if (at < 0)
 			continue;
-		*zone = host_at(reply, (size_t)at + strlen(before_zone[i]));
-		if (domain_is_name(*zone))
+		*zone = host_at(t, (size_t)at + strlen(before_zone[i].text));
+		if (domain_is_name(*zone) && (!before_zone[i].plain || list_word || looks_like_list(*zone)))
 			return true;
 	}
-	if (!has_any(reply, listing_words, sizeof listing_words / sizeof *listing_words))
-		return false;
-	for (size_t i = 0; i < sizeof by_name / sizeof *by_name; i++)
-		if (text_find_nocase(reply, by_name[i].text) >= 0) {
-			*zone = (struct text){ by_name[i].zone, (uint32_t)strlen(by_name[i].zone) };
-			return true;
-		}
 	return false;
+}
+
+static bool find_zone(struct text t, struct text *zone)
+{
+	if (HAS_ANY(t, not_about_us) || (HAS_ANY(t, about_domain) && !names_address(t)))
+		return false;
+	if (zone_by_form(t, zone))
+		return !HAS_ANY(t, about_recipient) || looks_like_list(*zone);
+	const char *name = HAS_ANY(t, listing_words) && !HAS_ANY(t, about_recipient) ? operator_of(t) : NULL;
+
+	if (!name)
+		return false;
+	*zone = (struct text){ name, (uint32_t)strlen(name) };
+	return true;
+}
+
+bool refusal_zone(struct text reply, struct text *zone)
+{
+	char line[REPLY_BYTES];
+	struct text flat = { line, reply.len < sizeof line ? reply.len : sizeof line };
+
+	if (!reply.p)
+		return false;
+	for (uint32_t i = 0; i < flat.len; i++)		/* sentences go on from line to line */
+		line[i] = reply.p[i] == '\n' ? ' ' : reply.p[i];
+	if (!find_zone(flat, zone))
+		return false;
+	if (zone->p >= line && zone->p < line + flat.len)
+		zone->p = reply.p + (zone->p - line);
+	return true;
 }
 
 static const char sql_recipients[] = "SELECT n, code, reply FROM recipients WHERE transaction_rowid = ?1 AND code >= 400";
@@ -114,24 +227,24 @@ static const struct list *list_of(const struct lists *lists, struct text zone)
 	return NULL;
 }
 
-/* The first IPv4 or IPv6 address in a text that is not part of a longer word. */
+static bool is_reversed(const struct ip_addr *a, const struct ip_addr *b)
+{
+	struct ip_addr turned = *a;
+
+	for (int i = 0; i < 4; i++)
+		turned.bytes[i] = a->bytes[3 - i];
+	return a->version == 4 && ip_equal(&turned, b);
+}
+
+/* Does the text name addresses, none of them ours? As it is, or turned round as in the name that is looked up. */
 static bool names_other_address(struct text t, const struct ip_addr *own_wire, const struct ip_addr *own_public)
 {
 	bool other = false;
+	struct ip_addr a;
 
-	for (uint32_t i = 0; t.p && i < t.len;) {
-		uint32_t end = i;
-		struct ip_addr a;
-
-		while (end < t.len && strchr("0123456789abcdefABCDEF.:", t.p[end]) && t.p[end])
-			end++;
-		if (end - i >= 7 && ip_parse(t.p + i, end - i - (t.p[end - 1] == '.' || t.p[end - 1] == ':'), &a) == 0) {
-			if (ip_equal(&a, own_wire) || ip_equal(&a, own_public))
-				return false;
-			other = true;
-		}
-		i = end > i ? end : i + 1;
-	}
+	for (uint32_t i = 0; next_address(t, &i, &a); other = true)
+		if (ip_equal(&a, own_wire) || ip_equal(&a, own_public) || is_reversed(&a, own_wire) || is_reversed(&a, own_public))
+			return false;
 	return other;
 }
 

@@ -284,9 +284,58 @@ static void a_written_list_reads_back(void **state)
 	lists_fini(&second);
 }
 
+/* What the operators say of kinds and senders. */
+static void shipped_lists_count_as_their_operators_say(void **state)
+{
+	static const char *const shipped[] = { "data/lists.d" };
+	static const struct {
+		const char *list;
+		enum kind kind;
+		enum list_sender sender;
+		enum list_count count;
+	} cases[] = {
+		{ "backscatterer", KIND_BOUNCE, LIST_SENDER_NULL, LIST_COUNTS },
+		{ "backscatterer", KIND_AUTOREPLY, LIST_SENDER_OTHER, LIST_UNSURE },
+		{ "backscatterer", KIND_CALLOUT, LIST_SENDER_DOUBLE_BOUNCE, LIST_COUNTS },
+		{ "sem-backscatter", KIND_BOUNCE, LIST_SENDER_NULL, LIST_COUNTS },
+		{ "sem-backscatter", KIND_CALLOUT, LIST_SENDER_NULL, LIST_UNSURE },
+		{ "sem-backscatter", KIND_AUTOREPLY, LIST_SENDER_OTHER, LIST_NOT },
+		{ "spamcop", KIND_AUTOREPLY, LIST_SENDER_OTHER, LIST_COUNTS },
+		{ "spamcop", KIND_CHALLENGE, LIST_SENDER_NULL, LIST_COUNTS },
+		{ "spamcop", KIND_TICKET, LIST_SENDER_OTHER, LIST_UNSURE },
+		{ "spamcop", KIND_CALLOUT, LIST_SENDER_NULL, LIST_NOT },
+		{ "uceprotect-1", KIND_BOUNCE, LIST_SENDER_NULL, LIST_NOT },
+		{ "uceprotect-1", KIND_AUTOREPLY, LIST_SENDER_OTHER, LIST_UNSURE },
+		{ "uceprotect-1", KIND_CALLOUT, LIST_SENDER_NULL, LIST_NOT },
+		{ "abusix-backscatter", KIND_READ_RECEIPT, LIST_SENDER_NULL, LIST_COUNTS },
+		{ "abusix-backscatter", KIND_AUTOREPLY, LIST_SENDER_NULL, LIST_UNSURE },
+		{ "abusix-backscatter", KIND_CALLOUT, LIST_SENDER_NULL, LIST_NOT },
+	};
+	struct lists lists;
+
+	(void)state;
+	assert_int_equal(lists_load(shipped, 1, &lists, stderr), 0);
+	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+		const struct list *l = lists_find(&lists, cases[i].list);
+
+		assert_non_null(l);
+		if (list_counts(l, cases[i].kind, cases[i].sender) != cases[i].count)
+			fail_msg("%s: %s, sender %d", cases[i].list, kind_name(cases[i].kind), cases[i].sender);
+	}
+	for (size_t i = 0; i < lists.count; i++) {
+		const struct list *l = &lists.item[i];
+
+		assert_true(l->source && l->last_verified && l->named_as.count && l->permits && l->wants && l->avoid);
+		for (enum list_sender s = 0; s < LIST_SENDER_COUNT; s++)
+			assert_int_equal(list_counts(l, KIND_ORDINARY, s), LIST_NOT);
+	}
+	lists_fini(&lists);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(shipped_lists_count_as_their_operators_say),
 		cmocka_unit_test(backscatterer_is_as_its_operator_says),
 		cmocka_unit_test_setup_teardown(a_local_file_replaces_the_shipped_one, make_dirs, remove_dirs),
 		cmocka_unit_test_setup_teardown(an_empty_local_file_takes_the_list_out, make_dirs, remove_dirs),
