@@ -20,10 +20,12 @@ struct command_context {
 	bool now_is_last;		/* --now last */
 	bool any_port, guess_own, rebuild, follow;
 	const char *events_path;	/* --events: a file, "-" for standard output, or NULL */
-	int64_t since_us;
+	int64_t since_us, until_us;
 	unsigned types;
 	const char *at;			/* --at as written, or NULL */
 	int64_t window_us;		/* --window */
+	const char *why;		/* --why, or NULL */
+	bool take_back;			/* --remove */
 	bool json;			/* --format json */
 	bool all, plugin;
 	int64_t impact_us, fixed_us;	/* or 0 */
@@ -42,6 +44,7 @@ int command_servers(struct command_context *c);
 int command_explain(struct command_context *c);
 int command_why(struct command_context *c);
 int command_check(struct command_context *c);
+int command_ack(struct command_context *c);
 
 /* "bouncetap: message" on standard error; answers code. */
 int command_fail(int code, const char *format, ...) __attribute__((format(printf, 2, 3)));

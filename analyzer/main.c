@@ -16,8 +16,7 @@
 #include "common/timefmt.h"
 #include "common/xmalloc.h"
 
-enum { AUDIT = 1, ANALYZE = 2, EVENTS = 4, DOCTOR = 8, SERVERS = 16, EXPLAIN = 32, WHY = 64, CHECK = 128,
-	ALL = AUDIT | ANALYZE | EVENTS | DOCTOR | SERVERS | EXPLAIN | WHY | CHECK };
+enum { AUDIT = 1, ANALYZE = 2, EVENTS = 4, DOCTOR = 8, SERVERS = 16, EXPLAIN = 32, WHY = 64, CHECK = 128, ACK = 256, ALL = 0xffff };
 
 static const struct command {
 	const char *name, *arguments, *help;
@@ -31,6 +30,7 @@ static const struct command {
 	{ "servers", "", "what each server of ours is and does, and how it stands with the lists", SERVERS, command_servers },
 	{ "explain", "FINDING", "one finding: its dialogues, and the rules that judged it", EXPLAIN, command_explain },
 	{ "check", "ADDRESS...", "is it over? READY, WAIT, NOT READY or UNKNOWN, per blocklist", CHECK, command_check },
+	{ "ack", "[SERVER|FINDING]", "a known matter: out of \"do this first\", still shown; without one, the list of them", ACK, command_ack },
 	{ "doctor", "", "look at interfaces, store, host and configuration, say what to change", DOCTOR, command_doctor },
 };
 
@@ -45,11 +45,13 @@ static const char examples[] =
 	"  bouncetap servers --since -7d                             what each server of ours did, and its state\n"
 	"  bouncetap explain ae89a168                                how did this finding come about?\n"
 	"  bouncetap check 192.0.2.25                                would we be listed again tomorrow?\n"
+	"  bouncetap ack mx2 --until 2026-12-24 --why \"moves then\"   known: not in \"do this first\" until then\n"
 	"  bouncetap doctor                                          is this tap good enough?\n";
 
 /* ---- options: one table for parsing and for --help ---- */
 
-enum option_key { OPT_STORE = 256, OPT_CONFIG, OPT_OWN, OPT_NOW, OPT_EVENTS, OPT_ANY_PORT, OPT_GUESS_OWN, OPT_REBUILD, OPT_FOLLOW, OPT_SINCE, OPT_TYPE, OPT_AT, OPT_WINDOW, OPT_INTERFACE,
+enum option_key { OPT_STORE = 256, OPT_CONFIG, OPT_OWN, OPT_NOW, OPT_EVENTS, OPT_ANY_PORT, OPT_GUESS_OWN, OPT_REBUILD, OPT_FOLLOW, OPT_SINCE, OPT_UNTIL, OPT_WHY,
+	OPT_REMOVE, OPT_TYPE, OPT_AT, OPT_WINDOW, OPT_INTERFACE,
 	OPT_FORMAT, OPT_ALL, OPT_IMPACT, OPT_FIXED, OPT_RESOLVER, OPT_PLUGIN, OPT_CHECK_CONFIG, OPT_DUMP_CONFIG, OPT_HELP, OPT_VERSION };
 
 static const struct option_row {
@@ -68,6 +70,9 @@ static const struct option_row {
 	{ OPT_REBUILD, "rebuild", NULL, ANALYZE, "throw all verdicts away and judge everything again" },
 	{ OPT_FOLLOW, "follow", NULL, ANALYZE | EVENTS, "go on with what comes until interrupted" },
 	{ OPT_SINCE, "since", "TIME", EVENTS | SERVERS, "only what ended then or later: -2h, yesterday, 2026-11-20 14:03" },
+	{ OPT_UNTIL, "until", "TIME", ACK, "when it is no longer to be taken for known (default: when it is taken back)" },
+	{ OPT_WHY, "why", "TEXT", ACK, "the reason, for whoever reads the report" },
+	{ OPT_REMOVE, "remove", NULL, ACK, "take it back" },
 	{ OPT_TYPE, "type", "TYPE,...", EVENTS, "only these: session transaction finding risk refusal capture" },
 	{ OPT_AT, "at", "TIME", WHY, "when, as the list writes it; CET in summer is searched as UTC+1 and UTC+2" },
 	{ OPT_WINDOW, "window", "TIME", WHY, "so long before and after it: 90s (default), 10m, 1h" },
@@ -77,7 +82,7 @@ static const struct option_row {
 	{ OPT_FIXED, "fixed", "TIME", CHECK, "when you mended the server" },
 	{ OPT_RESOLVER, "resolver", "ADDR", CHECK, "the DNS resolver to ask, with :PORT if need be (default: the system's)" },
 	{ OPT_PLUGIN, "plugin", NULL, CHECK, "one line and an exit code for monitoring: 0 READY, 1 WAIT, 2 NOT READY, 3 UNKNOWN" },
-	{ OPT_FORMAT, "format", "text|json", DOCTOR | SERVERS | EXPLAIN | WHY | CHECK, "text (default), or one JSON object a line" },
+	{ OPT_FORMAT, "format", "text|json", DOCTOR | SERVERS | EXPLAIN | WHY | CHECK | ACK, "text (default), or one JSON object a line" },
 	{ OPT_CHECK_CONFIG, "check-config", NULL, ALL, "read the configuration, say what is wrong, exit" },
 	{ OPT_DUMP_CONFIG, "dump-config", NULL, ALL, "print the effective values and where each came from, exit" },
 	{ OPT_HELP, "help", NULL, ALL, "this text" },
@@ -87,7 +92,7 @@ static const struct option_row {
 enum { OPTION_COUNT = sizeof option_table / sizeof *option_table, COMMAND_COUNT = sizeof commands / sizeof *commands };
 
 struct settings {
-	const char *store, *own, *now, *since, *types, *interfaces, *format, *window, *impact, *fixed;
+	const char *store, *own, *now, *since, *until, *types, *interfaces, *format, *window, *impact, *fixed;
 	bool check_config, dump_config, help, version;
 };
 
@@ -134,7 +139,7 @@ static int print_help(const struct command *c)
 	} else {
 		puts("usage: bouncetap COMMAND [options]\n");
 		for (size_t i = 0; i < COMMAND_COUNT; i++)
-			printf("  %-8s %-11s %s\n", commands[i].name, commands[i].arguments, commands[i].help);
+			printf("  %-8s %-16s %s\n", commands[i].name, commands[i].arguments, commands[i].help);
 		puts("\nOptions of every command:");
 		print_options(ALL);
 	}
@@ -164,6 +169,9 @@ static int parse_options(const struct command *command, int argc, char **argv, s
 		case OPT_FOLLOW: c->follow = true; break;
 		case OPT_SINCE: set->since = optarg; break;
 		case OPT_TYPE: set->types = optarg; break;
+		case OPT_UNTIL: set->until = optarg; break;
+		case OPT_WHY: c->why = optarg; break;
+		case OPT_REMOVE: c->take_back = true; break;
 		case OPT_AT: c->at = optarg; break;
 		case OPT_WINDOW: set->window = optarg; break;
 		case OPT_INTERFACE: set->interfaces = optarg; break;
@@ -275,6 +283,8 @@ static int apply_settings(const struct settings *set, struct command_context *c)
 		code = set_time(set->impact, "--impact", &c->impact_us);
 	if (code == EX_OK)
 		code = set_time(set->fixed, "--fixed", &c->fixed_us);
+	if (code == EX_OK)
+		code = set_time(set->until, "--until", &c->until_us);
 	if (code == EX_OK && set->types && events_parse_types(set->types, &c->types, &unknown))
 		code = command_fail(EX_USAGE, "--type %s: session, transaction, finding, risk, refusal, capture are the types", unknown);
 	if (code == EX_OK)

@@ -38,7 +38,9 @@ static const char sql_cause[] =
 	" FROM transactions t LEFT JOIN messages m ON m.transaction_rowid = t.id WHERE t.id = ?1";
 static const char sql_transaction_id[] = "SELECT " TRANSACTION_ID " FROM transactions t WHERE t.id = ?1";
 static const char sql_reasons[] = "SELECT rule, sign, strength, text FROM verdicts.finding_reason WHERE finding_rowid = ?1 ORDER BY n";
-static const char sql_ack[] = "SELECT why FROM notes.ack WHERE subject = ?1 AND (until_us IS NULL OR until_us > ?2) ORDER BY at_us DESC LIMIT 1";
+static const char sql_ack[] =
+	"SELECT why FROM notes.ack WHERE (subject = ?1 OR subject IN (SELECT finding_id FROM verdicts.finding_alias WHERE finding_rowid = ?3))"
+	" AND (until_us IS NULL OR until_us > ?2) ORDER BY at_us DESC LIMIT 1";
 /* Ids are of hex digits, dots, colons and digits: all below 'g'. */
 static const char sql_resolve[] =
 	"SELECT id FROM verdicts.finding WHERE finding_id >= ?1 AND finding_id < ?1 || 'g' UNION"
@@ -128,7 +130,7 @@ static void add_row(struct reader *r, struct finding_page *p, sqlite3_stmt *s, i
 	read_columns(&p->arena, s, f);
 	read_cause(r, &p->arena, f);
 	read_reasons(r, &p->arena, f);
-	ack = reader_has_notes(r) ? reader_select(r, sql_ack, "ti", f->finding_id, now_us) : NULL;
+	ack = reader_has_notes(r) ? reader_select(r, sql_ack, "tii", f->finding_id, now_us, f->id) : NULL;
 	if (reader_step(r, ack))
 		f->acked_why = reader_word(&p->arena, ack, 0);
 	sqlite3_finalize(ack);
