@@ -295,17 +295,25 @@ static bool has_facts(const char *store)
 	return any;
 }
 
+/* All that there is: a capture is a stretch of time by itself. */
 static int print_report(struct command_context *c, const char *store)
 {
-	char error[ERROR_MAX];
-	unsigned present;
-	sqlite3 *db = db_open_read(store, &present, error, sizeof error);
+	struct reader *reader = reader_open(store);
+	struct report_options o = { .whole = true, .now_us = c->now_us, .config = c->config, .lists = &c->lists };
+	struct buf text = { 0 };
+	struct report r;
+	int code = EX_OK;
 
-	if (!db)
-		return command_fail(EX_NOINPUT, "%s", error);
-	report_text(db, &c->lists, stdout);
-	sqlite3_close(db);
-	return fflush(stdout) || ferror(stdout) ? cannot_write("report") : EX_OK;
+	if (report_build(reader, &o, &r))
+		code = command_fail(EX_NOINPUT, "%s", reader_message(reader));
+	else
+		report_text(&r, &text);
+	if (code == EX_OK && (fwrite(text.p, 1, text.len, stdout) != text.len || fflush(stdout)))
+		code = cannot_write("report");
+	report_fini(&r);
+	buf_fini(&text);
+	reader_close(reader);
+	return code;
 }
 
 /* Events to a file take nothing from the report. out: the file of --events, standard output, or NULL. */

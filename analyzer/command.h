@@ -30,6 +30,10 @@ struct command_context {
 	bool all, plugin;
 	int64_t impact_us, fixed_us;	/* or 0 */
 	const char *resolver;		/* --resolver, or NULL */
+	struct {			/* report */
+		const char *since, *until, *format, *server, *owner, *tenant;	/* NULL: not given */
+		bool anonymous;
+	} report;
 	char **files;
 	int file_count;
 	const volatile int *stop;	/* set by SIGINT and SIGTERM */
@@ -40,6 +44,7 @@ int command_audit(struct command_context *c);
 int command_analyze(struct command_context *c);
 int command_events(struct command_context *c);
 int command_doctor(struct command_context *c);
+int command_report(struct command_context *c);
 int command_servers(struct command_context *c);
 int command_explain(struct command_context *c);
 int command_why(struct command_context *c);

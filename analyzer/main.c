@@ -18,6 +18,8 @@
 
 enum { AUDIT = 1, ANALYZE = 2, EVENTS = 4, DOCTOR = 8, SERVERS = 16, EXPLAIN = 32, WHY = 64, CHECK = 128, ACK = 256, ALL = 0xffff };
 
+enum { REPORT = 1 << 10 };
+
 static const struct command {
 	const char *name, *arguments, *help;
 	unsigned bit;
@@ -25,6 +27,7 @@ static const struct command {
 } commands[] = {
 	{ "audit", "FILE...", "read capture files, judge them, print what was found", AUDIT, command_audit },
 	{ "analyze", "", "judge what bouncetapd has written to a store", ANALYZE, command_analyze },
+	{ "report", "", "what a postmaster is to know and to do, for a day or any time", REPORT, command_report },
 	{ "events", "", "print a store as JSON, one event a line", EVENTS, command_events },
 	{ "why", "ADDRESS", "a list says it was hit at --at TIME: which mail was that?", WHY, command_why },
 	{ "servers", "", "what each server of ours is and does, and how it stands with the lists", SERVERS, command_servers },
@@ -40,6 +43,7 @@ static const char examples[] =
 	"  bouncetap audit --guess-own monday.pcap                   the same, without a configuration\n"
 	"  bouncetap audit --events - monday.pcap | jq .kind         every event as JSON\n"
 	"  bouncetap analyze --follow                                judge what the sensor writes, as it comes\n"
+	"  bouncetap report                                          yesterday, and what to change first\n"
 	"  bouncetap events --type finding --since -2h               findings of the last two hours\n"
 	"  bouncetap why 192.0.2.25 --at \"2026-11-20 14:03 CET\"     the list's notice names a minute: which mail?\n"
 	"  bouncetap servers --since -7d                             what each server of ours did, and its state\n"
@@ -52,7 +56,8 @@ static const char examples[] =
 
 enum option_key { OPT_STORE = 256, OPT_CONFIG, OPT_OWN, OPT_NOW, OPT_EVENTS, OPT_ANY_PORT, OPT_GUESS_OWN, OPT_REBUILD, OPT_FOLLOW, OPT_SINCE, OPT_UNTIL, OPT_WHY,
 	OPT_REMOVE, OPT_TYPE, OPT_AT, OPT_WINDOW, OPT_INTERFACE,
-	OPT_FORMAT, OPT_ALL, OPT_IMPACT, OPT_FIXED, OPT_RESOLVER, OPT_PLUGIN, OPT_CHECK_CONFIG, OPT_DUMP_CONFIG, OPT_HELP, OPT_VERSION };
+	OPT_FORMAT, OPT_ALL, OPT_IMPACT, OPT_FIXED, OPT_RESOLVER, OPT_PLUGIN, OPT_CHECK_CONFIG, OPT_DUMP_CONFIG, OPT_HELP, OPT_VERSION,
+	OPT_REPORT_SINCE, OPT_REPORT_UNTIL, OPT_REPORT_FORMAT, OPT_SERVER, OPT_OWNER, OPT_TENANT, OPT_ANONYMOUS, OPT_MAIL, OPT_DIRECTORY };
 
 static const struct option_row {
 	enum option_key key;
@@ -83,6 +88,15 @@ static const struct option_row {
 	{ OPT_RESOLVER, "resolver", "ADDR", CHECK, "the DNS resolver to ask, with :PORT if need be (default: the system's)" },
 	{ OPT_PLUGIN, "plugin", NULL, CHECK, "one line and an exit code for monitoring: 0 READY, 1 WAIT, 2 NOT READY, 3 UNKNOWN" },
 	{ OPT_FORMAT, "format", "text|json", DOCTOR | SERVERS | EXPLAIN | WHY | CHECK | ACK, "text (default), or one JSON object a line" },
+	{ OPT_REPORT_SINCE, "since", "TIME", REPORT, "the beginning of its time (default: the last calendar day): -7d, 2026-11-20" },
+	{ OPT_REPORT_UNTIL, "until", "TIME", REPORT, "the end of its time (default: that of the last calendar day, or now with --since)" },
+	{ OPT_SERVER, "server", "NAME", REPORT, "only this server: its name or address" },
+	{ OPT_OWNER, "owner", "NAME", REPORT, "only servers of this owner" },
+	{ OPT_TENANT, "tenant", "NAME", REPORT, "only servers of this tenant" },
+	{ OPT_ANONYMOUS, "anonymous", NULL, REPORT, "nothing that names people, or servers that are not ours" },
+	{ OPT_REPORT_FORMAT, "format", "FORMAT", REPORT, "text (default), html, json, csv" },
+	{ OPT_MAIL, "mail", "TO,...", REPORT, "as a message for sendmail -t -f '<>'; nothing is sent" },
+	{ OPT_DIRECTORY, "directory", "DIR", REPORT, "all formats, as files by date, and latest.html and so on, instead of printing" },
 	{ OPT_CHECK_CONFIG, "check-config", NULL, ALL, "read the configuration, say what is wrong, exit" },
 	{ OPT_DUMP_CONFIG, "dump-config", NULL, ALL, "print the effective values and where each came from, exit" },
 	{ OPT_HELP, "help", NULL, ALL, "this text" },
@@ -181,6 +195,15 @@ static int parse_options(const struct command *command, int argc, char **argv, s
 		case OPT_FIXED: set->fixed = optarg; break;
 		case OPT_RESOLVER: c->resolver = optarg; break;
 		case OPT_PLUGIN: c->plugin = true; break;
+		case OPT_REPORT_SINCE: c->report.since = optarg; break;
+		case OPT_REPORT_UNTIL: c->report.until = optarg; break;
+		case OPT_SERVER: c->report.server = optarg; break;
+		case OPT_OWNER: c->report.owner = optarg; break;
+		case OPT_TENANT: c->report.tenant = optarg; break;
+		case OPT_ANONYMOUS: c->report.anonymous = true; break;
+		case OPT_REPORT_FORMAT: c->report.format = optarg; break;
+		case OPT_MAIL: c->report.mail_to = optarg; break;
+		case OPT_DIRECTORY: c->report.directory = optarg; break;
 		case OPT_CHECK_CONFIG: set->check_config = true; break;
 		case OPT_DUMP_CONFIG: set->dump_config = true; break;
 		case OPT_HELP: set->help = true; break;

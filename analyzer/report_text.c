@@ -1,512 +1,741 @@
-/*
- * report_text.c - see report_text.h. First the verdict, then each server with its evidence, then numbers, then what could not be seen.
- *
- * Everything that came from the wire goes through escape_terminal.
- */
+/* report_text.c - see report_text.h. Everything that came from the wire goes through escape_terminal. */
 #include "analyzer/report_text.h"
 
-#include <stdlib.h>
+#include <stdarg.h>
 #include <string.h>
 
-#include "common/kind.h"
-#include "analyzer/mail.h"
+#include "analyzer/report_words.h"
 #include "common/buf.h"
 #include "common/escape.h"
+#include "common/paragraph.h"
 #include "common/timefmt.h"
-#include "schema/db.h"
 
-/* Examples of a server that would be listed, and of one that is only to be watched. */
-enum { WIDTH = 80, EXAMPLES = 3, EXAMPLES_WATCHED = 1 };
-
-enum statement { SPAN, SERVERS, RISKS, RISK_REASONS, EXAMPLE_ROWS, HOP, HOP_RCPT, REASONS, KINDS, FINDINGS, REFUSALS, UNSEEN, CAPTURE, STATEMENT_COUNT };
-
-static const char *const sql[STATEMENT_COUNT] = {
-	[SPAN] = "SELECT (SELECT min(started_us) FROM sessions), (SELECT max(ended_us) FROM sessions), (SELECT count(*) FROM sessions),"
-		" (SELECT count(*) FROM transactions)",
-	/* Worst first. */
-	[SERVERS] = "SELECT s.id, s.name, s.address, s.software, coalesce(r.address, s.public_address) AS public, max(CASE r.status WHEN 'listed' THEN 5 WHEN 'would-list' THEN 4"
-		" WHEN 'watch' THEN 3 WHEN 'listed-instead' THEN 2 WHEN 'not-covered' THEN 1 ELSE 0 END) AS worst, (SELECT count(*) FROM verdicts.finding f WHERE f.server_id = s.id"
-		" AND f.public_address = coalesce(r.address, s.public_address) AND f.exposure = 'can-backscatter' AND f.kind <> 'callout'),"
-		" (SELECT count(*) FROM verdicts.finding f WHERE f.server_id = s.id AND f.misdirected IN ('yes', 'likely')),"
-		" (SELECT count(*) FROM verdicts.finding f WHERE f.server_id = s.id AND f.public_address = coalesce(r.address, s.public_address)"
-		" AND f.exposure = 'can-backscatter' AND f.kind = 'callout')"
-		" FROM verdicts.server s LEFT JOIN verdicts.risk r ON r.server_id = s.id GROUP BY s.id, public ORDER BY worst DESC, 8 DESC, 7 DESC, s.name, public",
-	[RISKS] = "SELECT list, status, mails, attempts, domains, first_us, last_us, expires_us, margin FROM verdicts.risk"
-		" WHERE server_id = ?1 AND address = ?2 ORDER BY list",
-	[RISK_REASONS] = "SELECT text FROM verdicts.risk_reason WHERE server_id = ?1 AND address = ?2 AND list = ?3 ORDER BY n",
-	/* One of each kind and cause, the best proved one. */
-	[EXAMPLE_ROWS] = "SELECT id, kind, misdirected, exposure, recipient, attempts, cause_rowid, root_rowid, root_code, root_enhanced, root_reply,"
-		" cause_class, count(*) OVER (PARTITION BY kind, cause_class), row_number() OVER (PARTITION BY kind, cause_class ORDER BY"
-		" CASE misdirected WHEN 'yes' THEN 0 WHEN 'likely' THEN 1 WHEN 'unknown' THEN 2 ELSE 3 END, root_rowid IS NULL, cause_rowid IS NULL, first_us) AS place"
-		" FROM verdicts.finding WHERE server_id = ?1 AND public_address = ?2 ORDER BY place, CASE misdirected WHEN 'yes' THEN 0 WHEN 'likely' THEN 1"
-		" WHEN 'unknown' THEN 2 ELSE 3 END, 13 DESC LIMIT ?3",
-	[HOP] = "SELECT t.src_ip, t.dest_ip, coalesce(t.mail_us, t.started_us), t.mail_from, t.code, t.enhanced, t.reply, t.outcome, m.subject"
-		" FROM transactions t LEFT JOIN messages m ON m.transaction_rowid = t.id WHERE t.id = ?1",
-	[HOP_RCPT] = "SELECT r.address, (SELECT count(*) FROM recipients x WHERE x.transaction_rowid = ?1) FROM recipients r"
-		" WHERE r.transaction_rowid = ?1 ORDER BY (r.n = ?2) DESC, (coalesce(r.code, 250) < 300) DESC, r.n LIMIT 1",
-	[REASONS] = "SELECT text, sign, strength, rule FROM verdicts.finding_reason WHERE finding_rowid = ?1 ORDER BY n",
-	[KINDS] = "SELECT kind, sum(direction = 'inbound'), sum(direction = 'outbound'), sum(direction = 'internal'), sum(direction = 'foreign')"
-		" FROM verdicts.transaction_verdict GROUP BY kind ORDER BY count(*) DESC, kind",
-	[FINDINGS] = "SELECT kind, count(*), sum(attempts), count(DISTINCT recipient_domain), sum(misdirected = 'yes'), sum(misdirected = 'likely'),"
-		" sum(misdirected = 'unknown'), sum(misdirected = 'no'), sum(exposure = 'can-backscatter') FROM verdicts.finding GROUP BY kind ORDER BY 2 DESC, 1",
-	[REFUSALS] = "SELECT address, zone, count(*), min(remote_ip), min(reply) FROM verdicts.refusal GROUP BY address, zone ORDER BY 3 DESC LIMIT 10",
-	[UNSEEN] = "SELECT count(*), coalesce(sum(outcome = 'encrypted' OR tls IN ('starttls', 'implicit')), 0), coalesce(sum(' ' || notes || ' ' LIKE"
-		" '% one-sided %'), 0), coalesce(sum(' ' || notes || ' ' LIKE '% mid-stream %'), 0), coalesce(sum(' ' || notes || ' ' LIKE '% gap %'), 0),"
-		" coalesce(sum(end_reason = 'capture-end'), 0), coalesce(sum(unseen_bytes), 0) FROM sessions",
-	[CAPTURE] = "SELECT coalesce(sum(packets), 0), coalesce(sum(kernel_drops), 0), coalesce(sum(evicted), 0), coalesce(sum(interface_drops), 0) FROM capture",
-};
-
-struct report {
-	sqlite3_stmt *q[STATEMENT_COUNT];
-	const struct lists *lists;
-	FILE *out;
+struct text_printer {
+	const struct report *r;
+	struct buf *out;
 	struct buf line;
 };
 
-static sqlite3_stmt *query(struct report *r, enum statement which)
-{
-	sqlite3_reset(r->q[which]);
-	return r->q[which];
-}
-
-static sqlite3_stmt *query_id(struct report *r, enum statement which, int64_t id)
-{
-	sqlite3_stmt *s = query(r, which);
-
-	sqlite3_bind_int64(s, 1, id);
-	return s;
-}
-
 /* ---- lines ---- */
 
-/* What is in r->line, broken at blanks; continued lines begin with indent blanks. */
-static void put_line(struct report *r, unsigned indent)
+static void put_line(struct text_printer *p, unsigned indent)
 {
-	const char *p = buf_cstr(&r->line);
-	size_t left = r->line.len, room = WIDTH, margin = indent;
-
-	while (left > room) {
-		size_t cut = room;
-
-		while (cut > margin && p[cut] != ' ')
-			cut--;
-		if (cut <= margin)	/* a word that is longer than the line */
-			for (cut = room; cut < left && p[cut] != ' '; cut++)
-				;
-		if (cut == left)
-			break;
-		fprintf(r->out, "%.*s\n%*s", (int)cut, p, (int)indent, "");
-		p += cut + 1;
-		left -= cut + 1;
-		room = WIDTH - indent;
-		margin = 0;
-	}
-	fprintf(r->out, "%.*s\n", (int)left, p);
-	buf_clear(&r->line);
+	paragraph(p->out, indent, buf_cstr(&p->line));
+	buf_clear(&p->line);
 }
 
-static void say(struct report *r, unsigned indent, const char *text)
+static void add(struct text_printer *p, const char *format, ...) __attribute__((format(printf, 2, 3)));
+
+static void add(struct text_printer *p, const char *format, ...)
 {
-	buf_printf(&r->line, "%*s%s", (int)indent, "", text);
-	put_line(r, indent);
+	char text[1024];
+	va_list ap;
+
+	va_start(ap, format);
+	vsnprintf(text, sizeof text, format, ap);
+	va_end(ap);
+	buf_add_str(&p->line, text);
 }
 
-static void heading(struct report *r, const char *text)
+static void say(struct text_printer *p, unsigned indent, const char *text)
 {
-	fprintf(r->out, "\n%s\n", text);
+	buf_printf(&p->line, "%*s%s", (int)indent, "", text);
+	put_line(p, indent);
 }
 
-static void add_wire(struct report *r, struct text t, size_t max)
+static void heading(struct text_printer *p, const char *text)
 {
-	escape_terminal(&r->line, t, max);
+	buf_printf(p->out, "\n%s\n", text);
+	for (size_t i = strlen(text); i > 0; i--)
+		buf_add_char(p->out, '-');
+	buf_add_char(p->out, '\n');
 }
 
-static void add_time(struct report *r, int64_t us)
+static void add_wire(struct text_printer *p, struct text t, size_t max)
+{
+	escape_terminal(&p->line, t, max);
+}
+
+static void add_word(struct text_printer *p, const char *s, size_t max)
+{
+	escape_terminal(&p->line, words_text(s), max);
+}
+
+static void add_time(struct text_printer *p, int64_t us)
 {
 	char text[TIME_TEXT_MAX];
 
-	buf_add_str(&r->line, time_format_local(us, text));
+	buf_add_str(&p->line, time_format_local(us, text));
 }
 
-static const char *list_name(const struct report *r, const char *id)
+/* "     set:     relay_recipient_maps = ...": a label, then lines of ours or the wire's. */
+static void put_field(struct text_printer *p, const char *label, const char *text)
 {
-	const struct list *l = lists_find(r->lists, id);
+	const char *begin = text;
 
-	return l ? l->name : id;
-}
-
-static const char *plural(long long n)
-{
-	return n == 1 ? "" : "s";
+	for (const char *s = text; ; s++)
+		if (*s == '\n' || !*s) {
+			buf_printf(&p->line, "     %-8s %.*s", begin == text ? label : "", (int)(s - begin), begin);
+			put_line(p, 16);
+			begin = s + 1;
+			if (!*s)
+				break;
+		}
 }
 
 /* ---- head ---- */
 
-static void put_span(struct report *r)
+static void put_head(struct text_printer *p)
 {
-	sqlite3_stmt *s = query(r, SPAN);
+	const struct report *r = p->r;
+	char from[TIME_TEXT_MAX], to[TIME_TEXT_MAX];
 
-	if (sqlite3_step(s) == SQLITE_ROW && sqlite3_column_type(s, 0) != SQLITE_NULL) {
-		long long sessions = sqlite3_column_int64(s, 2), mails = sqlite3_column_int64(s, 3);
-
-		buf_printf(&r->line, "bouncetap: %lld mail transaction%s in %lld session%s, ", mails, plural(mails), sessions, plural(sessions));
-		add_time(r, sqlite3_column_int64(s, 0));
-		buf_add_str(&r->line, " to ");
-		add_time(r, sqlite3_column_int64(s, 1));
-	} else
-		buf_add_str(&r->line, "bouncetap: no SMTP session was found");
-	put_line(r, 0);
-	sqlite3_reset(s);
+	add(p, "bouncetap report, %.16s to %.16s%s%s", time_format_local(r->options.since_us, from), time_format_local(r->options.until_us, to),
+	    r->options.server || r->options.owner || r->options.tenant ? ", not all servers" : "", r->options.anonymous ? ", anonymous" : "");
+	put_line(p, 0);
+	add(p, "%s: ", words_state(r->state));
+	add_word(p, r->verdict, 0);
+	put_line(p, 0);
 }
 
-static const struct { const char *status, *words; } status_words[] = {
-	{ "listed", "IS LISTED by" },
-	{ "would-list", "WOULD BE LISTED by" },
-	{ "watch", "is to be watched for" },
-	{ "not-covered", "cannot be listed (IPv6) by" },
-	{ "listed-instead", "sends through a host that could be listed by" },
-	{ "clean", "is clean for" },
-};
+/* ---- do this first ---- */
 
-static const char *words_of(const char *status)
+static void put_why(struct text_printer *p, const struct report_matter *m)
 {
-	for (size_t i = 0; i < sizeof status_words / sizeof *status_words; i++)
-		if (strcmp(status, status_words[i].status) == 0)
-			return status_words[i].words;
-	return status;
-}
+	char number[WORDS_NUMBER_MAX];
 
-/* ---- evidence ---- */
-
-/* One hop of a ladder: when, who to whom, for whom, and what was answered. */
-static void put_hop(struct report *r, const char *what, int64_t rowid, int n, int64_t *zero_us, struct text reply)
-{
-	sqlite3_stmt *s = query_id(r, HOP, rowid), *rcpt;
-	char text[TIME_TEXT_MAX];
-
-	if (sqlite3_step(s) != SQLITE_ROW)
+	buf_printf(&p->line, "     %-8s %s %s", "why:", words_count(m->answers, number), words_kind(m->kind, m->answers));
+	if (m->cause)
+		add(p, " (%s)", m->cause);
+	if (m->misdirected)
+		add(p, ", %s misdirected", m->misdirected == m->answers ? "all" : words_count(m->misdirected, number));
+	if (m->misdirected && m->likely_only)
+		add(p, "%s", m->likely_only == m->misdirected ? " (likely, not proved)" : " (some proved)");
+	add(p, ", to %s domain%s", words_count(m->domains, number), words_plural(m->domains));
+	if (m->attempts > m->answers)
+		add(p, ", %s attempts", words_count(m->attempts, number));
+	add(p, ", last ");
+	add_time(p, m->last_us);
+	if (m->emitter) {
+		add(p, "; they leave by ");
+		add_word(p, m->emitter, 60);
+	}
+	put_line(p, 14);
+	if (!m->root_code)
 		return;
-	int64_t us = sqlite3_column_int64(s, 2);
-	if (!*zero_us) {
-		buf_printf(&r->line, "     %s  ", time_format_local(us, text) + 11);
-		*zero_us = us;
-	} else
-		buf_printf(&r->line, "     %+8.3f  ", (double)(us - *zero_us) / 1e6);
-	buf_printf(&r->line, "%-9s %s > %s", what, sqlite3_column_text(s, 0), sqlite3_column_text(s, 1));
-	put_line(r, 24);
-	rcpt = query_id(r, HOP_RCPT, rowid);
-	sqlite3_bind_int(rcpt, 2, n);
-	buf_printf(&r->line, "%24sfrom ", "");
-	add_wire(r, column_text(s, 3), 60);
-	if (sqlite3_step(rcpt) == SQLITE_ROW) {
-		buf_add_str(&r->line, " to ");
-		add_wire(r, column_text(rcpt, 0), 60);
-		if (sqlite3_column_int(rcpt, 1) > 1)
-			buf_printf(&r->line, " and %d more", sqlite3_column_int(rcpt, 1) - 1);
+	buf_printf(&p->line, "     %-8s ", "");
+	add(p, "%s refused %s: %d ", m->root_server ? m->root_server : "a server", strcmp(m->where, "inner") == 0 ? "what this one had taken" : "it", m->root_code);
+	if (m->root_enhanced.p) {
+		add_wire(p, m->root_enhanced, 12);
+		add(p, " ");
 	}
-	put_line(r, 26);
-	sqlite3_reset(rcpt);
-	if (reply.p || sqlite3_column_int(s, 4)) {
-		buf_printf(&r->line, "%24s", "");
-		if (reply.p)
-			add_wire(r, reply, 240);
-		else {
-			buf_printf(&r->line, "%d ", sqlite3_column_int(s, 4));
-			if (sqlite3_column_type(s, 5) != SQLITE_NULL) {
-				add_wire(r, column_text(s, 5), 12);
-				buf_add_char(&r->line, ' ');
-			}
-			add_wire(r, column_text(s, 6), 220);
+	add_wire(p, m->root_reply, 200);
+	put_line(p, 14);
+}
+
+static void put_advice(struct text_printer *p, const struct report_matter *m)
+{
+	const struct advice *a = m->advice;
+	bool known = a && a->software;
+
+	if (!a)
+		return;
+	put_field(p, "do:", a->what);
+	if (a->setting)
+		put_field(p, "set:", a->setting);
+	if (a->file)
+		put_field(p, "in:", a->file);
+	if (a->trap)
+		put_field(p, "trap:", a->trap);
+	if (!known && m->log)
+		put_field(p, "log:", m->log);
+	if (!m->queue)
+		return;
+	if (m->queue_said) {
+		add(p, "     %-8s see %zu.", "queued:", m->queue_said);
+		put_line(p, 14);
+		return;
+	}
+	put_field(p, "queued:", "answers that wait in the queue go on leaving for days; to see them:");
+	put_field(p, "", m->queue->show);
+	if (m->queue->remove) {
+		put_field(p, "", "and to remove them:");
+		put_field(p, "", m->queue->remove);
+	}
+	put_field(p, "", m->queue->trap);
+}
+
+static void put_todo(struct text_printer *p)
+{
+	const struct report *r = p->r;
+
+	heading(p, "Do this first");
+	if (!r->todo_count)
+		say(p, 2, r->known_count ? "Nothing beyond what is known already (Causes)." : "Nothing.");
+	for (size_t i = 0; i < r->todo_count; i++) {
+		const struct report_matter *m = r->todo[i];
+
+		if (i)
+			buf_add_char(p->out, '\n');
+		add(p, "  %zu. ", i + 1);
+		add_word(p, m->server, 60);
+		if (m->responder || m->software)
+			add(p, " (%s%s%s)", m->software ? m->software : "", m->software && m->responder ? ", " : "", m->responder ? m->responder : "");
+		if (m->owner) {
+			add(p, ", owner ");
+			add_word(p, m->owner, 40);
 		}
-		put_line(r, 26);
-	} else
-		say(r, 24, text_equal(column_text(s, 7), TEXT("aborted")) ? "left without sending a message" : "no deciding reply");
-	sqlite3_reset(s);
-}
-
-enum example_column { X_ID, X_KIND, X_MISDIRECTED, X_EXPOSURE, X_RECIPIENT, X_ATTEMPTS, X_CAUSE, X_ROOT, X_ROOT_CODE, X_ROOT_ENHANCED, X_ROOT_REPLY,
-	X_CLASS, X_LIKE_IT };
-
-static const char *misdirected_words(const char *word)
-{
-	return strcmp(word, "yes") == 0 ? "misdirected" : strcmp(word, "likely") == 0 ? "probably misdirected"
-	     : strcmp(word, "no") == 0 ? "not misdirected: it went to who caused it" : "not known whether misdirected";
-}
-
-static void put_root_reply(struct report *r, sqlite3_stmt *x, int64_t *zero_us)
-{
-	struct buf reply = { 0 };
-	struct text enhanced = column_text(x, X_ROOT_ENHANCED), text = column_text(x, X_ROOT_REPLY);
-
-	buf_printf(&reply, "%d ", sqlite3_column_int(x, X_ROOT_CODE));
-	if (enhanced.p)
-		buf_printf(&reply, "%.*s ", (int)enhanced.len, enhanced.p);
-	buf_add_text(&reply, text);
-	put_hop(r, "refused", sqlite3_column_int64(x, X_ROOT), -1, zero_us, (struct text){ reply.p, (uint32_t)reply.len });
-	buf_fini(&reply);
-}
-
-static void put_reasons(struct report *r, int64_t finding)
-{
-	sqlite3_stmt *s = query_id(r, REASONS, finding);
-
-	while (sqlite3_step(s) == SQLITE_ROW) {
-		buf_printf(&r->line, "     %s it: %s (%s, %s)", sqlite3_column_text(s, 1), sqlite3_column_text(s, 0), sqlite3_column_text(s, 3),
-			   sqlite3_column_text(s, 2));
-		put_line(r, 9);
+		put_line(p, 5);
+		put_why(p, m);
+		put_advice(p, m);
+		add(p, "     %-8s finding %s (Evidence %zu)", "proof:", m->finding_id, i + 1);
+		put_line(p, 14);
 	}
-	sqlite3_reset(s);
+	if (r->matter_count - r->known_count > r->todo_count) {
+		add(p, "  %zu more: see Causes.", r->matter_count - r->known_count - r->todo_count);
+		put_line(p, 2);
+	}
+	if (r->known_count) {
+		add(p, "  %zu known matter%s left out here: see Causes.", r->known_count, r->known_count == 1 ? " is" : "s are");
+		put_line(p, 2);
+	}
 }
 
-static void put_example(struct report *r, sqlite3_stmt *x, int number)
+/* ---- what changed ---- */
+
+static void put_changes(struct text_printer *p)
 {
-	const char *kind = (const char *)sqlite3_column_text(x, X_KIND);
-	int64_t id = sqlite3_column_int64(x, X_ID), zero_us = 0;
-	int attempts = sqlite3_column_int(x, X_ATTEMPTS), like = sqlite3_column_int(x, X_LIKE_IT);
+	const struct report *r = p->r;
 
-	buf_printf(&r->line, "  %d. %s to ", number, kind);
-	add_wire(r, column_text(x, X_RECIPIENT), 60);
-	buf_printf(&r->line, ", %s", misdirected_words((const char *)sqlite3_column_text(x, X_MISDIRECTED)));
-	if (sqlite3_column_type(x, X_CLASS) != SQLITE_NULL)
-		buf_printf(&r->line, "; cause: %s", sqlite3_column_text(x, X_CLASS));
-	if (attempts > 1)
-		buf_printf(&r->line, "; %d attempts", attempts);
-	if (like > 1)
-		buf_printf(&r->line, "; one of %d such", like);
-	put_line(r, 5);
-	if (sqlite3_column_type(x, X_CAUSE) != SQLITE_NULL)
-		put_hop(r, "cause", sqlite3_column_int64(x, X_CAUSE), -1, &zero_us, (struct text){ 0 });
-	else
-		say(r, 5, "the mail that it answers was not seen");
-	if (sqlite3_column_type(x, X_ROOT) != SQLITE_NULL)
-		put_root_reply(r, x, &zero_us);
-	put_hop(r, kind, id / 100, (int)(id % 100), &zero_us, (struct text){ 0 });
-	put_reasons(r, id);
-}
+	heading(p, "New, worse, gone");
+	if (r->options.whole || (!r->has_before && !r->has_base)) {
+		say(p, 2, "There is nothing to compare with: no mail of an earlier time was seen.");
+		return;
+	}
+	if (!r->change_count)
+		say(p, 2, "Nothing to speak of.");
+	for (size_t i = 0; i < r->change_count; i++) {
+		const struct report_change *c = &r->change[i];
+		char now[WORDS_NUMBER_MAX], before[WORDS_NUMBER_MAX];
 
-static void put_examples(struct report *r, int64_t server, const char *address, int most)
-{
-	sqlite3_stmt *x = query_id(r, EXAMPLE_ROWS, server);
-	int number = 0;
-
-	sqlite3_bind_text(x, 2, address, -1, SQLITE_TRANSIENT);
-	sqlite3_bind_int(x, 3, most);
-	while (sqlite3_step(x) == SQLITE_ROW)
-		put_example(r, x, ++number);
-	sqlite3_reset(x);
+		add(p, "  %-8s ", words_trend(c->trend));
+		add_word(p, c->server, 40);
+		add(p, ": %s", c->kind == KIND_COUNT ? "mail of any kind" : words_kind(c->kind, 2));
+		add(p, " %s (before %s, usual %.1f)", words_count(c->now, now), r->has_before ? words_count(c->before, before) : "not seen", c->base);
+		put_line(p, 11);
+	}
 }
 
 /* ---- servers ---- */
 
-static void put_risk(struct report *r, int64_t server, const char *address, sqlite3_stmt *risk)
+static void put_spark(struct text_printer *p, const struct report_server *s)
 {
-	const char *list = (const char *)sqlite3_column_text(risk, 0), *status = (const char *)sqlite3_column_text(risk, 1);
-	sqlite3_stmt *s = query_id(r, RISK_REASONS, server);
+	uint64_t most = 0;
 
-	buf_printf(&r->line, "  %s %s", words_of(status), list_name(r, list));
-	if (strcmp(status, "would-list") == 0)
-		buf_add_str(&r->line, ", if one of the recipients is a trap");
-	put_line(r, 4);
-	sqlite3_bind_text(s, 2, address, -1, SQLITE_TRANSIENT);
-	sqlite3_bind_text(s, 3, list, -1, SQLITE_TRANSIENT);
-	while (sqlite3_step(s) == SQLITE_ROW) {
-		buf_add_str(&r->line, "    ");
-		add_wire(r, column_text(s, 0), 0);
-		put_line(r, 6);
-	}
-	sqlite3_reset(s);
-	if (sqlite3_column_type(risk, 7) == SQLITE_NULL)
+	for (int i = 0; i <= REPORT_BASE_DAYS; i++)
+		most = s->day[i] > most ? s->day[i] : most;
+	if (!most)
 		return;
-	buf_add_str(&r->line, "    ");
-	if (sqlite3_column_type(risk, 6) != SQLITE_NULL) {
-		buf_add_str(&r->line, "last one ");
-		add_time(r, sqlite3_column_int64(risk, 6));
-		buf_add_str(&r->line, "; ");
-	}
-	buf_add_str(&r->line, "a listing would end ");
-	add_time(r, sqlite3_column_int64(risk, 7));
-	put_line(r, 6);
+	add(p, "     last %d days [", REPORT_BASE_DAYS + 1);
+	for (int i = 0; i <= REPORT_BASE_DAYS; i++)
+		buf_add_char(&p->line, words_level(s->day[i], most));
+	add(p, "] 9 = %llu", (unsigned long long)most);
+	put_line(p, 5);
 }
 
-static void put_server(struct report *r, sqlite3_stmt *s)
+static void put_kinds_of(struct text_printer *p, const struct report_tally *t)
 {
-	int64_t id = sqlite3_column_int64(s, 0);
-	const char *name = (const char *)sqlite3_column_text(s, 1), *address = (const char *)sqlite3_column_text(s, 4);
-	sqlite3_stmt *risk = query_id(r, RISKS, id);
+	const char *comma = ": ";
+	char number[WORDS_NUMBER_MAX];
 
-	fputc('\n', r->out);
-	add_wire(r, column_text(s, 1), 60);
-	if (strcmp(name, address) != 0)
-		buf_printf(&r->line, " (%s)", address);
-	if (sqlite3_column_type(s, 3) != SQLITE_NULL)
-		buf_printf(&r->line, ", %s", sqlite3_column_text(s, 3));
-	put_line(r, 2);
-	sqlite3_bind_text(risk, 2, address, -1, SQLITE_TRANSIENT);
-	while (sqlite3_step(risk) == SQLITE_ROW)
-		put_risk(r, id, address, risk);
-	sqlite3_reset(risk);
-	if (sqlite3_column_int(s, 6)) {
-		buf_printf(&r->line, "  answered %d mail%s of outsiders after taking them: the way backscatter is made", sqlite3_column_int(s, 6),
-			   plural(sqlite3_column_int(s, 6)));
-		put_line(r, 4);
-	}
-	if (sqlite3_column_int(s, 8)) {
-		buf_printf(&r->line, "  asked other servers %d time%s about senders of outsiders' mail: a callout", sqlite3_column_int(s, 8),
-			   plural(sqlite3_column_int(s, 8)));
-		put_line(r, 4);
-	}
-	put_examples(r, id, address, sqlite3_column_int(s, 5) >= 4 ? EXAMPLES : EXAMPLES_WATCHED);
-}
-
-/* Servers with nothing to say are named in one line. */
-static void put_servers(struct report *r)
-{
-	sqlite3_stmt *s = query(r, SERVERS);
-	struct buf clean = { 0 };
-	int count = 0;
-
-	while (sqlite3_step(s) == SQLITE_ROW) {
-		count++;
-		if (sqlite3_column_int(s, 5) > 1 || sqlite3_column_int(s, 6) || sqlite3_column_int(s, 7))
-			put_server(r, s);
-		else {
-			buf_add_str(&clean, clean.len ? ", " : "");
-			escape_terminal(&clean, column_text(s, 1), 60);
+	for (int k = 0; k < KIND_COUNT; k++)
+		if (t->kind[k]) {
+			add(p, "%s%s %s", comma, words_count(t->kind[k], number), words_kind((enum kind)k, t->kind[k]));
+			comma = ", ";
 		}
+}
+
+static void put_server(struct text_printer *p, const struct report_server *s)
+{
+	const struct report *r = p->r;
+	char number[WORDS_NUMBER_MAX];
+
+	add(p, "  ");
+	add_word(p, s->title, 60);
+	if (strcmp(s->title, s->row->public_address) != 0)
+		add(p, " (%s)", s->row->public_address);
+	if (s->row->software)
+		add(p, ", %s", s->row->software);
+	if (s->row->owner) {
+		add(p, ", owner ");
+		add_word(p, s->row->owner, 40);
 	}
-	if (!r->lists->count)
-		say(r, 0, "No description of a blocklist was found (lists.d), so nothing is said about servers.");
-	else if (!count)
-		say(r, 0, "None of our addresses served or sent mail in what was seen.");
+	if (s->row->worst_status && server_status_rank(s->row->worst_status) > 0) {
+		add(p, ": %s ", report_status_words(s->row->worst_status));
+		add_word(p, report_list_name(r, s->row->worst_list), 40);
+	}
+	put_line(p, 5);
+	if (s->known) {
+		add(p, "     known: ");
+		add_word(p, s->row->acked_why, 200);
+		put_line(p, 12);
+	}
+	add(p, "     %s answer%s", words_count(s->now.answers, number), words_plural(s->now.answers));
+	add(p, ", %s misdirected", words_count(s->now.misdirected, number));
+	add(p, ", %s avoidable", words_count(s->now.avoidable, number));
+	put_kinds_of(p, &s->now);
+	put_line(p, 5);
+	if (r->has_before || r->has_base) {
+		add(p, "     avoidable before: %s", s->before.seen ? words_count(s->before.avoidable, number) : "not seen");
+		add(p, ", usually %.1f", (double)s->base.avoidable * r->base_scale);
+		put_line(p, 5);
+	}
+	if (r->has_before || r->has_base)
+		put_spark(p, s);
+	add(p, "     %s", s->row->days_clean < 0 ? "never an answer to hold against it" : "");
+	if (s->row->days_clean >= 0)
+		add(p, "clean for %d day%s", s->row->days_clean, s->row->days_clean == 1 ? "" : "s");
+	add(p, "; %s mails in", words_count(s->now.in, number));
+	add(p, ", %s out", words_count(s->now.out, number));
+	if (s->row->sessions_out)
+		add(p, "; %.0f %% of its sessions to outside encrypted", 100.0 * (double)s->row->encrypted_out / (double)s->row->sessions_out);
+	put_line(p, 5);
+}
+
+static void put_servers(struct text_printer *p)
+{
+	const struct report *r = p->r;
+	struct buf clean = { 0 };
+
+	heading(p, "Servers");
+	if (!r->server_count)
+		say(p, 2, "None of our addresses served or sent mail in what was seen.");
+	for (size_t i = 0; i < r->server_count; i++) {
+		if (!r->server[i].clean) {
+			put_server(p, &r->server[i]);
+			continue;
+		}
+		buf_add_str(&clean, clean.len ? ", " : "");
+		escape_terminal(&clean, words_text(r->server[i].title), 60);
+	}
 	if (clean.len) {
-		fputc('\n', r->out);
-		buf_printf(&r->line, "Nothing to hold against: %s", buf_cstr(&clean));
-		put_line(r, 2);
+		buf_printf(&p->line, "  Nothing to hold against: %s", buf_cstr(&clean));
+		put_line(p, 4);
 	}
 	buf_fini(&clean);
 }
 
-/* One line that can be read alone. Nothing seen is not the same as nothing wrong. */
-static void put_verdict(struct report *r)
-{
-	sqlite3_stmt *s = query(r, SERVERS);
-	int count[6] = { 0 }, misdirected = 0;
+/* ---- lists ---- */
 
-	while (sqlite3_step(s) == SQLITE_ROW) {
-		count[sqlite3_column_int(s, 5)]++;
-		misdirected += sqlite3_column_int(s, 7);
+static void put_risk(struct text_printer *p, const struct risk_row *k)
+{
+	char number[WORDS_NUMBER_MAX];
+
+	add(p, "  ");
+	add_word(p, words_title(p->r, k->server_id, k->server), 60);
+	if (strcmp(words_title(p->r, k->server_id, k->server), k->address) != 0)
+		add(p, " (%s)", k->address);
+	add(p, " %s ", report_status_words(k->status));
+	add_word(p, report_list_name(p->r, k->list), 60);
+	if (strcmp(k->status, "would-list") == 0)
+		add(p, ", if one of the recipients is a trap");
+	put_line(p, 4);
+	for (size_t i = 0; i < k->reason_count; i++) {
+		add(p, "    ");
+		add_wire(p, k->reason[i], 0);
+		put_line(p, 6);
 	}
-	sqlite3_reset(s);
-	int guilty = count[5] + count[4];
-	s = query(r, SPAN);
-	if (sqlite3_step(s) != SQLITE_ROW || !sqlite3_column_int64(s, 3))
-		buf_add_str(&r->line, "Nothing can be said: no mail was seen.");
-	else if (guilty)
-		buf_printf(&r->line, "%d address%s of ours would be listed or %s so already; %d more to be watched.", guilty, guilty == 1 ? "" : "es",
-			   guilty == 1 ? "is" : "are", count[3]);
-	else if (misdirected)
-		buf_printf(&r->line, "%d answer%s went to people who probably never wrote to us.", misdirected, plural(misdirected));
-	else if (count[3])
-		buf_printf(&r->line, "Nothing proved, %d address%s of ours to be watched.", count[3], count[3] == 1 ? "" : "es");
+	if (k->has_margin)
+		add(p, k->margin > 0 ? "    %s below its threshold; " : "    %s over its threshold; ",
+		    words_count((uint64_t)(k->margin > 0 ? k->margin : -k->margin), number));
 	else
-		buf_add_str(&r->line, "No misdirected mail left our servers in what was seen.");
-	sqlite3_reset(s);
-	put_line(r, 0);
+		add(p, "    ");
+	if (k->last_us) {
+		add(p, "last one ");
+		add_time(p, k->last_us);
+	} else
+		add(p, "none that counts");
+	if (k->expires_us) {
+		add(p, "; a listing would end ");
+		add_time(p, k->expires_us);
+	}
+	put_line(p, 6);
+	if (k->answer_state) {
+		add(p, "    asked ");
+		add_time(p, k->answer_us);
+		add(p, ": %s (", k->answer_state);
+		add_word(p, k->answer_raw, 60);
+		add(p, ")");
+		put_line(p, 6);
+	}
+}
+
+static void put_lists(struct text_printer *p)
+{
+	const struct report *r = p->r;
+	size_t clean = 0;
+
+	heading(p, "Lists");
+	if (!r->options.lists->count) {
+		say(p, 2, "No description of a blocklist was found (lists.d), so nothing is said about lists.");
+		return;
+	}
+	for (size_t i = 0; i < r->risk.count; i++) {
+		if (strcmp(r->risk.row[i].status, "clean") == 0 && !r->risk.row[i].answer_state)
+			clean++;
+		else
+			put_risk(p, &r->risk.row[i]);
+	}
+	if (clean) {
+		add(p, "  %zu of %zu pairs of address and list are clean.", clean, r->risk.count);
+		put_line(p, 2);
+	}
+	for (size_t i = 0; i < r->refusals.count; i++) {
+		const struct refusal_row *f = &r->refusals.row[i];
+
+		add(p, "  refused as listed: %s, by %s, ", f->address, f->remote_ip);
+		add_time(p, f->at_us);
+		add(p, ", ");
+		add_wire(p, f->zone, 60);
+		add(p, ": %d ", f->code);
+		add_wire(p, f->reply, 200);
+		put_line(p, 4);
+	}
+}
+
+/* ---- timeline ---- */
+
+static void put_row_of_bars(struct text_printer *p, const char *label, int which)
+{
+	const struct report *r = p->r;
+	uint64_t most = 0;
+	char number[WORDS_NUMBER_MAX];
+
+	for (size_t i = 0; i < r->bar_count; i++)
+		most = words_bar(&r->bar[i], which) > most ? words_bar(&r->bar[i], which) : most;
+	buf_printf(&p->line, "  %-11s %7s ", label, words_count(most, number));
+	for (size_t i = 0; i < r->bar_count; i++)
+		buf_add_char(&p->line, r->bar[i].seen || words_bar(&r->bar[i], which) ? words_level(words_bar(&r->bar[i], which), most) : ' ');
+	while (p->line.len && p->line.p[p->line.len - 1] == ' ')
+		p->line.len--;
+	buf_printf(p->out, "%s\n", buf_cstr(&p->line));
+	buf_clear(&p->line);
+}
+
+static void put_timeline(struct text_printer *p)
+{
+	const struct report *r = p->r;
+	char text[TIME_TEXT_MAX];
+
+	heading(p, r->bars_are_days ? "Timeline by day" : "Timeline by hour");
+	if (!r->bar_count)
+		return;
+	add(p, "  A character for each from %.16s: . for none, 1 to 9 for parts of the most (the number), blank where no mail was seen.",
+	    time_format_local(r->bar[0].at_us, text));
+	put_line(p, 2);
+	put_row_of_bars(p, "misdirected", 0);
+	put_row_of_bars(p, "avoidable", 1);
+	put_row_of_bars(p, "answers", 2);
+	put_row_of_bars(p, "all mail", 3);
+}
+
+/* ---- who, why ---- */
+
+static void put_victims(struct text_printer *p)
+{
+	const struct report *r = p->r;
+
+	heading(p, "Who is hit");
+	if (!r->victim_count) {
+		say(p, 2, "Nobody.");
+		return;
+	}
+	buf_printf(p->out, "  %-44s %9s %12s %9s\n", "domain", "answers", "misdirected", "attempts");
+	for (size_t i = 0; i < r->victim_count; i++) {
+		const struct report_victim *v = &r->victim[i];
+		struct buf name = { 0 };
+
+		escape_terminal(&name, words_text(v->domain), 44);
+		buf_printf(p->out, "  %-44s %9llu %12llu %9llu\n", buf_cstr(&name), (unsigned long long)v->answers, (unsigned long long)v->misdirected,
+			(unsigned long long)v->attempts);
+		buf_fini(&name);
+	}
+	if (r->victim_domains > r->victim_count)
+		buf_printf(p->out, "  and %llu more domains\n", (unsigned long long)(r->victim_domains - r->victim_count));
+}
+
+static void put_causes(struct text_printer *p)
+{
+	const struct report *r = p->r;
+
+	heading(p, "Causes");
+	if (!r->matter_count)
+		say(p, 2, "None: nothing avoidable left.");
+	for (size_t i = 0; i < r->matter_count; i++) {
+		const struct report_matter *m = &r->matter[i];
+		char number[WORDS_NUMBER_MAX];
+
+		add(p, "  %s %s", words_count(m->answers, number), words_kind(m->kind, m->answers));
+		add(p, " of ");
+		add_word(p, m->server, 60);
+		if (m->cause)
+			add(p, ", %s", m->cause);
+		if (strcmp(m->where, "here") != 0)
+			add(p, ", %s", strcmp(m->where, "inner") == 0 ? "refused behind it" : "refused where it was forwarded");
+		add(p, "; %s misdirected", words_count(m->misdirected, number));
+		if (m->known_why) {
+			add(p, "; known: ");
+			add_word(p, m->known_why, 200);
+		}
+		put_line(p, 4);
+	}
+	if (r->root_count)
+		heading(p, "Root causes: what was refused after it had been taken");
+	for (size_t i = 0; i < r->root_count; i++) {
+		const struct report_root *o = &r->root[i];
+		char number[WORDS_NUMBER_MAX];
+
+		add(p, "  %s taken by ", words_count(o->answers, number));
+		add_word(p, o->server, 60);
+		add(p, ", refused by %s: %d ", o->refused_by ? o->refused_by : "?", o->code);
+		if (o->enhanced.p) {
+			add_wire(p, o->enhanced, 12);
+			add(p, " ");
+		}
+		add_wire(p, o->reply, 160);
+		put_line(p, 4);
+	}
+}
+
+/* ---- evidence ---- */
+
+static void put_hop(struct text_printer *p, const struct ladder_hop *h, enum kind kind, int64_t zero_us)
+{
+	const char *what = h->part == LADDER_CAUSE ? "cause" : h->part == LADDER_ROOT ? "refused" : kind_name(kind);
+	char text[TIME_TEXT_MAX];
+
+	if (h->started_us == zero_us)
+		add(p, "     %s  ", time_format_local(h->started_us, text) + 11);
+	else
+		add(p, "     %+8.3f  ", (double)(h->started_us - zero_us) / 1e6);
+	add(p, "%-9s %s > %s", what, h->client_ip, h->server_ip);
+	put_line(p, 24);
+	add(p, "%24sfrom ", "");
+	add_wire(p, h->mail_from, 60);
+	add(p, " to ");
+	add_wire(p, h->recipient, 60);
+	if (h->recipients > 1)
+		add(p, " and %u more", h->recipients - 1);
+	put_line(p, 26);
+	if (h->code) {
+		add(p, "%24s%d ", "", h->code);
+		add_wire(p, h->reply, 220);
+		put_line(p, 26);
+	} else
+		say(p, 24, strcmp(h->outcome, "aborted") == 0 ? "left without sending a message" : "no deciding reply");
+}
+
+static void put_reasons(struct text_printer *p, const struct finding_row *f)
+{
+	for (size_t i = 0; i < f->reason_count; i++) {
+		add(p, "     %s it: ", f->reason[i].sign);
+		add_wire(p, f->reason[i].text, 0);
+		add(p, " (%s, %s)", f->reason[i].strength, f->reason[i].rule);
+		put_line(p, 9);
+	}
+}
+
+static void put_evidence(struct text_printer *p)
+{
+	const struct report *r = p->r;
+
+	heading(p, "Evidence");
+	if (!r->evidence_count)
+		say(p, 2, "None is needed.");
+	for (size_t i = 0; i < r->evidence_count; i++) {
+		const struct report_evidence *e = &r->evidence[i];
+		const struct finding_row *f = e->page.count ? e->page.row : NULL;
+
+		if (!f)
+			continue;
+		add(p, "  %d. %s to ", e->number, kind_name(f->kind));
+		add_wire(p, f->recipient, 60);
+		add(p, ", %s", words_misdirected(f->misdirected));
+		if (*f->cause_class)
+			add(p, "; cause: %s", f->cause_class);
+		if (f->attempts > 1)
+			add(p, "; %u attempts", f->attempts);
+		if (e->matter->answers > 1)
+			add(p, "; one of %llu such", (unsigned long long)e->matter->answers);
+		put_line(p, 5);
+		if (!e->ladder.cause_seen)
+			say(p, 5, "the mail that it answers was not seen");
+		for (size_t k = 0; k < e->ladder.hop_count; k++)
+			put_hop(p, &e->ladder.hop[k], f->kind, e->ladder.hop[0].started_us);
+		if (e->ladder.attempts_left_out) {
+			add(p, "     and %u attempts between the last two", e->ladder.attempts_left_out);
+			put_line(p, 5);
+		}
+		put_reasons(p, f);
+	}
 }
 
 /* ---- numbers ---- */
 
-static void put_kinds(struct report *r)
+static void put_kinds(struct text_printer *p)
 {
-	sqlite3_stmt *s = query(r, KINDS);
-
-	heading(r, "Kinds of mail             inbound  outbound  internal   foreign");
-	while (sqlite3_step(s) == SQLITE_ROW)
-		fprintf(r->out, "  %-20s %10lld%10lld%10lld%10lld\n", sqlite3_column_text(s, 0), sqlite3_column_int64(s, 1), sqlite3_column_int64(s, 2),
-			sqlite3_column_int64(s, 3), sqlite3_column_int64(s, 4));
-}
-
-static void put_findings(struct report *r)
-{
-	sqlite3_stmt *s = query(r, FINDINGS);
+	const struct report *r = p->r;
 	bool any = false;
 
-	while (sqlite3_step(s) == SQLITE_ROW) {
-		if (!any)
-			heading(r, "Answers to outside         mails attempts domains |  yes likely unknown   no");
+	for (int k = 0; k < KIND_COUNT; k++) {
+		if (!r->kind_now[k][0])
+			continue;
+		if (!any) {
+			heading(p, "Answers to outside, by kind");
+			buf_printf(p->out, "  %-22s %10s %12s %12s %10s\n", "kind", "answers", "misdirected", "avoidable", "attempts");
+		}
 		any = true;
-		fprintf(r->out, "  %-20s %9lld%9lld%8lld | %4lld%7lld%8lld%5lld\n", sqlite3_column_text(s, 0), sqlite3_column_int64(s, 1),
-			sqlite3_column_int64(s, 2), sqlite3_column_int64(s, 3), sqlite3_column_int64(s, 4), sqlite3_column_int64(s, 5),
-			sqlite3_column_int64(s, 6), sqlite3_column_int64(s, 7));
-	}
-	if (any)
-		say(r, 2, "yes, likely, unknown, no: whether they went to somebody who never wrote to us");
-}
-
-static void put_refusals(struct report *r)
-{
-	sqlite3_stmt *s = query(r, REFUSALS);
-	bool any = false;
-
-	while (sqlite3_step(s) == SQLITE_ROW) {
-		if (!any)
-			heading(r, "Refusals that name a blocklist");
-		any = true;
-		buf_printf(&r->line, "  %s: ", sqlite3_column_text(s, 0));
-		add_wire(r, column_text(s, 1), 60);
-		buf_printf(&r->line, ", %lld time%s, by %s: ", sqlite3_column_int64(s, 2), plural(sqlite3_column_int64(s, 2)), sqlite3_column_text(s, 3));
-		add_wire(r, column_text(s, 4), 200);
-		put_line(r, 4);
+		buf_printf(p->out, "  %-22s %10llu %12llu %12llu %10llu\n", kind_name((enum kind)k), (unsigned long long)r->kind_now[k][0],
+			(unsigned long long)r->kind_now[k][1], (unsigned long long)r->kind_now[k][2], (unsigned long long)r->kind_attempts[k]);
 	}
 }
 
-static void put_count(struct report *r, sqlite3_stmt *s, int column, const char *what)
+/* ---- what was not seen ---- */
+
+static void put_number(struct text_printer *p, uint64_t n, const char *what)
 {
-	long long n = sqlite3_column_int64(s, column);
+	char number[WORDS_NUMBER_MAX];
 
 	if (!n)
 		return;
-	buf_printf(&r->line, "  %lld %s", n, what);
-	put_line(r, 4);
+	add(p, "  %s %s", words_count(n, number), what);
+	put_line(p, 4);
 }
 
-static void put_unseen(struct report *r)
+static void put_coverage(struct text_printer *p)
 {
-	sqlite3_stmt *s = query(r, UNSEEN), *c = query(r, CAPTURE);
+	const struct report *r = p->r;
+	bool any = false;
 
-	heading(r, "What was not seen");
-	if (sqlite3_step(s) == SQLITE_ROW) {
-		long long n = sqlite3_column_int64(s, 0), hidden = sqlite3_column_int64(s, 1);
+	for (size_t i = 0; i < r->sensor.coverage_count; i++) {
+		const struct coverage_row *c = &r->sensor.coverage[i];
+		struct buf name = { 0 };
 
-		buf_printf(&r->line, "  %lld of %lld session%s were encrypted", hidden, n, plural(n));
-		put_line(r, 4);
-		put_count(r, s, 2, "with one direction only");
-		put_count(r, s, 3, "joined after their start");
-		put_count(r, s, 4, "with gaps");
-		put_count(r, s, 5, "still open when the capture ended");
-		put_count(r, s, 6, "bytes acknowledged, but not captured");
-	}
-	if (sqlite3_step(c) == SQLITE_ROW) {
-		put_count(r, c, 1, "packets dropped by the kernel");
-		put_count(r, c, 3, "frames dropped by network cards, mail or not");
-		put_count(r, c, 2, "connections dropped for want of memory");
+		if (!words_is_reported(r, c->server_id))
+			continue;
+		if (!any)
+			buf_printf(p->out, "  %-30s %-8s %8s %10s %9s %7s\n", "server", "", "sessions", "encrypted", "one-sided", "gaps");
+		any = true;
+		escape_terminal(&name, words_text(words_title(r, c->server_id, c->server)), 27);
+		buf_printf(p->out, "  %-30s %-8s %8llu %8.0f %% %9llu %7llu\n", buf_cstr(&name), c->direction, (unsigned long long)c->sessions,
+			c->sessions ? 100.0 * (double)c->encrypted / (double)c->sessions : 0, (unsigned long long)c->one_sided,
+			(unsigned long long)c->incomplete);
+		buf_fini(&name);
 	}
 }
 
-void report_text(sqlite3 *db, const struct lists *lists, FILE *out)
+static void put_unseen(struct text_printer *p)
 {
-	struct report r = { .lists = lists, .out = out };
+	const struct report *r = p->r;
+	const struct sensor_counters *c = &r->seen;
+	char number[WORDS_NUMBER_MAX];
 
-	for (int i = 0; i < STATEMENT_COUNT; i++)
-		r.q[i] = db_prepare(db, sql[i]);
-	put_span(&r);
-	put_verdict(&r);
-	put_servers(&r);
-	put_kinds(&r);
-	put_findings(&r);
-	put_refusals(&r);
-	put_unseen(&r);
-	for (int i = 0; i < STATEMENT_COUNT; i++)
-		sqlite3_finalize(r.q[i]);
-	buf_fini(&r.line);
+	heading(p, "What was not seen");
+	add(p, "  %s of ", words_count(c->encrypted_sessions, number));
+	add(p, "%s sessions were encrypted: what they carried is not in this report", words_count(c->sessions, number));
+	put_line(p, 4);
+	put_coverage(p);
+	put_number(p, c->one_sided_sessions, "sessions with one direction only");
+	put_number(p, c->unseen_bytes, "bytes acknowledged, but not captured");
+	put_number(p, c->kernel_drops, "packets dropped by the kernel");
+	put_number(p, c->interface_drops, "frames dropped by network cards, mail or not");
+	put_number(p, c->evicted, "connections dropped for want of memory");
+	for (size_t i = 0; i < r->sensor.gap_count; i++) {
+		add(p, "  nobody watched from ");
+		add_time(p, r->sensor.gap[i].begin_us);
+		add(p, " to ");
+		add_time(p, r->sensor.gap[i].end_us);
+		put_line(p, 4);
+	}
+	put_number(p, r->sensor.batches_behind, "commits of the sensor are not judged yet (bouncetap analyze)");
+}
+
+static bool is_said(const struct report *r, size_t i)
+{
+	for (size_t k = 0; k < i; k++)
+		if (r->hygiene[k].advice == r->hygiene[i].advice)
+			return true;
+	return false;
+}
+
+static void put_hygiene(struct text_printer *p)
+{
+	const struct report *r = p->r;
+
+	heading(p, "Hygiene");
+	if (!r->hygiene_count)
+		say(p, 2, "No other defect was seen.");
+	for (size_t i = 0; i < r->hygiene_count; i++) {
+		const struct hygiene_row *h = r->hygiene[i].row;
+		const struct advice *a = r->hygiene[i].advice;
+		char number[WORDS_NUMBER_MAX], of[WORDS_NUMBER_MAX];
+
+		add(p, "  ");
+		add_word(p, words_title(r, h->server_id, h->server), 60);
+		add(p, " %s: %s", hygiene_words(h->what), words_count(h->cases, number));
+		if (h->of)
+			add(p, " of %s", words_count(h->of, of));
+		add(p, " (%s), last ", h->what);
+		add_time(p, h->last_us);
+		put_line(p, 4);
+		if (a && !is_said(r, i)) {
+			put_field(p, "do:", a->what);
+			if (a->setting)
+				put_field(p, "set:", a->setting);
+		}
+	}
+}
+
+static void put_method(struct text_printer *p)
+{
+	const struct report *r = p->r;
+
+	heading(p, "Method");
+	say(p, 2, words_method());
+	add(p, "  bouncetap " VERSION);
+	if (!r->options.whole)	/* that of a temporary store tells nobody anything */
+		add(p, ", store %s", r->store_id);
+	add(p, ", judged for ");
+	add_time(p, r->span.now_us);
+	add(p, ", facts until ");
+	add_time(p, r->span.judged_us);
+	put_line(p, 2);
+	for (size_t i = 0; i < r->options.lists->count; i++) {
+		const struct list *l = &r->options.lists->item[i];
+
+		add(p, "  list %s: %s", l->id, l->name);
+		if (l->last_verified)
+			add(p, ", description verified %s", l->last_verified);
+		put_line(p, 4);
+	}
+}
+
+void report_text(const struct report *r, struct buf *out)
+{
+	struct text_printer p = { r, out, { 0 } };
+
+	put_head(&p);
+	put_todo(&p);
+	put_changes(&p);
+	put_servers(&p);
+	put_lists(&p);
+	put_timeline(&p);
+	put_victims(&p);
+	put_causes(&p);
+	put_kinds(&p);
+	put_evidence(&p);
+	put_unseen(&p);
+	put_hygiene(&p);
+	put_method(&p);
+	buf_fini(&p.line);
 }

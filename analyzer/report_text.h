@@ -1,13 +1,13 @@
-/* report_text.h - what audit prints: who would be listed and why, with the chain of evidence, in 80 columns of plain text. */
+/*
+ * report_text.h - the report in 80 columns of plain text: the reference for the other forms. ASCII but for what came from the wire, which is escaped for a
+ * terminal. No box drawing, nothing by colour: it is read aloud, mailed and compared.
+ */
 #ifndef ANALYZER_REPORT_TEXT_H
 #define ANALYZER_REPORT_TEXT_H
 
-#include <stdio.h>
-#include <sqlite3.h>
+#include "analyzer/report.h"
+#include "common/buf.h"
 
-#include "analyzer/listfile.h"
-
-/* db: from db_open_read, with verdicts. */
-void report_text(sqlite3 *db, const struct lists *lists, FILE *out);
+void report_text(const struct report *r, struct buf *out);
 
 #endif

@@ -18,8 +18,10 @@ static bool is(const char *wanted, const char *got)
 
 static const struct advice *first_row(const struct advice_query *q, const char *software)
 {
+	const char *where = q->inner_refused ? "inner" : q->outside_refused ? "outside" : "here";
+
 	for (size_t i = 0; i < ROW_COUNT; i++)
-		if (strcmp(rows[i].matter, q->matter) == 0 && is(rows[i].cause, q->cause) && is(rows[i].where, q->inner_refused ? "inner" : "here")
+		if (strcmp(rows[i].matter, q->matter) == 0 && is(rows[i].cause, q->cause) && is(rows[i].where, where)
 		    && is(rows[i].software, software))
 			return &rows[i];
 	return NULL;
@@ -36,7 +38,7 @@ const struct advice *advice_find(const struct advice_query *q)
 static const char own_reports[] = "reports to your own users have a null sender, too: look before you delete";
 
 static const struct advice_queue queues[] = {
-	{ "Postfix", "postqueue -j | jq -r 'select(.sender==\"MAILER-DAEMON\") | .queue_id + \" \" + .recipients[0].address'",
+	{ "Postfix", "postqueue -p | grep -A 2 MAILER-DAEMON",
 	  "postqueue -j | jq -r 'select(.sender==\"MAILER-DAEMON\") | .queue_id' | postsuper -d -", own_reports },
 	{ "Zimbra", "postqueue -p | grep MAILER-DAEMON", "postsuper -d QUEUE_ID", own_reports },
 	{ "Exim", "exiqgrep -f '^<>$'", "exiqgrep -i -f '^<>$' | xargs -r exim -Mrm", own_reports },

@@ -236,22 +236,15 @@ const char *software_of_message(const struct software_signs *s)
 	return is_exim_id(s->message_id) ? "Exim" : is_postfix_id(s->message_id) ? "Postfix" : is_sendmail_id(s->message_id) ? "Sendmail" : NULL;
 }
 
-static struct text column(sqlite3_stmt *s, int i)
+const char *software_of_transaction(struct reader *r, int64_t transaction_rowid)
 {
-	return (struct text){ (const char *)sqlite3_column_text(s, i), (uint32_t)sqlite3_column_bytes(s, i) };
-}
-
-const char *software_of_transaction(sqlite3 *db, int64_t transaction_rowid)
-{
-	static const char sql[] = "SELECT message_id, from_header, x_mailer, auto_submitted, phrases, markers"
-		" FROM main.messages WHERE transaction_rowid = ?1";
-	sqlite3_stmt *s = db_prepare(db, sql);
+	static const char sql[] = "SELECT message_id, from_header, x_mailer, auto_submitted, phrases, markers FROM main.messages WHERE transaction_rowid = ?1";
+	sqlite3_stmt *s = reader_select(r, sql, "i", transaction_rowid);
 	const char *name = NULL;
 
-	sqlite3_bind_int64(s, 1, transaction_rowid);
-	if (sqlite3_step(s) == SQLITE_ROW) {
-		struct software_signs signs = { .message_id = column(s, 0), .from_header = column(s, 1), .x_mailer = column(s, 2),
-			.auto_submitted = column(s, 3), .phrases = column(s, 4), .markers = (uint64_t)sqlite3_column_int64(s, 5) };
+	if (reader_step(r, s)) {
+		struct software_signs signs = { .message_id = column_text(s, 0), .from_header = column_text(s, 1), .x_mailer = column_text(s, 2),
+			.auto_submitted = column_text(s, 3), .phrases = column_text(s, 4), .markers = (uint64_t)sqlite3_column_int64(s, 5) };
 
 		name = software_of_message(&signs);
 	}

@@ -3,9 +3,9 @@
 #define READER_SOFTWARE_H
 
 #include <stdint.h>
-#include <sqlite3.h>
 
 #include "common/text.h"
+#include "reader/reader.h"
 
 /* A name such as "Postfix", or NULL when nothing tells. banner: the text of the 220 reply; keywords: of the EHLO reply, one a line. */
 const char *software_of(struct text banner, struct text ehlo_keywords);
@@ -24,7 +24,7 @@ struct software_signs {
 /* The program that wrote it: a mail server for bounces, else a responder ("Dovecot Pigeonhole", "OTRS"). NULL when nothing tells. */
 const char *software_of_message(const struct software_signs *s);
 
-/* The same for a transaction of facts.db (main schema of db); NULL also when its message was not seen. */
-const char *software_of_transaction(sqlite3 *db, int64_t transaction_rowid);
+/* The same for transactions.id of a store, between reader_begin and reader_end; NULL also when its message was not seen. */
+const char *software_of_transaction(struct reader *r, int64_t transaction_rowid);
 
 #endif

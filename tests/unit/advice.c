@@ -18,7 +18,7 @@ static const char *const causes[] = { NULL, "user-unknown", "mailbox-full", "con
 
 static const struct advice *find(const char *matter, const char *cause, const char *software, bool inner)
 {
-	return advice_find(&(struct advice_query){ matter, cause, software, NULL, inner });
+	return advice_find(&(struct advice_query){ matter, cause, software, NULL, inner, false });
 }
 
 static void every_matter_has_advice(void **state)
@@ -41,7 +41,10 @@ static void every_row_is_reached(void **state)
 	for (size_t i = 0; i < ROW_COUNT; i++) {
 		const struct advice *r = &rows[i];
 
-		assert_ptr_equal(find(r->matter, r->cause, r->software, r->where && strcmp(r->where, "inner") == 0), r);
+		struct advice_query q = { r->matter, r->cause, r->software, NULL, r->where && strcmp(r->where, "inner") == 0,
+			r->where && strcmp(r->where, "outside") == 0 };
+
+		assert_ptr_equal(advice_find(&q), r);
 	}
 }
 
@@ -87,11 +90,11 @@ static void the_software_that_people_run_has_its_setting(void **state)
 
 static void what_wrote_the_answer_is_what_is_to_be_changed(void **state)
 {
-	const struct advice *a = advice_find(&(struct advice_query){ "autoreply", NULL, "Postfix", "Dovecot Pigeonhole", false });
+	const struct advice *a = advice_find(&(struct advice_query){ "autoreply", NULL, "Postfix", "Dovecot Pigeonhole", false, false });
 
 	(void)state;
 	assert_string_equal(a->software, "Dovecot Pigeonhole");
-	a = advice_find(&(struct advice_query){ "bounce", "user-unknown", "Postfix", "a program without a row", true });
+	a = advice_find(&(struct advice_query){ "bounce", "user-unknown", "Postfix", "a program without a row", true, false });
 	assert_string_equal(a->software, "Postfix");
 }
 

@@ -1,0 +1,268 @@
+/* report_matter.c - findings grouped by what would end them: matters with their advice, who was hit, root causes, evidence. See report.h. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "analyzer/domain.h"
+#include "analyzer/report_build.h"
+#include "common/xmalloc.h"
+#include "schema/db.h"
+#include "reader/software.h"
+
+#define MATTER_KEY "coalesce(f.originator_server_id, f.server_id), f.kind, f.cause_class, CASE WHEN f.root_rowid IS NULL THEN 'here'" \
+	" WHEN (SELECT direction FROM verdicts.transaction_verdict v WHERE v.transaction_rowid = f.root_rowid) = 'internal' THEN 'inner' ELSE 'outside' END"
+#define AVOIDABLE "(f.exposure = 'can-backscatter' OR f.misdirected IN ('yes', 'likely'))"
+
+/* The example is the one that shows the matter best, then the first: a number of 2 and one of 20 digits before its id. Rowids tell nothing of order. */
+enum { EXAMPLE_KEY = 22 };
+
+static const char sql_matters[] =
+	"SELECT " MATTER_KEY ", count(*), sum(f.attempts), sum(f.misdirected IN ('yes', 'likely')), sum(f.misdirected = 'likely'), count(DISTINCT f.recipient_domain),"
+	" min(f.first_us), max(f.last_us), min(printf('%02d%020d%s', CASE f.misdirected WHEN 'yes' THEN 0 WHEN 'likely' THEN 4 WHEN 'unknown' THEN 8 ELSE 12 END"
+	" + 2 * (f.root_rowid IS NULL) + (f.cause_rowid IS NULL), f.first_us, f.finding_id)), min(f.server_id), count(DISTINCT f.server_id)"
+	" FROM verdicts.finding f WHERE f.first_us >= ?1 AND f.first_us < ?2 AND " AVOIDABLE " GROUP BY 1, 2, 3, 4";
+static const char sql_example[] =
+	"SELECT f.id, f.root_code, f.root_enhanced, f.root_reply, t.dest_ip FROM verdicts.finding f LEFT JOIN main.transactions t ON t.id = f.root_rowid"
+	" WHERE f.finding_id = ?1";
+static const char sql_victims[] =
+	"SELECT f.server_id, f.recipient_domain, count(*), sum(f.misdirected IN ('yes', 'likely')), sum(f.attempts) FROM verdicts.finding f"
+	" WHERE f.first_us >= ?1 AND f.first_us < ?2 AND " AVOIDABLE " GROUP BY 1, 2";
+static const char sql_roots[] =
+	"SELECT coalesce(f.originator_server_id, f.server_id), t.dest_ip, f.root_code, f.root_enhanced, min(f.root_reply), f.cause_class, count(*)"
+	" FROM verdicts.finding f LEFT JOIN main.transactions t ON t.id = f.root_rowid"
+	" WHERE f.first_us >= ?1 AND f.first_us < ?2 AND f.root_code IS NOT NULL GROUP BY 1, 2, 3, 4, 6 ORDER BY 7 DESC, 1, 2, 3, 4";
+/* The matters of findings that somebody acknowledged. */
+static const char sql_known[] =
+	"SELECT " MATTER_KEY ", a.why FROM notes.ack a JOIN verdicts.finding f ON f.finding_id = a.subject OR f.id = (SELECT x.finding_rowid"
+	" FROM verdicts.finding_alias x WHERE x.finding_id = a.subject) WHERE a.until_us IS NULL OR a.until_us > ?1 ORDER BY a.at_us";
+
+/* ---- matters ---- */
+
+static const char *word_or_null(struct report *r, sqlite3_stmt *s, int column)
+{
+	return sqlite3_column_type(s, column) == SQLITE_NULL ? NULL : reader_word(&r->arena, s, column);
+}
+
+static const char *where_name(struct text t)
+{
+	return text_equal(t, TEXT("inner")) ? "inner" : text_equal(t, TEXT("outside")) ? "outside" : "here";
+}
+
+/* What several servers emit of one originator's is one matter; the emitter is named where there is one, and it is another. */
+static void take_matter(struct report *r, sqlite3_stmt *s)
+{
+	struct report_server *server = report_find_server(r, sqlite3_column_int64(s, 0)), *emitter = report_find_server(r, sqlite3_column_int64(s, 12));
+	enum kind kind = kind_parse((const char *)sqlite3_column_text(s, 1));
+	struct report_server *named = server ? server : emitter;
+	const char *example = reader_word(&r->arena, s, 11);
+
+	if (strlen(example) <= EXAMPLE_KEY || !named || kind >= KIND_COUNT || r->matter_count >= REPORT_MATTERS_MAX)
+		return;
+	r->matter[r->matter_count++] = (struct report_matter){ .server_id = named->row->id, .server = named->title, .owner = named->row->owner,
+		.emitter = emitter && emitter != named && sqlite3_column_int(s, 13) == 1 ? emitter->title : NULL, .kind = kind, .cause = word_or_null(r, s, 2),
+		.where = where_name(column_text(s, 3)), .answers = (uint64_t)sqlite3_column_int64(s, 4), .attempts = (uint64_t)sqlite3_column_int64(s, 5),
+		.misdirected = (uint64_t)sqlite3_column_int64(s, 6), .likely_only = (uint64_t)sqlite3_column_int64(s, 7),
+		.domains = (uint64_t)sqlite3_column_int64(s, 8), .first_us = sqlite3_column_int64(s, 9), .last_us = sqlite3_column_int64(s, 10),
+		.finding_id = example + EXAMPLE_KEY, .software = named->row->software, .known_why = named->row->acked_why };
+}
+
+static int compare_matters(const void *a, const void *b)
+{
+	const struct report_matter *x = a, *y = b;
+
+	if (x->misdirected != y->misdirected)
+		return x->misdirected > y->misdirected ? -1 : 1;
+	if (x->answers != y->answers)
+		return x->answers > y->answers ? -1 : 1;
+	int c = strcmp(x->server, y->server);
+	return c ? c : strcmp(x->finding_id, y->finding_id);
+}
+
+/* A mail server's own messages tell it even when its greeting does not; what others write for it is theirs to mend. */
+static void recognise(struct reader *reader, struct report_matter *m)
+{
+	const char *writer = m->kind == KIND_CALLOUT ? NULL : software_of_transaction(reader, m->finding / 100);
+
+	if (!writer)
+		return;
+	if (m->kind == KIND_BOUNCE || m->kind == KIND_DELAY_NOTICE || m->kind == KIND_SUCCESS_NOTICE) {
+		if (!m->software)
+			m->software = writer;
+	} else if (!m->software || strcmp(writer, m->software) != 0)
+		m->responder = writer;
+}
+
+static void take_example(struct reader *reader, struct report *r, struct report_matter *m)
+{
+	sqlite3_stmt *s = reader_select(reader, sql_example, "t", m->finding_id);
+
+	if (reader_step(reader, s)) {
+		m->finding = sqlite3_column_int64(s, 0);
+		m->root_code = sqlite3_column_int(s, 1);
+		m->root_enhanced = reader_text(&r->arena, s, 2);
+		m->root_reply = reader_text(&r->arena, s, 3);
+		m->root_server = word_or_null(r, s, 4);
+	}
+	sqlite3_finalize(s);
+	recognise(reader, m);
+	m->advice = advice_find(&(struct advice_query){ kind_name(m->kind), m->cause, m->software, m->responder, strcmp(m->where, "inner") == 0,
+							strcmp(m->where, "outside") == 0 });
+	m->queue = advice_has_queue(kind_name(m->kind)) ? advice_queue(m->software) : NULL;
+	m->log = advice_log(m->software);
+}
+
+static bool is_same_word(const char *a, struct text b)
+{
+	return a ? b.p && strlen(a) == b.len && memcmp(a, b.p, b.len) == 0 : !b.p;
+}
+
+static void mark_known(struct reader *reader, struct report *r)
+{
+	sqlite3_stmt *s = reader_has_notes(reader) ? reader_select(reader, sql_known, "i", r->options.now_us) : NULL;
+
+	while (reader_step(reader, s))
+		for (size_t i = 0; i < r->matter_count; i++) {
+			struct report_matter *m = &r->matter[i];
+
+			if (m->server_id == sqlite3_column_int64(s, 0) && is_same_word(kind_name(m->kind), column_text(s, 1))
+			    && is_same_word(m->cause, column_text(s, 2)) && strcmp(m->where, where_name(column_text(s, 3))) == 0)
+				m->known_why = reader_word(&r->arena, s, 4);
+		}
+	sqlite3_finalize(s);
+}
+
+static void choose_first(struct report *r)
+{
+	for (size_t i = 0; i < r->matter_count; i++) {
+		struct report_matter *m = &r->matter[i];
+
+		if (m->known_why)
+			r->known_count++;
+		else if (r->todo_count < REPORT_TODO_MAX) {
+			for (size_t k = r->todo_count; m->queue && k-- > 0;)
+				if (r->todo[k]->server_id == m->server_id && r->todo[k]->queue == m->queue)
+					m->queue_said = k + 1;
+			r->todo[r->todo_count++] = m;
+		}
+	}
+}
+
+static int read_matters(struct reader *reader, struct report *r)
+{
+	r->matter = report_array(r, REPORT_MATTERS_MAX, sizeof *r->matter);
+	if (!r->matter)
+		return 0;
+	reader_begin(reader);
+	sqlite3_stmt *s = reader_select(reader, sql_matters, "ii", r->options.since_us, r->options.until_us);
+	while (reader_step(reader, s))
+		take_matter(r, s);
+	sqlite3_finalize(s);
+	qsort(r->matter, r->matter_count, sizeof *r->matter, compare_matters);
+	for (size_t i = 0; i < r->matter_count; i++)
+		take_example(reader, r, &r->matter[i]);
+	mark_known(reader, r);
+	choose_first(r);
+	return reader_end(reader);
+}
+
+/* ---- who is hit ---- */
+
+static int compare_domains(const void *a, const void *b)
+{
+	return strcmp(((const struct report_victim *)a)->domain, ((const struct report_victim *)b)->domain);
+}
+
+static int compare_victims(const void *a, const void *b)
+{
+	const struct report_victim *x = a, *y = b;
+
+	return x->answers != y->answers ? (x->answers > y->answers ? -1 : 1) : compare_domains(a, b);
+}
+
+/* Rows of one domain become one. */
+static size_t merge_victims(struct report_victim *v, size_t count)
+{
+	size_t kept = 0;
+
+	qsort(v, count, sizeof *v, compare_domains);
+	for (size_t i = 0; i < count; i++) {
+		if (kept == 0 || strcmp(v[kept - 1].domain, v[i].domain) != 0) {
+			v[kept++] = v[i];
+			continue;
+		}
+		v[kept - 1].answers += v[i].answers;
+		v[kept - 1].misdirected += v[i].misdirected;
+		v[kept - 1].attempts += v[i].attempts;
+	}
+	return kept;
+}
+
+static int read_victims(struct reader *reader, struct report *r)
+{
+	struct report_victim *all = NULL;
+	size_t count = 0, room = 0;
+
+	reader_begin(reader);
+	sqlite3_stmt *s = reader_select(reader, sql_victims, "ii", r->options.since_us, r->options.until_us);
+	while (reader_step(reader, s)) {
+		struct text domain = domain_registrable(column_text(s, 1)), kept = arena_copy(&r->arena, domain.p, domain.len, domain.len, NULL);
+		char *name = report_printf(r, "%.*s", (int)kept.len, kept.p ? kept.p : "");
+
+		if (!name || !report_find_server(r, sqlite3_column_int64(s, 0)))
+			continue;
+		if (count == room)
+			all = xreallocarray(all, room = room ? 2 * room : 256, sizeof *all);
+		all[count++] = (struct report_victim){ name, (uint64_t)sqlite3_column_int64(s, 2), (uint64_t)sqlite3_column_int64(s, 3),
+			(uint64_t)sqlite3_column_int64(s, 4) };
+	}
+	sqlite3_finalize(s);
+	if (count) {
+		count = merge_victims(all, count);
+		qsort(all, count, sizeof *all, compare_victims);
+	}
+	r->victim_domains = count;
+	r->victim_count = count < REPORT_VICTIMS_MAX ? count : REPORT_VICTIMS_MAX;
+	r->victim = report_array(r, REPORT_VICTIMS_MAX, sizeof *r->victim);
+	if (r->victim && count)
+		memcpy(r->victim, all, r->victim_count * sizeof *all);
+	free(all);
+	return reader_end(reader);
+}
+
+/* ---- root causes ---- */
+
+static int read_roots(struct reader *reader, struct report *r)
+{
+	r->root = report_array(r, REPORT_ROOTS_MAX, sizeof *r->root);
+	reader_begin(reader);
+	sqlite3_stmt *s = reader_select(reader, sql_roots, "ii", r->options.since_us, r->options.until_us);
+	while (r->root && r->root_count < REPORT_ROOTS_MAX && reader_step(reader, s)) {
+		const struct report_server *server = report_find_server(r, sqlite3_column_int64(s, 0));
+
+		if (server)
+			r->root[r->root_count++] = (struct report_root){ server->title, word_or_null(r, s, 1), sqlite3_column_int(s, 2),
+				reader_text(&r->arena, s, 3), reader_text(&r->arena, s, 4), word_or_null(r, s, 5), (uint64_t)sqlite3_column_int64(s, 6) };
+	}
+	sqlite3_finalize(s);
+	return reader_end(reader);
+}
+
+/* ---- evidence ---- */
+
+static int read_evidence(struct reader *reader, struct report *r)
+{
+	int failed = 0;
+
+	for (size_t i = 0; i < r->todo_count && !failed; i++) {
+		struct report_evidence *e = &r->evidence[r->evidence_count++];
+
+		e->number = (int)i + 1;
+		e->matter = r->todo[i];
+		failed = finding_read(reader, e->matter->finding, r->options.now_us, &e->page) || ladder_read(reader, e->matter->finding, &e->ladder);
+	}
+	return failed ? -1 : 0;
+}
+
+int report_read_matters(struct reader *reader, struct report *r)
+{
+	return read_matters(reader, r) || read_victims(reader, r) || read_roots(reader, r) || read_evidence(reader, r) ? -1 : 0;
+}

@@ -1,0 +1,28 @@
+/* report_words.h - words and numbers that the printers of a report have in common, so that text and HTML cannot differ. */
+#ifndef ANALYZER_REPORT_WORDS_H
+#define ANALYZER_REPORT_WORDS_H
+
+#include "analyzer/report.h"
+
+#define WORDS_NUMBER_MAX 32
+
+const char *words_state(enum report_state s);		/* "BAD" */
+const char *words_trend(enum report_trend t);		/* "NEW" */
+/* "bounces", "callout", for n of them. */
+const char *words_kind(enum kind k, uint64_t n);
+const char *words_misdirected(const char *verdict);	/* "probably misdirected" */
+const char *words_plural(uint64_t n);			/* "s" or "" */
+/* "12 345": groups of three from five digits on; answers out. */
+const char *words_count(uint64_t n, char out[WORDS_NUMBER_MAX]);
+/* '.' for 0, else '1' to '9' by parts of the most. */
+char words_level(uint64_t n, uint64_t most);
+/* 0 misdirected, 1 avoidable, 2 answers, 3 all mail. */
+uint64_t words_bar(const struct report_bar *b, int which);
+/* The title of a server in the report, else its name. */
+const char *words_title(const struct report *r, int64_t server_id, const char *name);
+struct text words_text(const char *s);
+bool words_is_reported(const struct report *r, int64_t server_id);
+/* What the numbers mean and how the verdicts came about. */
+const char *words_method(void);
+
+#endif
