@@ -25,7 +25,7 @@ SENSOR := $(wildcard sensor/*.c)
 READER := $(wildcard reader/*.c)
 ANALYZER := $(wildcard analyzer/*.c)
 TUI := $(wildcard tui/*.c)
-GEN := $(patsubst schema/%.sql,$(BUILD)/gen/%.sql.h,$(wildcard schema/*.sql))
+GEN := $(patsubst schema/%.sql,$(BUILD)/gen/%.sql.h,$(wildcard schema/*.sql)) $(patsubst analyzer/%.css,$(BUILD)/gen/%.css.h,$(wildcard analyzer/*.css))
 UNIT := $(patsubst tests/unit/%.c,$(BUILD)/tests/unit/%,$(wildcard tests/unit/*.c))
 FUZZ := $(patsubst tests/fuzz/%.c,$(BUILD)/tests/fuzz/%,$(wildcard tests/fuzz/*.c))
 FEEDER := $(BUILD)/tests/stress/feeder
@@ -34,6 +34,7 @@ WRAP := malloc calloc reallocarray strdup strndup vasprintf
 DROPS := $(BUILD)/tests/drops/drops
 BENCH := $(BUILD)/tests/bench/generate $(BUILD)/tests/bench/yardstick $(BUILD)/tests/bench/send
 obj = $(patsubst %.c,$(BUILD)/%.o,$(1))
+literal = sed -e 's/\\/\\\\/g' -e 's/"/\\"/g' -e 's/.*/"&\\n"/' $< > $@
 
 ifeq ($(V),1)
 say :=
@@ -60,10 +61,14 @@ $(BUILD)/%.o: %.c Makefile | $(GEN)
 	@mkdir -p $(@D)
 	$(call say,CC,$<)$(CC) $(CPPFLAGS_ALL) $(CFLAGS_ALL) -MMD -MP -c -o $@ $<
 
-# schema/facts.sql -> a string literal, so that programs carry their schema
+# schema/facts.sql -> a string literal, so that programs carry their schema, and reports their style
 $(BUILD)/gen/%.sql.h: schema/%.sql
 	@mkdir -p $(@D)
-	$(call say,GEN,$@)sed -e 's/\\/\\\\/g' -e 's/"/\\"/g' -e 's/.*/"&\\n"/' $< > $@
+	$(call say,GEN,$@)$(literal)
+
+$(BUILD)/gen/%.css.h: analyzer/%.css
+	@mkdir -p $(@D)
+	$(call say,GEN,$@)$(literal)
 
 # Everything but the main files. A unit test includes the .c it tests; the archive gives the rest.
 $(BUILD)/libtest.a: $(call obj,$(filter-out %/main.c tui/screen.c,$(COMMON) $(SENSOR) $(READER) $(ANALYZER) $(TUI)))

@@ -31,7 +31,7 @@ struct command_context {
 	int64_t impact_us, fixed_us;	/* or 0 */
 	const char *resolver;		/* --resolver, or NULL */
 	struct {			/* report */
-		const char *since, *until, *format, *server, *owner, *tenant;	/* NULL: not given */
+		const char *since, *until, *format, *server, *owner, *tenant, *mail_to, *directory;	/* NULL: not given */
 		bool anonymous;
 	} report;
 	char **files;

@@ -1,22 +1,35 @@
-/* report_command.c - the command report: builds a report once and prints it in the form that was asked for. */
+/* report_command.c - the command report: builds a report once, prints it in the form that was asked for, or keeps it in all forms. */
+#include <errno.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sysexits.h>
 
 #include "analyzer/command.h"
 #include "analyzer/report.h"
+#include "analyzer/report_csv.h"
+#include "analyzer/report_html.h"
+#include "analyzer/report_json.h"
+#include "analyzer/report_mail.h"
 #include "analyzer/report_text.h"
+#include "common/replace.h"
 #include "common/timefmt.h"
+#include "common/xmalloc.h"
 
 static const struct form {
-	const char *name;
+	const char *name, *suffix;
 	void (*print)(const struct report *r, struct buf *out);
 } forms[] = {
-	{ "text", report_text },
+	{ "text", "txt", report_text },
+	{ "html", "html", report_html },
+	{ "json", "json", report_json },
+	{ "csv", "csv", report_csv },
 };
+
+enum { FORM_COUNT = sizeof forms / sizeof *forms, FILE_MODE = 0640 };
 
 static const struct form *find_form(const char *name)
 {
-	for (size_t i = 0; i < sizeof forms / sizeof *forms; i++)
+	for (size_t i = 0; i < FORM_COUNT; i++)
 		if (!name || strcmp(forms[i].name, name) == 0)
 			return &forms[i];
 	return NULL;
@@ -27,7 +40,13 @@ static int check_options(const struct command_context *c)
 	bool known = !c->report.tenant;
 
 	if (!find_form(c->report.format))
-		return command_fail(EX_USAGE, "--format %s: text is the format", c->report.format);
+		return command_fail(EX_USAGE, "--format %s: text, html, json and csv are the formats", c->report.format);
+	if (c->report.mail_to && (c->report.format || c->report.directory))
+		return command_fail(EX_USAGE, "--mail goes without --format and --directory: a message has text and HTML");
+	if (c->report.directory && c->report.format)
+		return command_fail(EX_USAGE, "--directory goes without --format: all of them are written");
+	if (c->report.mail_to && !report_mail_is_address(c->report.mail_to))
+		return command_fail(EX_USAGE, "--mail %s: no address of a recipient, as postmaster@example.org would be", c->report.mail_to);
 	for (size_t i = 0; i < c->config->tenant_count; i++)
 		known |= c->report.tenant && strcasecmp(c->config->tenant[i].name, c->report.tenant) == 0;
 	if (!known)
@@ -47,9 +66,51 @@ static int set_period(const struct command_context *c, struct report_options *o)
 	return EX_OK;
 }
 
-int command_report(struct command_context *c)
+/* "report-2026-11-21.html", with a second date when it is about more than a day, and "latest.html". */
+static int keep_file(const struct command_context *c, const struct report *r, const struct form *form)
+{
+	char from[TIME_TEXT_MAX], to[TIME_TEXT_MAX];
+	struct buf out = { 0 };
+	int code = EX_OK;
+
+	time_format_local(r->options.since_us, from);
+	time_format_local(r->options.until_us - 1, to);
+	bool one_day = strncmp(from, to, 10) == 0;
+	char *name = xasprintf("report-%.10s%s%.10s.%s", from, one_day ? "" : "_", one_day ? "" : to, form->suffix);
+	char *path = xasprintf("%s/%s", c->report.directory, name), *latest = xasprintf("%s/latest.%s", c->report.directory, form->suffix);
+	form->print(r, &out);
+	if (replace_file(path, out.p, out.len, FILE_MODE))
+		code = command_fail(EX_CANTCREAT, "%s: %s", path, strerror(errno));
+	else if (replace_link(latest, name))
+		code = command_fail(EX_CANTCREAT, "%s: %s", latest, strerror(errno));
+	buf_fini(&out);
+	free(name);
+	free(path);
+	free(latest);
+	return code;
+}
+
+static int put_out(const struct command_context *c, const struct report *r)
 {
 	struct buf out = { 0 };
+	int code = EX_OK;
+
+	if (c->report.directory) {
+		for (size_t i = 0; i < FORM_COUNT && code == EX_OK; i++)
+			code = keep_file(c, r, &forms[i]);
+		return code;
+	}
+	if (c->report.mail_to)
+		report_mail(r, c->report.mail_to, &out);
+	else
+		find_form(c->report.format)->print(r, &out);
+	code = command_print(&out);
+	buf_fini(&out);
+	return code;
+}
+
+int command_report(struct command_context *c)
+{
 	struct reader *reader;
 	struct report r;
 	int code = check_options(c);
@@ -69,12 +130,9 @@ int command_report(struct command_context *c)
 		code = command_fail(EX_NOINPUT, "%s", reader_message(reader));
 	else if (r.server_count == 0 && (o.server || o.owner || o.tenant))
 		code = command_fail(EX_USAGE, "no server of ours was seen that --server, --owner and --tenant mean");
-	else {
-		find_form(c->report.format)->print(&r, &out);
-		code = command_print(&out);
-	}
+	else
+		code = put_out(c, &r);
 	report_fini(&r);
-	buf_fini(&out);
 	reader_close(reader);
 	return code;
 }

@@ -32,7 +32,7 @@ const char *words_kind(enum kind k, uint64_t n)
 		[KIND_CONTENT_NOTICE] = { "content notice", "content notices" },
 		[KIND_LIST_NOTICE] = { "list notice", "list notices" },
 		[KIND_CALLOUT] = { "callout", "callouts" },
-		[KIND_AUTOMATED_UNKNOWN] = { "automated mail refused before it said what it is", "automated mails refused before they said what they are" },
+		[KIND_AUTOMATED_UNKNOWN] = { "automated mail of unknown kind", "automated mails of unknown kind" },
 		[KIND_CALL_AHEAD] = { "call-ahead", "call-aheads" },
 		[KIND_FEEDBACK_REPORT] = { "feedback report", "feedback reports" },
 	};

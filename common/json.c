@@ -185,6 +185,12 @@ void json_int(struct json *j, const char *key, int64_t v)
 	buf_add(j->out, p, (size_t)(text + sizeof text - p));
 }
 
+void json_number(struct json *j, const char *key, const char *text)
+{
+	begin_item(j, key);
+	buf_add_str(j->out, text);
+}
+
 void json_bool(struct json *j, const char *key, bool v)
 {
 	begin_item(j, key);

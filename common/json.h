@@ -26,6 +26,7 @@ void json_array_end(struct json *j);
 void json_text(struct json *j, const char *key, struct text t);		/* p == NULL: null */
 void json_string(struct json *j, const char *key, const char *s);	/* NULL: null */
 void json_int(struct json *j, const char *key, int64_t v);
+void json_number(struct json *j, const char *key, const char *text);	/* as it is: a number in JSON's form */
 void json_bool(struct json *j, const char *key, bool v);
 void json_null(struct json *j, const char *key);
 
