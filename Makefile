@@ -8,7 +8,7 @@ CFLAGS ?= -O3 -g
 SIZE ?= small
 TIME ?= 60
 
-DEBIAN_BUILD := gcc make libc6-dev libpcap-dev libssl-dev libsqlite3-dev libinih-dev libndpi-dev libseccomp-dev libcap-ng-dev libc-ares-dev libncurses-dev
+DEBIAN_BUILD := gcc make libc6-dev libpcap-dev libssl-dev libsqlite3-dev libinih-dev libndpi-dev libseccomp-dev libcap-ng-dev libc-ares-dev libpsl-dev publicsuffix libncurses-dev
 DEBIAN_TEST := clang libclang-rt-14-dev libcmocka-dev python3 python3-jsonschema sqlite3 mandoc iproute2 util-linux systemd ethtool tcpdump tcpreplay rbldnsd tmux
 DEBIAN_BENCH := python3 sqlite3
 
@@ -17,8 +17,9 @@ WARN := -std=c11 -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes
 CPPFLAGS_ALL := -D_GNU_SOURCE -DVERSION='"$(VERSION)"' -DPREFIX='"$(PREFIX)"' -DSYSCONFDIR='"$(SYSCONFDIR)"' -I. -I$(BUILD)/gen $(CPPFLAGS)
 CFLAGS_ALL := $(WARN) $(CFLAGS)
 LIBS_SENSOR := -lpcap -lndpi -lsqlite3 -lcrypto -linih -lseccomp -lcap-ng -pthread
-LIBS_ANALYZER := -lsqlite3 -lcrypto -linih -lcares
+LIBS_ANALYZER := -lsqlite3 -lcrypto -linih -lcares -lpsl
 LIBS_TUI := -lncursesw -ltinfo -lsqlite3 -lcrypto -linih
+LIBS_TEST := $(sort $(LIBS_SENSOR) $(LIBS_ANALYZER) $(LIBS_TUI))
 
 COMMON := $(wildcard common/*.c schema/*.c)
 SENSOR := $(wildcard sensor/*.c)
@@ -77,7 +78,7 @@ $(BUILD)/libtest.a: $(call obj,$(filter-out %/main.c tui/screen.c,$(COMMON) $(SE
 
 $(BUILD)/tests/unit/%: tests/unit/%.c $(BUILD)/libtest.a
 	@mkdir -p $(@D)
-	$(call say,CC,$<)$(CC) $(CPPFLAGS_ALL) $(CFLAGS_ALL) $(LDFLAGS) -MMD -MP -o $@ $< $(BUILD)/libtest.a -lcmocka $(LIBS_SENSOR) -lcares
+	$(call say,CC,$<)$(CC) $(CPPFLAGS_ALL) $(CFLAGS_ALL) $(LDFLAGS) -MMD -MP -o $@ $< $(BUILD)/libtest.a -lcmocka $(LIBS_TEST)
 
 $(FEEDER): $(call obj,$(wildcard tests/stress/*.c)) $(BUILD)/libtest.a
 	$(call say,LD,$@)$(CC) $(CFLAGS_ALL) $(LDFLAGS) -o $@ $^ $(LIBS_SENSOR)

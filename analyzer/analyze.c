@@ -20,6 +20,7 @@
 
 #include "analyzer/classify.h"
 #include "analyzer/correlate.h"
+#include "analyzer/domain.h"
 #include "analyzer/finding.h"
 #include "analyzer/hygiene.h"
 #include "analyzer/idset.h"
@@ -324,7 +325,8 @@ static void hash_inputs(const struct analysis *a, char out[65])
 	unsigned n = sizeof digest;
 
 	own_write(a->own, &b);
-	buf_printf(&b, "rules %llx %llx\n", (unsigned long long)classify_version(), (unsigned long long)judge_version());
+	buf_printf(&b, "rules %llx %llx suffixes %llx\n", (unsigned long long)classify_version(), (unsigned long long)judge_version(),
+		   (unsigned long long)domain_list_hash());
 	for (size_t i = 0; i < a->options.lists->count; i++) {
 		char *text = NULL;
 		size_t len = 0;
@@ -400,8 +402,8 @@ static void prepare_all(struct analysis *a)
 		a->q[i] = db_prepare(i < FACTS_COUNT ? a->facts : a->verdicts, sql[i]);
 	a->servers = servers_new(a->verdicts, a->own);
 	a->origins = origins_new(a->facts, a->own);
-	a->judge = judge_new(a->facts, a->verdicts, a->own, a->servers, a->origins);
 	a->shared = shared_new(a->facts, a->own);
+	a->judge = judge_new(a->facts, a->verdicts, a->own, a->servers, a->origins, a->shared);
 	a->provenances = provenances_new(a->facts, a->own, a->servers, a->shared);
 	a->correlate = correlate_new(a->facts, a->verdicts, a->own, a->provenances, a->shared);
 	a->hygiene = hygiene_new(a->facts, a->verdicts, a->own);

@@ -19,6 +19,9 @@
 /* Queue managers retry after minutes to hours; the longest stock interval is four hours, and one may be missed. */
 #define RETRY_US (INT64_C(9) * 3600 * 1000000)
 
+/* Stock servers tell of a delay after hours and give up after two days or more (RFC 5321 4.5.4.1 asks for four). */
+#define GIVEN_UP_US (INT64_C(36) * 3600 * 1000000)
+
 enum {
 	ARENA_BYTES = 64 * 1024 * 1024,	/* texts of one victim's mail; beyond it they are missing, nothing fails */
 	NEAR_MAX = 64,			/* candidates looked at for one answer, newest first: keeps joe-jobs linear */
@@ -196,8 +199,7 @@ static void load_mail(struct correlate *c, struct victim *v)
 
 /* ---- causes ---- */
 
-/* How many of the victim's mails began at or before t. */
-static size_t mail_until(const struct victim *v, int64_t t)
+size_t victim_mail_until(const struct victim *v, int64_t t)
 {
 	size_t lo = 0, hi = v->mail_count;
 
@@ -314,7 +316,7 @@ static const struct {
 static bool cause_by_envelope(struct correlate *c, struct victim *v, struct answer *a)
 {
 	enum { KEYS = sizeof envelope_keys / sizeof *envelope_keys };
-	size_t until = mail_until(v, a->mail.mail_us + SIGHTING_SLACK_US);
+	size_t until = victim_mail_until(v, a->mail.mail_us + SIGHTING_SLACK_US);
 
 	for (size_t k = 0; k < 2 * KEYS; k++) {
 		bool outside = k < KEYS;
@@ -340,7 +342,7 @@ static bool cause_by_envelope(struct correlate *c, struct victim *v, struct answ
 /* A sender is verified while his mail waits: the inbound transaction that is open at that time, else one that just was. */
 static bool cause_of_probe(struct victim *v, struct answer *a)
 {
-	size_t until = mail_until(v, a->mail.mail_us + SIGHTING_SLACK_US);
+	size_t until = victim_mail_until(v, a->mail.mail_us + SIGHTING_SLACK_US);
 
 	for (size_t i = until; i-- > 0 && until - i <= NEAR_MAX;) {
 		const struct sighting *s = &v->mail[i];
@@ -396,7 +398,7 @@ static bool read_root(struct correlate *c, struct victim *v, const struct sighti
 static void find_root(struct correlate *c, struct victim *v, struct answer *a)
 {
 	struct sightings list = { 0 };
-	size_t until = mail_until(v, a->mail.mail_us + SIGHTING_SLACK_US);
+	size_t until = victim_mail_until(v, a->mail.mail_us + SIGHTING_SLACK_US);
 
 	if (!a->cause.rowid)
 		return;
@@ -424,7 +426,7 @@ static bool is_open(const struct answer *a)
 /* Was mail from the victim accepted by the side that now turns to him; is one open at this moment? */
 static void look_back(const struct victim *v, const struct answer *a, bool *accepted, bool *under_way)
 {
-	size_t until = mail_until(v, a->mail.mail_us + SIGHTING_SLACK_US);
+	size_t until = victim_mail_until(v, a->mail.mail_us + SIGHTING_SLACK_US);
 
 	*accepted = *under_way = false;
 	for (size_t i = until; i-- > 0 && until - i <= NEAR_MAX;) {
@@ -480,8 +482,10 @@ static void close_kind(struct correlate *c, struct victim *v, struct answer *a)
 		cause_by_envelope(c, v, a);
 		find_root(c, v, a);
 		if (a->root.rowid) {
-			a->kind = KIND_BOUNCE;
-			a->rule = "refused-after-refusal";
+			bool waits = a->root.code < 500 && a->mail.mail_us - a->cause.mail_us < GIVEN_UP_US;
+
+			a->kind = waits ? KIND_DELAY_NOTICE : KIND_BOUNCE;
+			a->rule = waits ? "refused-after-deferral" : "refused-after-refusal";
 			return;
 		}
 	}

@@ -72,5 +72,7 @@ void correlate_free(struct correlate *c);
 /* False when there is no answering mail to this address. victim_fini in both cases. */
 bool correlate_victim(struct correlate *c, int64_t recipient_id, struct victim *v);
 void victim_fini(struct victim *v);
+/* How many of the victim's mails began at or before t. */
+size_t victim_mail_until(const struct victim *v, int64_t t);
 
 #endif

@@ -1,14 +1,9 @@
-/*
- * domain.c - see domain.h. Registrable parts follow the shape of names (two labels, three below "co.uk" and the like). That is right for
- * nearly all mail domains; where it is wrong, two names count as related, which only makes a rule silent.
- */
+/* domain.c - see domain.h. The only file that includes libpsl. */
 #include "analyzer/domain.h"
 
+#include <libpsl.h>
+#include <stdio.h>
 #include <string.h>
-
-/* Second labels that registries of two-letter domains use themselves. */
-static const char *const registry_labels[] = { "ac", "co", "com", "edu", "go", "gob", "gov", "gv", "id", "ltd", "mil", "ne", "net", "nom", "or",
-	"org", "plc", "sch" };
 
 /* Outbound servers of these send for everyone; their names say nothing about a sender. */
 static const char *const platforms[] = { "amazonses.com", "google.com", "googlemail.com", "outlook.com", "hotmail.com", "yahoo.com", "yahoodns.net",
@@ -57,26 +52,43 @@ struct text domain_of_address(struct text address)
 	return n ? (struct text){ address.p + n, address.len - n } : TEXT("");
 }
 
+static const psl_ctx_t *suffixes(void)
+{
+	static const psl_ctx_t *list;
+
+	if (!list && !(list = psl_latest(NULL)))
+		list = psl_builtin();
+	return list;
+}
+
+uint64_t domain_list_hash(void)
+{
+	uint64_t h = UINT64_C(14695981039346656037);	/* FNV-1a: tells lists apart, defends against nobody */
+	const char *path = psl_dist_filename();
+	FILE *f = path && suffixes() != psl_builtin() ? fopen(path, "rb") : NULL;
+	int c;
+
+	for (const char *p = psl_builtin_sha1sum(); p && *p; p++)
+		h = (h ^ (unsigned char)*p) * UINT64_C(1099511628211);
+	while (f && (c = getc(f)) != EOF)
+		h = (h ^ (unsigned)c) * UINT64_C(1099511628211);
+	if (f)
+		fclose(f);
+	return h;
+}
+
 struct text domain_registrable(struct text host)
 {
-	struct text label[3] = { { 0 } };
-	unsigned n = 0;
+	char name[256];
 
 	host = without_last_dot(host);
 	if (!domain_is_name(host))
 		return host;
-	uint32_t end = host.len, i = host.len;
-	while (n < 3) {
-		while (i > 0 && host.p[i - 1] != '.')
-			i--;
-		label[n++] = (struct text){ host.p + i, end - i };
-		if (i == 0)
-			break;
-		end = --i;
-	}
-	bool registry = n == 3 && label[0].len == 2 && is_listed(registry_labels, sizeof registry_labels / sizeof *registry_labels, label[1]);
-	struct text first = label[registry ? 2 : n > 1 ? 1 : 0];
-	return (struct text){ first.p, (uint32_t)(host.p + host.len - first.p) };
+	for (uint32_t i = 0; i < host.len; i++)
+		name[i] = (char)(host.p[i] >= 'A' && host.p[i] <= 'Z' ? host.p[i] | 32 : host.p[i]);
+	name[host.len] = '\0';
+	const char *found = psl_registrable_domain(suffixes(), name);
+	return found ? (struct text){ host.p + (found - name), (uint32_t)(host.len - (size_t)(found - name)) } : host;
 }
 
 bool domain_is_related(struct text a, struct text b)
@@ -89,4 +101,51 @@ bool domain_is_related(struct text a, struct text b)
 bool domain_is_platform(struct text host)
 {
 	return host.p && is_listed(platforms, sizeof platforms / sizeof *platforms, domain_registrable(host));
+}
+
+/* The next run of letters from *at on; empty at the end. */
+static struct text next_word(struct text t, uint32_t *at)
+{
+	uint32_t begin, end;
+
+	for (begin = *at; begin < t.len && !((t.p[begin] | 32) >= 'a' && (t.p[begin] | 32) <= 'z'); begin++)
+		;
+	for (end = begin; end < t.len && (t.p[end] | 32) >= 'a' && (t.p[end] | 32) <= 'z'; end++)
+		;
+	*at = end;
+	return (struct text){ t.p + begin, end - begin };
+}
+
+bool domain_is_access_line(struct text host)
+{
+	static const char *const lines[] = { "access", "adsl", "broadband", "cable", "catv", "client", "cpe", "cust", "customer", "customers", "dhcp", "dial",
+		"dialin", "dialup", "dip", "dsl", "dyn", "dynamic", "dynamicip", "dynip", "ftth", "fttb", "gprs", "hsd", "lte", "mobile", "pool", "ppp",
+		"pppoe", "res", "residential", "retail", "sdsl", "umts", "user", "vdsl", "wifi", "wlan", "xdsl" };
+	static const char *const servers[] = { "cloud", "compute", "gw", "mail", "mailer", "mailout", "mta", "mx", "newsletter", "out", "outbound", "relay",
+		"send", "sender", "server", "smtp", "srv", "static", "vps" };
+	bool line = false;
+
+	if (!host.p || !domain_is_name(host))
+		return false;
+	struct text registrable = domain_registrable(host);
+	host.len = registrable.p > host.p ? (uint32_t)(registrable.p - host.p) : 0;
+	for (uint32_t at = 0; at < host.len;) {
+		struct text word = next_word(host, &at);
+
+		if (is_listed(servers, sizeof servers / sizeof *servers, word))
+			return false;
+		line |= is_listed(lines, sizeof lines / sizeof *lines, word);
+	}
+	return line;
+}
+
+bool domain_is_private(struct text host)
+{
+	static const char *const tops[] = { ".local", ".localdomain", ".lan", ".internal", ".intranet", ".intern", ".corp", ".home", ".home.arpa", ".localhost" };
+
+	host = without_last_dot(host);
+	for (size_t i = 0; i < sizeof tops / sizeof *tops; i++)
+		if (text_ends_nocase(host, tops[i]))
+			return true;
+	return false;
 }

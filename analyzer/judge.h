@@ -15,7 +15,7 @@
 #include "analyzer/own.h"
 #include "analyzer/servers.h"
 
-#define JUDGE_REASONS_MAX 16
+#define JUDGE_REASONS_MAX 24
 
 struct reason {
 	const char *rule, *sign, *strength;
@@ -33,7 +33,8 @@ struct judgement {
 
 struct judge;
 
-struct judge *judge_new(sqlite3 *facts, sqlite3 *verdicts, const struct own *own, const struct servers *servers, struct origins *origins);
+struct judge *judge_new(sqlite3 *facts, sqlite3 *verdicts, const struct own *own, const struct servers *servers, struct origins *origins,
+			struct shared *shared);
 void judge_free(struct judge *j);
 
 void judge_group(struct judge *j, const struct victim *v, const struct mail_group *g, struct judgement *out);
@@ -48,10 +49,10 @@ struct judge_rule {
 };
 bool judge_rule(size_t i, struct judge_rule *out);
 
-/* user-unknown, mailbox-full, ... by what a server said; NULL when it said nothing. */
-const char *judge_cause_class(int code, struct text enhanced, struct text text);
+/* Mail that used the sender so long before or after the original tells of other places. */
+#define JUDGE_SENDER_WINDOW_US (INT64_C(24) * 3600 * 1000000)
 
-/* How many unrelated domains one origin must have used as senders for the rule origin-many-senders. */
-#define JUDGE_MANY_SENDERS 3
+/* How many unrelated domains one origin must have used as senders, and how many unrelated places one sender; fewer for a client of our own. */
+enum { JUDGE_MANY_SENDERS = 3, JUDGE_CLIENT_SENDERS = 2, JUDGE_MANY_ORIGINS = 3 };
 
 #endif

@@ -6,7 +6,7 @@
 #include "analyzer/domain.h"
 
 const char mail_select[] =
-	"SELECT t.id, t.session_id, t.ordinal, t.src_ip, t.dest_ip, t.dest_port, t.started_us, t.ended_us, coalesce(t.mail_us, t.started_us),"
+	"SELECT t.id, t.session_id, t.session_started_us, t.ordinal, t.src_ip, t.dest_ip, t.dest_port, t.started_us, t.ended_us, coalesce(t.mail_us, t.started_us),"
 	" t.reply_us, t.auth, t.helo, t.proxy, t.xclient, t.xforward, t.mail_from, t.mail_from_id, t.mail_from_inner_id, t.mail_from_class, t.null_sender, t.mail_params,"
 	" t.mail_code, t.rcpt_count, t.rcpt_accepted, t.outcome, t.code, t.enhanced, t.reply, t.queue_id, t.steps, t.notes, t.size_bytes,"
 	" t.bytes_seen IS NOT NULL, t.complete,"
@@ -71,6 +71,7 @@ static void read_envelope(struct reader *r, struct mail *m)
 	if (sqlite3_column_bytes(r->s, r->i) == sizeof m->session_id)
 		memcpy(m->session_id, sqlite3_column_blob(r->s, r->i), sizeof m->session_id);
 	r->i++;
+	m->session_started_us = next_int(r);
 	m->ordinal = (int)next_int(r);
 	next_ip(r, &m->src);
 	next_ip(r, &m->dest);

@@ -28,7 +28,7 @@ struct mail {
 	int ordinal;
 	struct ip_addr src, dest;
 	int dest_port;
-	int64_t started_us, ended_us, mail_us, reply_us;	/* mail_us falls back to started_us */
+	int64_t session_started_us, started_us, ended_us, mail_us, reply_us;	/* mail_us falls back to started_us */
 	int auth;			/* 1, 0, -1: cannot be told */
 	struct text helo, proxy, xclient, xforward;
 	int64_t mail_from_id, mail_from_inner_id;	/* inner: inside a BATV, SRS or VERP form */

@@ -1,13 +1,14 @@
 /* origin.c - see origin.h */
 #include "analyzer/origin.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 
 #include "analyzer/mail.h"
 #include "common/xmalloc.h"
 #include "schema/db.h"
 
-static const char sql_lines[] = "SELECT from_ip, with_protocol FROM received WHERE transaction_rowid = ?1 AND part = ?2 ORDER BY n";
+static const char sql_lines[] = "SELECT from_ip, with_protocol, from_host FROM received WHERE transaction_rowid = ?1 AND part = ?2 ORDER BY n";
 
 enum { PART_OUTER, PART_RETURNED };
 
@@ -56,7 +57,9 @@ static struct origin first_outside(struct origins *o, int64_t rowid, int part)
 
 		if (!t.p || ip_parse(t.p, t.len, &a) || is_loopback(&a) || own_has(o->own, &a) || own_is_upstream(o->own, &a))
 			continue;
-		found = (struct origin){ a, "received", text_ends_nocase(column_text(o->lines, 1), "a") };
+		found = (struct origin){ .address = a, .from = "received", .authenticated = text_ends_nocase(column_text(o->lines, 1), "a") };
+		struct text name = column_text(o->lines, 2);
+		snprintf(found.name, sizeof found.name, "%.*s", (int)name.len, name.p ? name.p : "");
 		break;
 	}
 	sqlite3_reset(o->lines);
@@ -66,8 +69,8 @@ static struct origin first_outside(struct origins *o, int64_t rowid, int part)
 struct origin origin_of(struct origins *o, int64_t rowid, const struct route *route)
 {
 	if (route->origin_from)
-		return (struct origin){ route->origin, route->origin_from, false };
-	return route->arrives ? first_outside(o, rowid, PART_OUTER) : (struct origin){ 0 };
+		return (struct origin){ .address = route->origin, .from = route->origin_from };
+	return first_outside(o, rowid, PART_OUTER);
 }
 
 struct origin origin_of_returned(struct origins *o, int64_t answer_rowid)

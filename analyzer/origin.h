@@ -16,6 +16,7 @@ struct origin {
 	struct ip_addr address;		/* version 0: not known */
 	const char *from;		/* wire, proxy, xclient, xforward, received; NULL with address */
 	bool authenticated;		/* a Received line says ESMTPA or ESMTPSA */
+	char name[128];			/* that a Received line gives it; empty: told by the connection, or not at all */
 };
 
 struct origins;
@@ -23,7 +24,7 @@ struct origins;
 struct origins *origins_new(sqlite3 *facts, const struct own *own);
 void origins_free(struct origins *o);
 
-/* Of a transaction that arrived. */
+/* Of a transaction that arrived, or passed between servers of ours. */
 struct origin origin_of(struct origins *o, int64_t rowid, const struct route *route);
 /* Of the message that an answer returns. */
 struct origin origin_of_returned(struct origins *o, int64_t answer_rowid);

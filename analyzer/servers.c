@@ -151,6 +151,15 @@ struct server *servers_find(const struct servers *s, const struct ip_addr *a)
 	return NULL;
 }
 
+bool servers_serves(const struct servers *s, const struct ip_addr *a)
+{
+	const struct server *server = servers_find(s, a);
+
+	if (server && !server->serves && s->asked)
+		idset_add(s->asked, server->id);
+	return server && server->serves;
+}
+
 static struct address_entry *index_address(struct servers *s, const struct ip_addr *a, struct server *server)
 {
 	size_t i = address_position(s, a);
@@ -218,6 +227,14 @@ void servers_note_sender(struct servers *s, const struct ip_addr *a)
 		e = add_address(s, a);
 	e->dirty |= !e->sends;
 	e->sends = true;
+}
+
+void servers_note_serves(struct servers *s, struct server *server)
+{
+	if (server->serves)
+		return;
+	server->serves = server->dirty = true;
+	idset_add(&s->news, server->id);
 }
 
 void servers_note_software(struct server *server, const char *software, int64_t at_us)

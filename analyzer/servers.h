@@ -42,10 +42,14 @@ struct server *servers_find(const struct servers *s, const struct ip_addr *a);
 /* The server of ours that calls itself so, or NULL. */
 struct server *servers_by_name(const struct servers *s, struct text name);
 
+/* It answered as an SMTP server. */
+bool servers_serves(const struct servers *s, const struct ip_addr *a);
+
 /* Makes it one. */
 struct server *servers_add(struct servers *s, const struct ip_addr *a);
 /* It was seen sending from this address, so that lists may have it. */
 void servers_note_sender(struct servers *s, const struct ip_addr *a);
+void servers_note_serves(struct servers *s, struct server *server);
 void servers_note_software(struct server *server, const char *software, int64_t at_us);
 /* A name that an own address used, server or not. */
 void servers_note_name(struct servers *s, const struct ip_addr *a, struct text name);

@@ -11,7 +11,7 @@
 #define COLUMNS \
 	"SELECT t.id, t.src_ip, t.dest_ip, t.proxy, t.xclient, t.xforward, t.started_us, coalesce(t.mail_us, t.started_us), t.ended_us," \
 	" t.reply_us, t.outcome, t.auth, t.mail_from_id, m.message_id_hash, m.in_reply_to_hash, t.size_bytes, t.helo, t.queue_id, t.session_id," \
-	" t.ordinal "
+	" t.ordinal, t.mail_from_inner_id, t.mail_from_class "
 #define WITH_MESSAGES "FROM transactions t LEFT JOIN messages m ON m.transaction_rowid = t.id "
 
 const char sighting_sql_by_sender[] = COLUMNS WITH_MESSAGES "WHERE t.mail_from_id = ?1 AND t.null_sender = 0";
@@ -64,6 +64,8 @@ static void read_sighting(sqlite3_stmt *s, const struct own *own, struct arena *
 	if (sqlite3_column_bytes(s, 18) == sizeof out->session_id)
 		memcpy(out->session_id, sqlite3_column_blob(s, 18), sizeof out->session_id);
 	out->ordinal = sqlite3_column_int(s, 19);
+	out->mail_from_inner_id = sqlite3_column_int64(s, 20);
+	out->mail_from_class = (unsigned)sqlite3_column_int(s, 21);
 	if (out->route.origin_from)
 		out->origin_name = origin_name(a, &out->route, s, out->helo);
 }

@@ -26,7 +26,8 @@ struct sighting {
 	int64_t started_us, mail_us, ended_us, reply_us;	/* reply_us 0: not seen */
 	enum mail_outcome outcome;
 	int auth;
-	int64_t mail_from_id, message_id_hash, in_reply_to_hash;
+	int64_t mail_from_id, mail_from_inner_id, message_id_hash, in_reply_to_hash;
+	unsigned mail_from_class;
 	int64_t size_bytes;	/* -1: not known */
 	struct text helo, queue_id;
 	struct text origin_name;	/* what route.origin called itself; NULL: not told */

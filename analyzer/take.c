@@ -18,7 +18,7 @@ enum { SENDERS_KEPT = 8 };	/* domains per origin, the first of the alphabet; the
 
 enum statement {
 	/* of facts.db */
-	SESSIONS, TRANSACTIONS, RECIPIENTS, WITH_HASH, OF_SENDER, FACTS_COUNT,
+	SESSIONS, TRANSACTIONS, RECIPIENTS, WITH_HASH, OF_SENDER, OF_SESSION, FACTS_COUNT,
 	/* of verdicts.db */
 	SESSION_VERDICT = FACTS_COUNT, TRANSACTION_VERDICT, ANSWER, ANSWER_KEY, AUTHOR, BARE, ASKED_BY_MAIL, ORIGIN_SENDER, ORIGIN_COUNT, ORIGIN_TRIM,
 	FINDINGS_OF_ORIGIN, UNEXPLAINED_NEAR, WAITING_FOR, ANSWERED_LATER, WHO_ASKED, MAIL_THAT_ASKED, BARE_OF, PENDING, SET_PROVENANCE, STATEMENT_COUNT
@@ -31,6 +31,8 @@ static const char *const sql[STATEMENT_COUNT] = {
 	[RECIPIENTS] = "SELECT n, address_id, address FROM recipients WHERE transaction_rowid = ?1",
 	[WITH_HASH] = "SELECT transaction_rowid FROM messages WHERE message_id_hash = ?1 AND transaction_rowid <= ?2 LIMIT ?3",
 	[OF_SENDER] = "SELECT count(*) FROM (SELECT 1 FROM transactions WHERE mail_from_id = ?1 AND null_sender = 0 AND id <= ?2 LIMIT ?3)",
+	[OF_SESSION] = "SELECT r.address_id FROM transactions t JOIN recipients r ON r.transaction_rowid = t.id"
+		" WHERE t.session_started_us / 1000000 = ?1 / 1000000 AND t.session_id = ?2 AND t.id <= ?3",
 	[SESSION_VERDICT] = "INSERT OR REPLACE INTO session_verdict VALUES (?1, ?2, ?3)",
 	[TRANSACTION_VERDICT] = "INSERT OR REPLACE INTO transaction_verdict VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, 'clear')",
 	[ANSWER] = "INSERT OR IGNORE INTO answer (recipient_id, idle, mail_us, transaction_rowid, recipient_n) VALUES (?1, ?2, ?3, ?4, ?5)",
@@ -129,8 +131,7 @@ static void learn_servers(struct take *t, sqlite3_stmt *s, const struct session 
 	if (own_has(t->tools.own, &x->dest) && (sqlite3_column_int(s, S_BANNER_CODE) || x->encrypted)) {
 		struct server *server = servers_add(servers, &x->dest);
 
-		server->dirty |= !server->serves;
-		server->serves = true;
+		servers_note_serves(servers, server);
 		servers_note_software(server, x->software, sqlite3_column_int64(s, S_STARTED));
 		servers_note_name(servers, &x->dest, first_word(column_text(s, S_BANNER)));
 	}
@@ -171,7 +172,17 @@ static void read_ip(struct text t, struct ip_addr *out)
 		*out = (struct ip_addr){ 0 };
 }
 
-static void take_session(struct take *t, sqlite3_stmt *s)
+/* A session may come after its transactions; its banner tells who took the answers. */
+static void mark_answers_of_session(struct take *t, sqlite3_stmt *s, int64_t taken_before)
+{
+	sqlite3_stmt *q = query(t, OF_SESSION, sqlite3_column_int64(s, S_STARTED));
+
+	sqlite3_bind_blob(q, 2, sqlite3_column_blob(s, S_SESSION_ID), sqlite3_column_bytes(s, S_SESSION_ID), SQLITE_STATIC);
+	sqlite3_bind_int64(q, 3, taken_before);
+	collect(&t->marked, q);
+}
+
+static void take_session(struct take *t, sqlite3_stmt *s, int64_t taken_before)
 {
 	struct session x = { .software = software_of(column_text(s, S_BANNER), column_text(s, S_KEYWORDS)) };
 	struct text tls = column_text(s, S_TLS);
@@ -188,22 +199,25 @@ static void take_session(struct take *t, sqlite3_stmt *s)
 	learn_servers(t, s, &x);
 	add_to_sums(t, s, &x);
 	note_refusal(t, s, &x);
+	if (x.route.leaves && taken_before)
+		mark_answers_of_session(t, s, taken_before);
 	if (sqlite3_column_int64(s, S_ENDED) > t->last_us)
 		t->last_us = sqlite3_column_int64(s, S_ENDED);
 }
 
 /* ---- what a transaction may change about others ---- */
 
-/* The same origin with a third unrelated sender changes what is said about its earlier mail. */
-static void note_origin_sender(struct take *t, const struct mail *m, const struct origin *o)
+/* The same origin with one more unrelated sender changes what is said about its earlier mail. Clients of ours write in our domains, rightly. */
+static void note_origin_sender(struct take *t, const struct mail *m, const struct ip_addr *origin, bool client)
 {
 	char ip[IP_TEXT_MAX], domain[256];
 	struct text d = domain_registrable(m->mail_from_domain);
 
-	if (!o->address.version || m->auth == 1 || m->null_sender || !d.p || d.len == 0 || d.len >= sizeof domain)
+	if (!origin->version || m->null_sender || !d.p || d.len == 0 || d.len >= sizeof domain
+	    || (client && own_has_domain(t->tools.own, m->mail_from_domain)))
 		return;
 	sqlite3_stmt *s = t->q[ORIGIN_SENDER];
-	sqlite3_bind_text(s, 1, ip_format(&o->address, ip), -1, SQLITE_STATIC);
+	sqlite3_bind_text(s, 1, ip_format(origin, ip), -1, SQLITE_STATIC);
 	sqlite3_bind_text(s, 2, d.p, (int)d.len, SQLITE_STATIC);
 	run(s);
 	if (!sqlite3_changes(t->tools.verdicts))
@@ -212,7 +226,7 @@ static void note_origin_sender(struct take *t, const struct mail *m, const struc
 	sqlite3_bind_text(s, 1, ip, -1, SQLITE_STATIC);
 	int have = sqlite3_step(s) == SQLITE_ROW ? sqlite3_column_int(s, 0) : 0;
 	sqlite3_reset(s);
-	if (have == JUDGE_MANY_SENDERS) {
+	if (have == JUDGE_MANY_SENDERS || have == JUDGE_CLIENT_SENDERS) {
 		sqlite3_bind_text(t->q[FINDINGS_OF_ORIGIN], 1, ip, -1, SQLITE_STATIC);
 		collect(&t->marked, t->q[FINDINGS_OF_ORIGIN]);
 	}
@@ -259,12 +273,12 @@ static void note_answer(struct take *t, const struct mail *m, const struct route
 	sqlite3_reset(s);
 }
 
-/* Mail of somebody changes what is said about answers to him that came at that time or later. */
+/* Mail of somebody changes what is said about answers to him that came not long before, or later. */
 static void mark_answered(struct take *t, int64_t address_id, int64_t mail_us)
 {
 	sqlite3_stmt *s = query(t, ANSWERED_LATER, address_id);
 
-	sqlite3_bind_int64(s, 2, mail_us - SIGHTING_SLACK_US);
+	sqlite3_bind_int64(s, 2, mail_us - JUDGE_SENDER_WINDOW_US);
 	if (sqlite3_step(s) == SQLITE_ROW)
 		idset_add(&t->marked, address_id);
 	sqlite3_reset(s);
@@ -288,6 +302,8 @@ static void mark_touched(struct take *t, const struct mail *m, const struct rout
 		note_author(t, m, m->reply_to_id);
 	}
 	note_author(t, m, m->mail_from_inner_id);
+	if (r->arrives && m->in_reply_to_hash && m->mail_from_id && !m->null_sender)	/* to mail of ours, which may come late */
+		run2(t, ANSWER_KEY, m->in_reply_to_hash, m->mail_from_id);
 	if (r->arrives && m->null_sender && m->outcome == MAIL_ACCEPTED) {	/* what we seem to have made may be this, passed on */
 		sqlite3_stmt *s = query(t, UNEXPLAINED_NEAR, m->ended_us - SIGHTING_SLACK_US);
 
@@ -380,7 +396,9 @@ static void take_transaction(struct take *t, const struct mail *m)
 	rollups_add_mail(k->rollups, m, &r, kind_is_answering(c.kind));
 	hygiene_of_mail(k->hygiene, m, &r, c.kind);
 	if (r.arrives)
-		note_origin_sender(t, m, &o);
+		note_origin_sender(t, m, &o.address, m->auth == 1);
+	else if (r.direction == DIRECTION_INTERNAL)
+		note_origin_sender(t, m, &m->src, true);
 	if (kind_is_answering(c.kind) || c.open)
 		note_answer(t, m, &r, c.open);
 	mark_touched(t, m, &r);
@@ -451,7 +469,7 @@ void take_facts(struct take *t, const struct take_range *r)
 	sqlite3_stmt *s = between(t, SESSIONS, r->session_after, r->session_until);
 
 	while (sqlite3_step(s) == SQLITE_ROW)
-		take_session(t, s);
+		take_session(t, s, r->transaction_after);
 	sqlite3_reset(s);
 	s = between(t, TRANSACTIONS, r->transaction_after, r->transaction_until);
 	while (sqlite3_step(s) == SQLITE_ROW) {

@@ -7,6 +7,7 @@
 
 #include <cmocka.h>
 
+#include "analyzer/domain.h"
 #include "tests/unit/mails.h"
 
 #define VICTIM "anna@victim.invalid"
@@ -77,7 +78,7 @@ static void two_strong_grounds_make_yes(void **state)
 	add(w, spam_to(3, 5, "a@one.invalid", USER, "x1"));
 	add(w, spam_to(4, 6, "b@two.invalid", USER, "x2"));
 	judge_pair(w, spam_to(1, 10, VICTIM, USER, "m"), bounce);
-	assert_true(fired(w, "origin-many-senders"));
+	assert_true(fired(w, "line-many-senders"));
 	assert_true(fired(w, "victim-says-backscatter"));
 	assert_answer("yes", "SELECT misdirected FROM finding");
 }
@@ -173,12 +174,23 @@ static void causes_have_classes(void **state)
 		{ 550, "5.1.1", "no", "user-unknown" }, { 550, NULL, "unknown user", "user-unknown" }, { 552, "5.2.2", NULL, "mailbox-full" },
 		{ 452, NULL, "Over quota", "mailbox-full" }, { 554, "5.7.1", "message contains a virus", "content" }, { 554, "5.7.1", "denied", "policy" },
 		{ 554, "5.3.4", "too big", "other" }, { 0, NULL, NULL, NULL },
+		{ 550, NULL, "Unrouteable address", "user-unknown" }, { 550, NULL, "unknown user", "user-unknown" },
+		{ 550, NULL, "User <a@b.example> unknown.", "user-unknown" }, { 550, NULL, "Invalid recipient: <a@b.example>", "user-unknown" },
+		{ 550, "5.4.1", "Recipient address rejected: Access denied", "user-unknown" }, { 550, "5.7.1", "Recipient address rejected: Access denied", "policy" },
+		{ 550, NULL, "5.1.1 RESOLVER.ADR.RecipNotFound; not found", "user-unknown" }, { 550, "5.2.1", "The email account is disabled", "user-unknown" },
+		{ 554, NULL, "delivery error: dd This user doesn't have a yahoo.example account", "user-unknown" },
+		{ 550, NULL, "Requested action not taken: mailbox unavailable", "user-unknown" }, { 550, NULL, "User smith not listed in Domino Directory", "user-unknown" },
+		{ 511, NULL, "sorry, no mailbox here by that name (#5.1.1)", "user-unknown" }, { 452, "4.2.2", "over", "mailbox-full" },
+		{ 552, NULL, "Requested mail action aborted: exceeded storage allocation", "mailbox-full" }, { 550, NULL, "mailbox is full", "mailbox-full" },
+		{ 554, "5.7.1", "Client host [192.0.2.1] blocked using zen.spamhaus.org", "policy" }, { 550, "5.7.1", "Message contained spam content", "content" },
+		{ 550, "5.7.0", "This message was blocked because of its content: attachment", "content" }, { 554, "5.7.1", "Relay access denied", "policy" },
+		{ 550, NULL, "Sender verify failed", "policy" }, { 421, "4.4.1", "connection timed out", "other" }, { 450, "4.2.0", "Greylisted, try later", "policy" },
 	};
 
 	(void)state;
 	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
 		const char *e = cases[i].enhanced, *t = cases[i].text;
-		const char *class = judge_cause_class(cases[i].code, (struct text){ e, e ? (uint32_t)strlen(e) : 0 },
+		const char *class = cause_class(cases[i].code, (struct text){ e, e ? (uint32_t)strlen(e) : 0 },
 						      (struct text){ t, t ? (uint32_t)strlen(t) : 0 });
 
 		if (cases[i].class)
@@ -208,6 +220,270 @@ static void doubt_is_unknown(void **state)
 		assert_string_equal(verdict_of(&cases[i].sum), cases[i].verdict);
 }
 
+/* ---- the rules, one by one ---- */
+
+static const char *verdict_on(const struct evidence *e, const char *without)
+{
+	unsigned set = fitting_rules(e), bit = 0;
+
+	for (size_t i = 0; i < RULE_COUNT; i++)
+		if (strcmp(rules[i].id, without) == 0)
+			bit = 1u << i;
+	struct sum all = sum_of(set), rest = sum_of(set & ~bit);
+	return strcmp(verdict_of(&all), verdict_of(&rest)) ? verdict_of(&all) : "the same";
+}
+
+/* What each rule is for: evidence whose verdict is another one without it. */
+static void every_rule_decides_something(void **state)
+{
+	static const struct { const char *rule, *verdict; struct evidence e; } cases[] = {
+		{ "auth-fail", "likely", { .spf = { "fail", 4 }, .dkim = { "none", 4 } } },
+		{ "spf-fail", "likely", { .spf = { "fail", 4 } } },
+		{ "origin-unrelated", "likely", { .origin_unrelated = true } },
+		{ "origin-access-line", "yes", { .origin_unrelated = true, .access_line = true, .said_backscatter = true } },
+		{ "origin-many-senders", "likely", { .origin_unrelated = true, .sender_domains = 3, .signed_sender = true } },
+		{ "line-many-senders", "yes", { .origin_unrelated = true, .access_line = true, .sender_domains = 3 } },
+		{ "client-many-senders", "likely", { .client = CLIENT_INSIDE, .to_outside = true, .sender_domains = 2 } },
+		{ "sender-many-origins", "yes", { .origin_unrelated = true, .access_line = true, .sender_lines = 3, .sender_networks = 3, .sender_related_too = true } },
+		{ "victim-says-backscatter", "yes", { .origin_unrelated = true, .access_line = true, .said_backscatter = true } },
+		{ "victim-says-unknown", "likely", { .origin_unrelated = true, .notify_asked = true, .said_unknown = true } },
+		{ "spam-marks", "likely", { .origin_unrelated = true, .notify_asked = true, .spam_mark = true } },
+		{ "unsigned-sender", "likely", { .origin_unrelated = true, .notify_asked = true, .signs_otherwise = true } },
+		{ "origin-is-target", "no", { .origin_is_target = true } },
+		{ "origin-near-target", "no", { .origin_near_target = true, .signed_sender = true } },
+		{ "spf-pass", "no", { .spf = { "pass", 4 } } },
+		{ "dkim-pass", "no", { .dkim = { "pass", 4 }, .dkim_aligned = true } },
+		{ "correspondent", "no", { .correspondent = true } },
+		{ "own-sender", "no", { .own_sender = true, .origin_near_target = true } },
+		{ "batv-verp-srs", "unknown", { .origin_unrelated = true, .signed_sender = true } },
+		{ "notify-asked", "unknown", { .origin_unrelated = true, .notify_asked = true } },
+	};
+
+	(void)state;
+	assert_int_equal(sizeof cases / sizeof *cases, RULE_COUNT);
+	for (size_t i = 0; i < RULE_COUNT; i++) {
+		assert_string_equal(cases[i].rule, rules[i].id);
+		if (strcmp(verdict_on(&cases[i].e, cases[i].rule), cases[i].verdict))
+			fail_msg("%s: %s, not %s", cases[i].rule, verdict_on(&cases[i].e, cases[i].rule), cases[i].verdict);
+	}
+}
+
+/* Of the innocent: what looks alike and must not be called forged. */
+static void twins_are_not_accused(void **state)
+{
+	static const struct { const char *what; struct evidence e; } cases[] = {
+		{ "a user of ours on the road, by a private address", { .client = CLIENT_AUTHENTICATED, .origin_unrelated = true, .access_line = true, .sender_domains = 1,
+		  .to_outside = true } },
+		{ "a form on our web server, filled in by many", { .client = CLIENT_INSIDE, .sender_domains = 8 } },
+		{ "a letter by way of a forwarder", { .origin_unrelated = true, .passed_target = true, .said_unknown = true } },
+		{ "a mailing list", { .origin_unrelated = true, .from_list = true, .sender_networks = 4, .said_unknown = true } },
+		{ "a newsletter of a no-reply address, with a spam mark", { .said_unknown = true, .spam_mark = true } },
+		{ "SPF passes for a server behind an access line", { .origin_unrelated = true, .access_line = true, .spf = { "pass", 4 }, .sender_domains = 5 } },
+		{ "DKIM passes after forwarding broke SPF", { .origin_unrelated = true, .spf = { "fail", 4 }, .dkim = { "pass", 4 }, .dkim_aligned = true } },
+		{ "a list: SPF passes for its envelope, DMARC fails for From", { .spf = { "pass", 4 }, .dkim = { "fail", 4 }, .dmarc = { "fail", 4 } } },
+		{ "who answers our letters from his own line", { .origin_unrelated = true, .access_line = true, .correspondent = true, .sender_domains = 3 } },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+		struct sum s = sum_of(fitting_rules(&cases[i].e));
+
+		if (strcmp(verdict_of(&s), "unknown") && strcmp(verdict_of(&s), "no"))
+			fail_msg("%s: %s", cases[i].what, verdict_of(&s));
+	}
+}
+
+/* Suspicious, and never proved: a server that sends for others, as hosters and forwarders do. */
+static void servers_of_many_domains_are_never_proved_guilty(void **state)
+{
+	static const struct evidence cases[] = {
+		{ .origin_unrelated = true, .sender_domains = 8, .said_unknown = true },
+		{ .origin_unrelated = true, .sender_domains = 8, .sender_networks = 4, .sender_related_too = true, .spam_mark = true },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+		struct sum s = sum_of(fitting_rules(&cases[i]));
+
+		assert_string_not_equal(verdict_of(&s), "yes");
+	}
+}
+
+/* ---- where the evidence comes from ---- */
+
+static void a_hoster_may_send_and_receive_by_different_networks(void **state)
+{
+	struct world *w = *state;
+	struct fake cause = spam_to(1, 10, VICTIM, USER, "m");
+
+	cause.helo = "out7.hoster.invalid";
+	add_session_of(w, 2, 11, MX2, VICTIM_MX, "mx1.hoster.invalid");
+	judge_pair(w, cause, bounce_to(2, 11, VICTIM, "m"));
+	assert_answer("unknown", "SELECT misdirected FROM finding");
+}
+
+static void a_banner_that_comes_late_judges_again(void **state)
+{
+	struct world *w = *state;
+	struct fake cause = spam_to(1, 10, VICTIM, USER, "m");
+
+	cause.helo = "out7.hoster.invalid";
+	judge_pair(w, cause, bounce_to(2, 11, VICTIM, "m"));
+	assert_answer("likely", "SELECT misdirected FROM finding");
+	add_session_of(w, 2, 11, MX2, VICTIM_MX, "mx1.hoster.invalid");
+	analyze(w, false);
+	assert_answer("unknown", "SELECT misdirected FROM finding");
+}
+
+static void the_balancer_and_the_upstream_name_the_origin(void **state)
+{
+	struct world *w = *state;
+	struct fake proxied = spam_to(1, 10, VICTIM, USER, "m"), filtered = spam_to(3, 20, "b@victim.invalid", USER, "m2");
+
+	configure(w, "own", NULL, "upstreams", "203.0.113.40");
+	proxied.src = "192.0.2.9";
+	proxied.proxy = "PROXY TCP4 " BOT " 192.0.2.26 4000 25";
+	filtered.src = "203.0.113.40";
+	filtered.helo = "filter.guard.invalid";
+	filtered.received_ip = BOT;
+	filtered.received_host = "dsl-7.access.invalid";
+	add(w, filtered);
+	add(w, bounce_to(4, 21, "b@victim.invalid", "m2"));
+	judge_pair(w, proxied, bounce_to(2, 11, VICTIM, "m"));
+	assert_answer("likely " BOT, "SELECT misdirected || ' ' || origin_ip FROM finding WHERE recipient = %Q", VICTIM);
+	assert_answer("likely " BOT, "SELECT misdirected || ' ' || origin_ip FROM finding WHERE recipient = 'b@victim.invalid'");
+}
+
+static void an_upstreams_check_is_believed(void **state)
+{
+	struct world *w = *state;
+	struct fake cause = spam_to(1, 10, VICTIM, USER, "m"), bounce = bounce_to(2, 11, VICTIM, "m");
+
+	configure(w, "own", NULL, "upstreams", "203.0.113.40");
+	cause.src = "203.0.113.40";
+	cause.helo = "out3.guard.invalid";
+	cause.received_ip = BOT;
+	cause.received_host = "out.letters.invalid";
+	bounce.authserv = "filter.guard.invalid";
+	bounce.spf = "pass";
+	judge_pair(w, cause, bounce);
+	assert_answer("no", "SELECT misdirected FROM finding");
+}
+
+static struct fake written_out(int session, double at, const char *src, const char *sender, const char *id)
+{
+	struct fake f = spam_to(session, at, sender, "x@harbour.invalid", id);
+
+	f.src = src;
+	return f;
+}
+
+static void a_phished_account_and_an_infected_pc_write_in_many_names(void **state)
+{
+	struct world *w = *state;
+	struct fake phished = written_out(1, 10, BOT, VICTIM, "m"), other = written_out(3, 12, BOT, "b@two.invalid", "m3");
+
+	phished.auth = other.auth = 1;
+	add(w, other);
+	add(w, written_out(4, 20, "192.0.2.102", "c@three.invalid", "m4"));
+	add(w, written_out(5, 21, "192.0.2.102", "d@four.invalid", "m5"));
+	add(w, bounce_to(6, 22, "c@three.invalid", "m4"));
+	judge_pair(w, phished, bounce_to(2, 11, VICTIM, "m"));
+	assert_answer("likely no", "SELECT misdirected || ' ' || exposure FROM finding WHERE recipient = %Q", VICTIM);
+	assert_answer("likely no 192.0.2.102", "SELECT misdirected || ' ' || exposure || ' ' || origin_ip FROM finding WHERE recipient = 'c@three.invalid'");
+}
+
+static void a_user_with_another_address_of_his_is_not_accused(void **state)
+{
+	struct world *w = *state;
+	struct fake mail = written_out(1, 10, BOT, VICTIM, "m");
+
+	mail.auth = 1;
+	judge_pair(w, mail, bounce_to(2, 11, VICTIM, "m"));
+	assert_answer("unknown no", "SELECT misdirected || ' ' || exposure FROM finding");
+}
+
+static void one_sender_from_many_lines_is_forged(void **state)
+{
+	static const char *const lines[] = { "198.18.20.7", "198.18.30.7", "198.18.40.7" };
+	struct world *w = *state;
+
+	for (int i = 0; i < 3; i++) {
+		struct fake f = spam_to(10 + i, 5 + i, VICTIM, USER, NULL);
+
+		f.src = lines[i];
+		add(w, f);
+	}
+	judge_pair(w, spam_to(1, 10, VICTIM, USER, "m"), bounce_to(2, 11, VICTIM, "m"));
+	assert_true(fired(w, "sender-many-origins"));
+	assert_answer("yes", "SELECT misdirected FROM finding");
+}
+
+static void an_answer_to_our_letter_acquits_its_network(void **state)
+{
+	struct world *w = *state;
+	struct fake letter = spam_to(1, 5, USER, VICTIM, "letter@campus"), reply = spam_to(2, 6, VICTIM, USER, "reply@line"), late = spam_to(3, 10, VICTIM, USER, "m");
+
+	letter.src = MX2;
+	letter.dest = VICTIM_MX;
+	reply.in_reply_to = "letter@campus";
+	late.src = "198.18.10.9";
+	add(w, reply);
+	judge_pair(w, late, bounce_to(4, 11, VICTIM, "m"));
+	assert_answer("likely", "SELECT misdirected FROM finding");
+	add(w, letter);
+	analyze(w, false);
+	assert_true(fired(w, "correspondent"));
+	assert_answer("no", "SELECT misdirected FROM finding");
+}
+
+static void who_signs_elsewhere_did_not_sign_this(void **state)
+{
+	struct world *w = *state;
+	struct fake genuine = spam_to(1, 5, "prvs=1234abcdef=" VICTIM, USER, "signed");
+
+	genuine.src = VICTIM_MX;
+	genuine.inner = VICTIM;
+	add(w, genuine);
+	judge_pair(w, spam_to(2, 10, VICTIM, USER, "m"), bounce_to(3, 11, VICTIM, "m"));
+	assert_true(fired(w, "unsigned-sender"));
+}
+
+static void names_tell_what_kind_of_host_it_is(void **state)
+{
+	static const struct { const char *name; bool line, private; } cases[] = {
+		{ "dsl-198-18-10-7.access.invalid", true, false }, { "p4FE1.dip0.t-ipconnect.de", true, false }, { "c-24-1-2-3.hsd1.il.comcast.net", true, false },
+		{ "ip5f5a.dynamic.kabel-deutschland.de", true, false }, { "pool-71-1-2-3.nycmny.fios.verizon.net", true, false },
+		{ "mail.dynamic.example", false, false }, { "mobile.de", false, false }, { "static-1-2-3-4.dsl.isp.example", false, false },
+		{ "mail-1-2-3-4.cust.hoster.example", false, false }, { "o1.ptr42.sendgrid.net", false, false }, { "a8-55.smtp-out.amazonses.com", false, false },
+		{ "out7.hoster.example", false, false }, { "exchange01.firm.local", false, true }, { "[192.0.2.1]", false, false }, { "pool", false, false },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+		struct text name = { cases[i].name, (uint32_t)strlen(cases[i].name) };
+
+		if (domain_is_access_line(name) != cases[i].line || domain_is_private(name) != cases[i].private)
+			fail_msg("%s", cases[i].name);
+	}
+}
+
+static void registrable_parts_follow_the_list_of_public_suffixes(void **state)
+{
+	static const struct { const char *a, *b; bool related; } cases[] = {
+		{ "mail.firm.co.uk", "firm.co.uk", true }, { "a.co.uk", "b.co.uk", false }, { "one.github.io", "two.github.io", false },
+		{ "x.city.kawasaki.jp", "city.kawasaki.jp", true }, { "MX.Firm.Example", "firm.example.", true }, { "firm.com.br", "other.com.br", false },
+		{ "[192.0.2.1]", "[192.0.2.1]", false }, { "host", "host", false },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++)
+		if (domain_is_related((struct text){ cases[i].a, (uint32_t)strlen(cases[i].a) },
+				      (struct text){ cases[i].b, (uint32_t)strlen(cases[i].b) }) != cases[i].related)
+			fail_msg("%s, %s", cases[i].a, cases[i].b);
+	assert_true(domain_list_hash() == domain_list_hash());
+}
+
 #define TEST(f) cmocka_unit_test_setup_teardown(f, world_make, world_end)
 
 int main(void)
@@ -224,6 +500,20 @@ int main(void)
 		TEST(a_blocklist_in_the_reply_proves_nothing_about_the_mail),
 		TEST(authenticated_senders_are_no_exposure),
 		TEST(without_a_cause_much_is_unknown),
+		TEST(a_hoster_may_send_and_receive_by_different_networks),
+		TEST(a_banner_that_comes_late_judges_again),
+		TEST(the_balancer_and_the_upstream_name_the_origin),
+		TEST(an_upstreams_check_is_believed),
+		TEST(a_phished_account_and_an_infected_pc_write_in_many_names),
+		TEST(a_user_with_another_address_of_his_is_not_accused),
+		TEST(one_sender_from_many_lines_is_forged),
+		TEST(an_answer_to_our_letter_acquits_its_network),
+		TEST(who_signs_elsewhere_did_not_sign_this),
+		cmocka_unit_test(every_rule_decides_something),
+		cmocka_unit_test(twins_are_not_accused),
+		cmocka_unit_test(servers_of_many_domains_are_never_proved_guilty),
+		cmocka_unit_test(names_tell_what_kind_of_host_it_is),
+		cmocka_unit_test(registrable_parts_follow_the_list_of_public_suffixes),
 		cmocka_unit_test(causes_have_classes),
 		cmocka_unit_test(doubt_is_unknown),
 	};

@@ -45,7 +45,8 @@ struct fake {
 	const char *message_id, *in_reply_to, *from_header, *auto_submitted, *content_type, *phrases;
 	const char *report_type, *action, *final, *reporting_mta, *status;
 	const char *returned_id, *returned_queue_id, *authserv, *spf, *dkim, *dmarc, *spam;
-	const char *received_ip;	/* of an outer Received line */
+	const char *received_ip, *received_host;	/* of an outer Received line */
+	const char *list_id;
 };
 
 struct world {
@@ -151,8 +152,10 @@ static inline void add_message(struct world *w, long long id, const struct fake 
 		   (long long)fake_hash(f->from_header), f->from_header ? fake_class(f->from_header) : 0,
 		   f->auto_submitted, f->content_type, f->phrases);
 	if (f->received_ip)
-		run_format(w, "UPDATE messages SET received = json_array(json_array('relay', %Q, NULL, 'ESMTP', NULL)) WHERE transaction_rowid = %lld",
-			   f->received_ip, id);
+		run_format(w, "UPDATE messages SET received = json_array(json_array(%Q, %Q, NULL, 'ESMTP', NULL)) WHERE transaction_rowid = %lld",
+			   f->received_host ? f->received_host : "relay", f->received_ip, id);
+	if (f->list_id)
+		run_format(w, "UPDATE messages SET list_id = %Q WHERE transaction_rowid = %lld", f->list_id, id);
 	if (f->report_type)
 		run_format(w, "INSERT INTO reports (transaction_rowid, report_type, in_multipart_report, reporting_mta, recipient_total)"
 			   " VALUES (%lld, %Q, %d, %Q, 1)", id, f->report_type, f->content_type && !strcmp(f->content_type, "multipart/report"), f->reporting_mta);
@@ -210,6 +213,20 @@ static inline void add_server_session(struct world *w, const char *address, cons
 		   " banner_code, banner, vrfy_count, tls, client_isn, server_isn, bytes_toserver, bytes_toclient, unseen_bytes, packets, transaction_count,"
 		   " complete, notes) VALUES (%d, 1, randomblob(16), '198.18.99.9', 1, %Q, 25, %lld, %lld, 'fin', 'mail', 220, '%q ESMTP Postfix', 0, 'none',"
 		   " 1, 1, 0, 0, 0, 1, 0, 1, '')", w->batch + 1, address, (long long)EPOCH_US, (long long)EPOCH_US, name);
+	run_format(w, "INSERT INTO batch (committed_us, session_rowid, transaction_rowid) VALUES (0, (SELECT max(id) FROM sessions),"
+		   " (SELECT coalesce(max(id), 0) FROM transactions))");
+	w->batch++;
+}
+
+/* The connection of a transaction that add_mail wrote at that time, with what its server called itself. */
+static inline void add_session_of(struct world *w, int session, double at, const char *src, const char *dest, const char *name)
+{
+	long long us = EPOCH_US + (long long)(at * 1e6);
+
+	run_format(w, "INSERT INTO sessions (batch_seq, run_id, session_id, src_ip, src_port, dest_ip, dest_port, started_us, ended_us, end_reason, outcome,"
+		   " banner_code, banner, vrfy_count, tls, client_isn, server_isn, bytes_toserver, bytes_toclient, unseen_bytes, packets, transaction_count,"
+		   " complete, notes) VALUES (%d, 1, x'%032x', %Q, 4000, %Q, 25, %lld, %lld, 'fin', 'mail', 220, '%q ESMTP Postfix', 0, 'none',"
+		   " 1, 1, 0, 0, 0, 1, 1, 1, '')", w->batch + 1, session, src, dest, us, us + 3000, name);
 	run_format(w, "INSERT INTO batch (committed_us, session_rowid, transaction_rowid) VALUES (0, (SELECT max(id) FROM sessions),"
 		   " (SELECT coalesce(max(id), 0) FROM transactions))");
 	w->batch++;

@@ -1,0 +1,462 @@
+/*
+ * witness.c - see witness.h.
+ *
+ *   who handed the original to us -> where from -> what else came from there -> who else used the address -> what the recipient's server said
+ */
+#include "analyzer/witness.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "analyzer/cause_class.h"
+#include "analyzer/domain.h"
+#include "analyzer/judge.h"
+#include "common/xmalloc.h"
+#include "schema/db.h"
+
+enum {
+	SENDER_MAILS = 128,	/* of the recipient's mails around the original, looked at for other places that used his address */
+	PLACES_MAX = 8,		/* told apart; rules ask for three */
+	TARGETS_MAX = 16,	/* servers that took, or refused, an answer to him */
+};
+
+enum statement { NOTIFY, ORIGINAL, OUTSIDE_RCPT, LINES, BANNER, FACTS_COUNT, SENDERS = FACTS_COUNT, STATEMENT_COUNT };
+
+static const char *const sql[STATEMENT_COUNT] = {
+	[NOTIFY] = "SELECT 1 FROM recipients WHERE transaction_rowid = ?1 AND notify IS NOT NULL AND notify NOT LIKE '%never%' LIMIT 1",
+	[ORIGINAL] = "SELECT t.mail_from, m.list_id IS NOT NULL FROM transactions t LEFT JOIN messages m ON m.transaction_rowid = t.id WHERE t.id = ?1",
+	[OUTSIDE_RCPT] = "SELECT address FROM recipients WHERE transaction_rowid = ?1",
+	[LINES] = "SELECT from_ip, from_host FROM received WHERE transaction_rowid = ?1 AND part = ?2",
+	[BANNER] = "SELECT banner FROM sessions WHERE started_us / 1000000 = ?1 / 1000000 AND session_id = ?2",
+	[SENDERS] = "SELECT count(*) FROM origin_sender WHERE origin_ip = ?1",
+};
+
+struct witnesses {
+	const struct own *own;
+	const struct servers *servers;
+	struct origins *origins;
+	struct shared *shared;
+	sqlite3_stmt *q[STATEMENT_COUNT];
+};
+
+/* The servers that take the victim's mail, and a name that one of them gave. */
+struct targets {
+	struct ip_addr item[TARGETS_MAX];
+	int count;
+	char name[128];
+	struct text domain;	/* of the victim */
+};
+
+struct witnesses *witnesses_new(sqlite3 *facts, sqlite3 *verdicts, const struct own *own, const struct servers *servers, struct origins *origins,
+				struct shared *shared)
+{
+	struct witnesses *x = xcalloc(1, sizeof *x);
+
+	x->own = own;
+	x->servers = servers;
+	x->origins = origins;
+	x->shared = shared;
+	for (int i = 0; i < STATEMENT_COUNT; i++)
+		x->q[i] = db_prepare(i < FACTS_COUNT ? facts : verdicts, sql[i]);
+	return x;
+}
+
+void witnesses_free(struct witnesses *x)
+{
+	if (!x)
+		return;
+	for (int i = 0; i < STATEMENT_COUNT; i++)
+		sqlite3_finalize(x->q[i]);
+	free(x);
+}
+
+static sqlite3_stmt *query(struct witnesses *x, enum statement which, int64_t v)
+{
+	sqlite3_reset(x->q[which]);
+	sqlite3_bind_int64(x->q[which], 1, v);
+	return x->q[which];
+}
+
+static struct text text_of(const char *s)
+{
+	return *s ? (struct text){ s, (uint32_t)strlen(s) } : (struct text){ 0 };
+}
+
+/* ---- the recipient's side ---- */
+
+static void add_target(struct targets *t, const struct ip_addr *a)
+{
+	for (int i = 0; i < t->count; i++)
+		if (ip_equal(&t->item[i], a))
+			return;
+	if (t->count < TARGETS_MAX)
+		t->item[t->count++] = *a;
+}
+
+/* "mx.example.net ESMTP ready": the first word names the server (RFC 5321 4.2). */
+static void read_banner(struct witnesses *x, const struct mail *m, struct targets *t)
+{
+	sqlite3_stmt *s = query(x, BANNER, m->session_started_us);
+
+	sqlite3_bind_blob(s, 2, m->session_id, sizeof m->session_id, SQLITE_STATIC);
+	if (sqlite3_step(s) == SQLITE_ROW) {
+		struct text banner = column_text(s, 0);
+		uint32_t n = 0;
+
+		while (n < banner.len && n < sizeof t->name - 1 && banner.p[n] != ' ' && banner.p[n] != '\n')
+			n++;
+		if (n && domain_is_name((struct text){ banner.p, n })) {
+			memcpy(t->name, banner.p, n);
+			t->name[n] = '\0';
+		}
+	}
+	sqlite3_reset(s);
+}
+
+static void find_targets(struct witnesses *x, const struct victim *v, const struct mail_group *g, struct targets *t)
+{
+	*t = (struct targets){ .domain = v->domain };
+	for (size_t i = 0; i < v->group_count && t->count < TARGETS_MAX; i++)
+		for (size_t k = 0; k < v->group[i].count; k++) {
+			const struct answer *a = v->group[i].attempt[k];
+
+			if (a->route.leaves && !own_is_smarthost(x->own, &a->mail.dest))
+				add_target(t, &a->mail.dest);
+		}
+	if (g->edge && !own_is_smarthost(x->own, &g->edge->mail.dest))
+		read_banner(x, &g->edge->mail, t);
+}
+
+static bool is_target(const struct targets *t, const struct ip_addr *a)
+{
+	for (int i = 0; i < t->count; i++)
+		if (ip_equal(&t->item[i], a))
+			return true;
+	return false;
+}
+
+static bool is_near_target(const struct targets *t, const struct ip_addr *a)
+{
+	for (int i = 0; i < t->count; i++)
+		if (ip_is_near(&t->item[i], a))
+			return true;
+	return false;
+}
+
+static bool is_related_name(const struct targets *t, struct text name)
+{
+	return domain_is_related(name, t->domain) || domain_is_related(name, text_of(t->name));
+}
+
+/* A name that says nothing about who stands behind it: a platform's, or one of somebody's inner network. */
+static bool is_mute(struct text name)
+{
+	return !name.p || !name.len || domain_is_platform(name) || domain_is_private(name);
+}
+
+static bool is_unrelated(const struct targets *t, const struct ip_addr *a, struct text name)
+{
+	return a->version && t->count && !is_near_target(t, a) && !is_mute(name) && !is_related_name(t, name);
+}
+
+/* ---- the original ---- */
+
+static const struct answer *attempt_with_cause(const struct mail_group *g)
+{
+	if (g->said->cause.rowid)
+		return g->said;
+	for (size_t i = 0; i < g->count; i++)
+		if (g->attempt[i]->cause.rowid)
+			return g->attempt[i];
+	return NULL;
+}
+
+/* Inside, a server of ours only handed on what its Received lines tell more of; any other host is where it began. */
+static void find_origin(struct witnesses *x, struct evidence *e)
+{
+	const struct sighting *c = e->caused ? &e->caused->cause : NULL;
+
+
+	if (c && c->route.direction == DIRECTION_INTERNAL && !servers_serves(x->servers, &c->src)) {
+		e->origin.address = c->src;
+		e->client = CLIENT_INSIDE;
+		return;
+	}
+	e->origin = c ? origin_of(x->origins, c->rowid, &c->route) : origin_of_returned(x->origins, e->said->rowid);
+	if (c && c->route.arrives)
+		e->client = c->auth == 1 ? CLIENT_AUTHENTICATED : c->auth == 0 ? CLIENT_OUTSIDE : CLIENT_UNKNOWN;
+	else if (e->origin.address.version)
+		e->client = e->origin.authenticated ? CLIENT_AUTHENTICATED : CLIENT_OUTSIDE;
+}
+
+static struct text origin_name(const struct evidence *e)
+{
+	return e->origin.name[0] ? text_of(e->origin.name) : e->caused ? e->caused->cause.origin_name : (struct text){ 0 };
+}
+
+static bool passed_target(struct witnesses *x, const struct evidence *e, const struct targets *t)
+{
+	sqlite3_stmt *s = query(x, LINES, e->caused ? e->caused->cause.rowid : e->said->rowid);
+	bool found = false;
+
+	sqlite3_bind_int(s, 2, e->caused ? 0 : 1);
+	while (!found && sqlite3_step(s) == SQLITE_ROW) {
+		struct text ip = column_text(s, 0);
+		struct ip_addr a;
+
+		found = (ip.p && ip_parse(ip.p, ip.len, &a) == 0 && is_near_target(t, &a)) || domain_is_related(column_text(s, 1), t->domain);
+	}
+	sqlite3_reset(s);
+	return found;
+}
+
+static void look_at_way(struct witnesses *x, struct evidence *e, const struct targets *t)
+{
+	const struct ip_addr *a = &e->origin.address;
+
+	e->origin_is_target = is_target(t, a);
+	e->origin_near_target = !e->origin_is_target && is_near_target(t, a);
+	if (e->client != CLIENT_INSIDE) {
+		e->origin_unrelated = is_unrelated(t, a, origin_name(e));
+		e->access_line = domain_is_access_line(origin_name(e));
+	}
+	e->passed_target = e->origin_unrelated && passed_target(x, e, t);
+}
+
+static bool has_outside_recipient(struct witnesses *x, int64_t rowid)
+{
+	sqlite3_stmt *s = query(x, OUTSIDE_RCPT, rowid);
+	bool found = false;
+
+	while (!found && sqlite3_step(s) == SQLITE_ROW)
+		found = !own_has_domain(x->own, domain_of_address(column_text(s, 0)));
+	sqlite3_reset(s);
+	return found && own_knows_domains(x->own);
+}
+
+static void look_at_original(struct witnesses *x, struct evidence *e, const struct victim *v)
+{
+	if (!e->caused)
+		return;
+	int64_t rowid = e->caused->cause.rowid;
+	sqlite3_stmt *s = query(x, NOTIFY, rowid);
+	e->notify_asked = sqlite3_step(s) == SQLITE_ROW;
+	sqlite3_reset(s);
+	s = query(x, ORIGINAL, rowid);
+	if (sqlite3_step(s) == SQLITE_ROW) {
+		e->own_sender = e->caused->cause.mail_from_id != v->id && own_has_domain(x->own, domain_of_address(column_text(s, 0)));
+		e->from_list = sqlite3_column_int(s, 1);
+	}
+	sqlite3_reset(s);
+	e->to_outside = has_outside_recipient(x, rowid);
+}
+
+/* ---- authentication results in what was returned ---- */
+
+/* "receiver=mx.example.net" or "fail (mx.example.net: domain of ...": RFC 7208 9.1 and older writers. */
+static struct text spf_receiver(struct text received_spf)
+{
+	ptrdiff_t at = text_find_nocase(received_spf, "receiver=");
+	uint32_t begin, end;
+
+	if (at >= 0)
+		begin = (uint32_t)at + 9;
+	else if ((at = text_find_nocase(received_spf, "(")) >= 0)
+		begin = (uint32_t)at + 1;
+	else
+		return (struct text){ 0 };
+	for (end = begin; end < received_spf.len && !strchr(" ;:)", received_spf.p[end]); end++)
+		;
+	return (struct text){ received_spf.p + begin, end - begin };
+}
+
+/* A server of ours, or the upstream that handed us the original. */
+static bool is_believed(const struct witnesses *x, const struct evidence *e, struct text host)
+{
+	if (!host.p)
+		return false;
+	if (servers_by_name(x->servers, host) || own_has_host(x->own, host))
+		return true;
+	return e->caused && own_is_upstream(x->own, &e->caused->cause.src) && domain_is_related(host, e->caused->cause.helo);
+}
+
+static bool is_aligned(struct text domains, struct text domain)
+{
+	for (uint32_t begin = 0, i = 0; i <= domains.len; i++)
+		if (i == domains.len || domains.p[i] == ' ') {
+			if (domain_is_related((struct text){ domains.p + begin, i - begin }, domain))
+				return true;
+			begin = i + 1;
+		}
+	return false;
+}
+
+static void look_at_results(struct witnesses *x, struct evidence *e)
+{
+	const struct mail *m = e->said;
+
+	e->spam_mark = text_equal_nocase(m->spam, TEXT("yes"));
+	if (!is_believed(x, e, m->authserv.p ? m->authserv : spf_receiver(m->received_spf)))
+		return;
+	e->spf = m->spf;
+	e->dkim = m->dkim;
+	e->dmarc = m->dmarc;
+	e->dkim_aligned = m->dkim_domains.p && is_aligned(m->dkim_domains, e->recipient_domain);
+}
+
+/* ---- other mail ---- */
+
+static int count_senders(struct witnesses *x, const struct ip_addr *origin)
+{
+	char text[IP_TEXT_MAX];
+	sqlite3_stmt *s = x->q[SENDERS];
+
+	if (!origin->version)
+		return 0;
+	sqlite3_reset(s);
+	sqlite3_bind_text(s, 1, ip_format(origin, text), -1, SQLITE_STATIC);
+	int n = sqlite3_step(s) == SQLITE_ROW ? sqlite3_column_int(s, 0) : 0;
+	sqlite3_reset(s);
+	return n;
+}
+
+/* Places that mail in his name came from. Lines of customers differ by network, servers by the domain of their name. */
+struct places {
+	struct ip_addr line[PLACES_MAX];
+	struct text name[PLACES_MAX];
+	int lines, names;
+};
+
+static void add_line(struct places *p, const struct ip_addr *a)
+{
+	for (int i = 0; i < p->lines; i++)
+		if (ip_is_near(&p->line[i], a))
+			return;
+	if (p->lines < PLACES_MAX)
+		p->line[p->lines++] = *a;
+}
+
+static void add_name(struct places *p, struct text name)
+{
+	for (int i = 0; i < p->names; i++)
+		if (text_equal_nocase(p->name[i], name))
+			return;
+	if (p->names < PLACES_MAX)
+		p->name[p->names++] = name;
+}
+
+static void look_at_other_places(struct evidence *e, const struct victim *v, const struct targets *t)
+{
+	int64_t at = e->caused ? e->caused->cause.mail_us : e->said->mail_us;
+	struct places p = { .lines = 0 };
+	int looked = 0;
+
+	for (size_t i = victim_mail_until(v, at - JUDGE_SENDER_WINDOW_US); i < v->mail_count && v->mail[i].mail_us <= at + JUDGE_SENDER_WINDOW_US && looked < SENDER_MAILS; i++) {
+		const struct sighting *s = &v->mail[i];
+		const struct ip_addr *a = &s->route.origin;
+
+		if (s->mail_from_id != v->id || !s->route.arrives || s->auth == 1 || !a->version)
+			continue;
+		looked++;
+		if (!is_unrelated(t, a, s->origin_name))
+			e->sender_related_too |= !is_mute(s->origin_name);
+		else if (domain_is_access_line(s->origin_name))
+			add_line(&p, a);
+		else
+			add_name(&p, domain_registrable(s->origin_name));
+	}
+	if (!e->origin_unrelated || !looked)
+		return;
+	e->sender_lines = p.lines;
+	e->sender_networks = p.lines + p.names;
+}
+
+/* An answer to mail of ours, from the network of the origin: whoever sits there reads what we write to him. */
+static bool is_correspondent(struct witnesses *x, const struct evidence *e, const struct victim *v)
+{
+	size_t until = victim_mail_until(v, e->said->mail_us);
+	bool found = false;
+
+	if (!e->origin.address.version || e->client == CLIENT_INSIDE)
+		return false;
+	for (size_t i = until; i-- > 0 && until - i <= SENDER_MAILS && !found;) {
+		const struct sighting *s = &v->mail[i];
+		struct sightings list = { 0 };
+
+		if (!s->in_reply_to_hash || !s->route.arrives || s->outcome != MAIL_ACCEPTED || !ip_is_near(&s->route.origin, &e->origin.address))
+			continue;
+		shared_by_hash(x->shared, s->in_reply_to_hash, NULL, &list);
+		for (size_t k = 0; k < list.count; k++)
+			found |= list.item[k].route.leaves && list.item[k].outcome == MAIL_ACCEPTED && list.item[k].mail_us < s->mail_us;
+		free(list.item);
+	}
+	return found;
+}
+
+static bool signs_otherwise(const struct evidence *e, const struct victim *v)
+{
+	if (!e->caused || e->caused->cause.mail_from_id != v->id || v->class & CLASS_BATV)
+		return false;
+	for (size_t until = victim_mail_until(v, e->said->mail_us), i = until; i-- > 0 && until - i <= SENDER_MAILS;)
+		if (v->mail[i].route.arrives && v->mail[i].mail_from_inner_id == v->id && v->mail[i].mail_from_class & CLASS_BATV)
+			return true;
+	return false;
+}
+
+/* ---- what the recipient's server said ---- */
+
+static bool says_any(const struct mail_group *g, const char *const *needles, size_t n)
+{
+	for (size_t i = 0; i < g->count; i++) {
+		const struct answer *a = g->attempt[i];
+		const struct text said[] = { a->reply, a->mail.outcome == MAIL_REJECTED ? a->mail.reply : (struct text){ 0 } };
+
+		for (size_t k = 0; k < 2 * n; k++)
+			if (text_find_nocase(said[k / n], needles[k % n]) >= 0)
+				return true;
+	}
+	return false;
+}
+
+/* domain.md 3.3. "Backscatter: ..." beside a blocklist's name is about our address, not about this mail. */
+static bool says_backscatter(const struct mail_group *g)
+{
+	static const char *const about_mail[] = { "unsigned reverse path", "reverse path signature", "backscatter protection", "invalid bounce",
+		"did not send", "bounce address tag", "batv", "unsolicited bounce", "misdirected bounce" };
+	static const char *const about_host[] = { "backscatterer", "blocked using", "blacklist", "blocklist", "dnsbl" };
+
+	return says_any(g, about_mail, sizeof about_mail / sizeof *about_mail) && !says_any(g, about_host, sizeof about_host / sizeof *about_host);
+}
+
+static bool says_unknown(const struct mail_group *g)
+{
+	for (size_t i = 0; i < g->count; i++) {
+		const struct answer *a = g->attempt[i];
+		const char *class = a->code >= 500 ? cause_class(a->code, a->enhanced, a->reply) : NULL;
+
+		if (class && strcmp(class, "user-unknown") == 0)
+			return true;
+	}
+	return false;
+}
+
+void witness_gather(struct witnesses *x, const struct victim *v, const struct mail_group *g, struct evidence *e)
+{
+	struct targets t;
+
+	*e = (struct evidence){ .said = &g->said->mail, .caused = attempt_with_cause(g), .recipient_domain = v->domain };
+	find_targets(x, v, g, &t);
+	if (g->edge && !own_is_smarthost(x->own, &g->edge->mail.dest))
+		e->target = g->edge->mail.dest;
+	find_origin(x, e);
+	look_at_way(x, e, &t);
+	look_at_original(x, e, v);
+	look_at_results(x, e);
+	e->sender_domains = count_senders(x, &e->origin.address);
+	look_at_other_places(e, v, &t);
+	e->correspondent = is_correspondent(x, e, v);
+	e->signed_sender = v->class & (CLASS_BATV | CLASS_SRS | CLASS_VERP);
+	e->signs_otherwise = signs_otherwise(e, v);
+	e->said_backscatter = says_backscatter(g);
+	e->said_unknown = says_unknown(g);
+}
