@@ -147,7 +147,7 @@ install: all
 	install -m 755 $(BUILD)/bouncetap $(BUILD)/bouncetop $(DESTDIR)$(PREFIX)/bin/
 	install -m 644 data/lists.d/*.list $(DESTDIR)$(PREFIX)/share/bouncetap/lists.d/
 	install -d $(DESTDIR)$(SYSTEMDDIR)/systemd/system $(DESTDIR)$(SYSTEMDDIR)/sysusers.d $(DESTDIR)$(SYSTEMDDIR)/tmpfiles.d
-	sed 's|/usr/local/|$(PREFIX)/|' systemd/bouncetapd.service > $(DESTDIR)$(SYSTEMDDIR)/systemd/system/bouncetapd.service
+	for u in systemd/*.service systemd/*.timer; do sed 's|/usr/local/|$(PREFIX)/|' $$u > $(DESTDIR)$(SYSTEMDDIR)/systemd/system/$${u##*/} || exit 1; done
 	install -m 644 systemd/bouncetap.sysusers $(DESTDIR)$(SYSTEMDDIR)/sysusers.d/bouncetap.conf
 	install -m 644 systemd/bouncetap.tmpfiles $(DESTDIR)$(SYSTEMDDIR)/tmpfiles.d/bouncetap.conf
 	for m in man/*.[158]; do install -D -m 644 $$m $(DESTDIR)$(PREFIX)/share/man/man$${m##*.}/$${m##*/}; done
