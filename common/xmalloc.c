@@ -6,7 +6,7 @@
 #include <string.h>
 #include <sysexits.h>
 
-static void *check(void *p)
+void *xcheck(void *p)
 {
 	if (!p) {
 		fputs("out of memory\n", stderr);
@@ -17,27 +17,27 @@ static void *check(void *p)
 
 void *xmalloc(size_t n)
 {
-	return check(malloc(n ? n : 1));
+	return xcheck(malloc(n ? n : 1));
 }
 
 void *xcalloc(size_t count, size_t size)
 {
-	return check(calloc(count ? count : 1, size ? size : 1));
+	return xcheck(calloc(count ? count : 1, size ? size : 1));
 }
 
 void *xreallocarray(void *p, size_t count, size_t size)
 {
-	return check(reallocarray(p, count ? count : 1, size ? size : 1));
+	return xcheck(reallocarray(p, count ? count : 1, size ? size : 1));
 }
 
 char *xstrdup(const char *s)
 {
-	return check(strdup(s));
+	return xcheck(strdup(s));
 }
 
 char *xstrndup(const char *s, size_t n)
 {
-	return check(strndup(s, n));
+	return xcheck(strndup(s, n));
 }
 
 char *xasprintf(const char *format, ...)
@@ -49,5 +49,5 @@ char *xasprintf(const char *format, ...)
 	if (vasprintf(&s, format, ap) < 0)
 		s = NULL;
 	va_end(ap);
-	return check(s);
+	return xcheck(s);
 }

@@ -14,4 +14,7 @@ char *xstrndup(const char *s, size_t n);
 /* A formatted string; the caller frees it. */
 char *xasprintf(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
+/* p, which a library has allocated; NULL ends the program. */
+void *xcheck(void *p);
+
 #endif

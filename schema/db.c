@@ -13,6 +13,8 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#include "common/xmalloc.h"
+
 static const char facts_sql[] =
 #include "facts.sql.h"
 ;
@@ -42,6 +44,8 @@ int db_exec(sqlite3 *db, const char *sql, char *error, size_t error_size)
 {
 	char *message = NULL;
 
+	if (!sql)
+		xcheck(NULL);	/* sqlite3_mprintf had no memory; to sqlite3_exec that is nothing to do */
 	if (sqlite3_exec(db, sql, NULL, NULL, &message) == SQLITE_OK)
 		return 0;
 	if (error)
