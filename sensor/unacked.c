@@ -145,8 +145,9 @@ bool unacked_differs(const struct unacked *u, const struct unacked_key *key, uin
 		return true;
 	for (uint32_t i = find(u, seq); i < u->count && ahead(s[i].seq, seq) < (int32_t)n; i++) {
 		int32_t from = ahead(s[i].seq, seq);
+		bool whole = from >= 0 && (uint32_t)from + s[i].length <= n;
 
-		if (from < 0 || (uint32_t)from + s[i].length > n || digest(key, p + from, s[i].length) != s[i].digest)
+		if (whole ? digest(key, p + from, s[i].length) != s[i].digest : s[i].length <= LIMIT_WIRE_BYTES)
 			return true;
 	}
 	return false;

@@ -5,8 +5,9 @@
  * see. Then they are sent again, and may say something else. What was acknowledged counts; a later copy of that is nothing to anybody.
  *
  * A digest is a sum of products with secret factors: two texts that were made to have the same one have it in one run of 65,536, and nobody is told.
- * It costs less than a copy, whose place in memory has gone cold by the time of its turn. Senders repeat segments as they were, or several as one;
- * a part of one cannot be compared.
+ * It costs less than a copy, whose place in memory has gone cold by the time of its turn. Senders repeat segments as they were, or several as one:
+ * a part of one cannot be compared, and is in doubt. But for segments that no wire carries, which the host of the capture sends or got as one
+ * (TSO, GRO): of these parts are sent again whenever one is lost, and strangers have no hand in it.
  */
 #ifndef SENSOR_UNACKED_H
 #define SENSOR_UNACKED_H
@@ -40,7 +41,7 @@ void unacked_add(struct unacked *u, const struct unacked_key *key, uint32_t seq,
 /* Bytes before seq were acknowledged. */
 void unacked_trim(struct unacked *u, uint32_t seq);
 
-/* Do these differ from what is kept? True, too, where that cannot be told: of parts of a segment, and of those that are no longer kept. */
+/* Do these differ from what is kept? True, too, where that cannot be told: of parts of a segment, as above, and of those that are no longer kept. */
 bool unacked_differs(const struct unacked *u, const struct unacked_key *key, uint32_t seq, const uint8_t *p, uint32_t n);
 
 static inline bool unacked_is_empty(const struct unacked *u)

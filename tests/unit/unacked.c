@@ -75,6 +75,23 @@ static void parts_of_a_segment_cannot_be_compared(void **state)
 	assert_true(unacked_is_empty(&u));
 }
 
+/* One lost piece of a frame that the card was given as a whole. */
+static void parts_of_what_no_wire_carries_are_not_in_doubt(void **state)
+{
+	static const uint8_t bytes[LIMIT_WIRE_BYTES + 1];
+	struct unacked u = { 0 };
+
+	(void)state;
+	unacked_add(&u, &key, 0, bytes, sizeof bytes);
+	assert_false(unacked_differs(&u, &key, 0, bytes, 1448));
+	assert_false(unacked_differs(&u, &key, 1448, bytes, sizeof bytes - 1448));
+	assert_false(unacked_differs(&u, &key, 0, bytes, sizeof bytes));
+	unacked_trim(&u, sizeof bytes);
+	unacked_add(&u, &key, 0, bytes, sizeof bytes - 1);
+	assert_true(unacked_differs(&u, &key, 0, bytes, 1448));
+	unacked_fini(&u);
+}
+
 /* Too many to be kept: that it cannot be compared is told, until it was acknowledged. */
 static void what_is_no_longer_kept_differs(void **state)
 {
@@ -171,6 +188,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(whole_segments_are_compared),
 		cmocka_unit_test(parts_of_a_segment_cannot_be_compared),
+		cmocka_unit_test(parts_of_what_no_wire_carries_are_not_in_doubt),
 		cmocka_unit_test(what_is_no_longer_kept_differs),
 		cmocka_unit_test(full_window_moves_on),
 		cmocka_unit_test(every_bit_counts),
