@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sysexits.h>
+#include <unistd.h>
 
 #include "analyzer/command.h"
 #include "analyzer/own.h"
@@ -106,6 +107,8 @@ static int read_times(struct check *c, const struct command_context *x)
 {
 	c->wall_us = time_now_us();
 	c->now_us = x->now_us ? x->now_us : c->wall_us;
+	if (x->now_is_last)
+		c->now_us = db_int(c->db, "SELECT max(end_us) FROM capture WHERE packets > 0", c->wall_us);
 	c->impact_us = x->impact_us;
 	c->fixed_us = x->fixed_us;
 	if (c->impact_us > c->now_us)
@@ -115,26 +118,43 @@ static int read_times(struct check *c, const struct command_context *x)
 	return EX_OK;
 }
 
+static int agree_to_probe(const struct command_context *x)
+{
+	int answer;
+
+	if (x->yes)
+		return EX_OK;
+	if (!isatty(STDIN_FILENO))
+		return command_fail(EX_USAGE, "--probe opens connections to your servers: --yes says that it may");
+	fprintf(stderr, "Connect to port 25 of each of these servers, and ask for a recipient who cannot exist, without sending a message? [y/N] ");
+	answer = getchar();
+	return answer == 'y' || answer == 'Y' ? EX_OK : command_fail(EX_USAGE, "not probed, nothing done");
+}
+
 static int run(struct check *c, const struct command_context *x)
 {
-	int64_t started_us = time_monotone_us();
 	char error[ERROR_MAX];
-	int code = read_times(c, x);
+	int code = x->probe ? agree_to_probe(x) : EX_OK;
 
 	if (code != EX_OK)
 		return code;
+	c->probe = x->probe;
 	/* Answers of strangers are parsed: not as root, when the store has another owner. */
 	if (user_become_owner(x->store, error, sizeof error))
 		return command_fail(EX_NOPERM, "%s", error);
 	c->db = db_open_read(x->store, &c->present, error, sizeof error);
 	if (!c->db)
 		return command_fail(EX_NOINPUT, "%s", error);
-	code = add_arguments(c, x);
+	code = read_times(c, x);
+	if (code == EX_OK)
+		code = add_arguments(c, x);
 	if (code != EX_OK)
 		return code;
 	for (unsigned i = 0; i < c->address_count; i++)
 		check_read_evidence(c, &c->address[i]);
-	if (check_ask(c, x->store, x->resolver, started_us, error, sizeof error))
+	if (c->probe && check_probe(c, x->store, error, sizeof error))
+		return command_fail(EX_USAGE, "--probe: %s", error);
+	if (check_ask(c, x->store, x->resolver, error, sizeof error))
 		return command_fail(EX_USAGE, "%s", error);
 	judge_all(c);
 	if (x->plugin)
@@ -178,6 +198,7 @@ static void free_address(struct check_address *a, size_t lists)
 		free(a->list[i].why);
 	}
 	free(a->list);
+	free(a->probe);
 }
 
 static void free_proof(struct check_proof *p)

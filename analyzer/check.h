@@ -3,6 +3,7 @@
  *
  *	check_evidence.c	what was seen: the store
  *	check_dns.c		what DNS says: lists, names of the host, records of own domains
+ *	check_probe.c		what a dialogue with the server says, where that was asked for
  *	selfcheck.c		the answers
  *	check_print.c, check_json.c	as text, as JSON
  *
@@ -18,6 +19,7 @@
 
 #include "analyzer/dnsbl.h"
 #include "analyzer/listfile.h"
+#include "analyzer/probe.h"
 #include "analyzer/selfcheck.h"
 #include "common/config.h"
 
@@ -82,6 +84,8 @@ struct check_address {
 	enum dns_status ptr_status;
 	struct check_host_name name[CHECK_NAMES_MAX];
 	unsigned name_count;
+	struct probe *probe;		/* NULL: none was asked for */
+	const char *no_probe;		/* why there was none although it was asked for; NULL */
 	int starttls;			/* offered by it in the last session seen: 1, 0; -1: none seen */
 };
 
@@ -113,6 +117,7 @@ struct check {
 	struct check_proof *proof;	/* as in lists.d, [0] for IPv4 then [1] for IPv6 */
 	struct check_domain domain[CHECK_DOMAINS_MAX];
 	unsigned domain_count;
+	bool probe;			/* --probe */
 	char *resolvers;		/* addresses, separated by blanks */
 	const char *public_resolver;	/* whose; NULL: none known */
 	bool rewrites;			/* NXDOMAIN does not come through */
@@ -127,11 +132,20 @@ void check_add_all(struct check *c);
 struct check_address *check_add(struct check *c, const struct ip_addr *ip);
 
 /*
- * check_dns.c: asks what can be asked in time. store: its notes.db keeps answers of lists for 15 minutes. started_us: of
- * time_monotone_us(), when the five seconds began.
+ * check_dns.c: asks what can be asked in time. store: its notes.db keeps answers of lists for 15 minutes.
  * 0, or -1 and a message about the resolver.
  */
-int check_ask(struct check *c, const char *store, const char *resolver, int64_t started_us, char *error, unsigned error_size);
+int check_ask(struct check *c, const char *store, const char *resolver, char *error, unsigned error_size);
+
+/* notes.db of the store, with its store_id, for answers and probes; NULL where the store may only be read. */
+sqlite3 *check_open_notes(const struct check *c, const char *store);
+
+/*
+ * check_probe.c: probes the servers behind the addresses, each at most once in 15 minutes, PROBE_SECONDS in all. 0, or -1 with a message where an address is not
+ * ours, no own domain is configured, or notes.db cannot keep the tokens.
+ */
+enum { PROBE_SECONDS = 5 };
+int check_probe(struct check *c, const char *store, char *error, unsigned error_size);
 
 void check_print(const struct check *c, FILE *out);
 void check_print_json(const struct check *c, FILE *out);

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "analyzer/cause_class.h"
 #include "analyzer/mail.h"
 #include "common/xmalloc.h"
 #include "schema/db.h"
@@ -48,8 +49,8 @@ static const char *const sql[STATEMENT_COUNT] = {
 	[HOURS] = "SELECT count(DISTINCT start_us / 3600000000) FROM capture WHERE packets > 0 AND start_us <= ?1 AND start_us >= ?2 / 3600000000 * 3600000000",
 	[SPAN] = "SELECT min(start_us), max(end_us) FROM capture WHERE packets > 0 AND start_us <= ?1",
 	[UNJUDGED] = "SELECT min(committed_us) FROM batch WHERE seq > coalesce((SELECT analyzed_seq FROM verdicts.meta), 0)",
-	[REFUSED_SINCE] = "SELECT count(*) FROM (SELECT 1 FROM transactions t JOIN recipients r ON r.transaction_rowid = t.id WHERE t.ended_us > ?2 AND t.ended_us <= ?3"
-		" AND t.dest_ip IN my_wire AND r.code BETWEEN 550 AND 559 AND (coalesce(r.enhanced, '') = '' OR r.enhanced LIKE '5.1.%') LIMIT ?4)",
+	[REFUSED_SINCE] = "SELECT r.code, r.enhanced, r.reply, t.helo FROM transactions t JOIN recipients r ON r.transaction_rowid = t.id"
+		" WHERE t.ended_us > ?2 AND t.ended_us <= ?3 AND t.dest_ip IN my_wire AND r.code >= 500 ORDER BY t.ended_us DESC LIMIT ?4",
 	[EHLO] = "SELECT DISTINCT name FROM verdicts.server_name WHERE server_id IN my_server ORDER BY name",
 	[KEYWORDS] = "SELECT ehlo_keywords FROM sessions WHERE dest_ip IN my_wire AND ehlo_keywords IS NOT NULL AND dest_port = 25 AND started_us <= ?2"
 		" ORDER BY id DESC LIMIT 1",
@@ -282,10 +283,15 @@ static void read_names(const struct check *c, struct check_address *a)
 static unsigned count_refused(const struct check *c, int64_t since_us)
 {
 	sqlite3_stmt *s = query(c, REFUSED_SINCE, NULL, since_us > c->now_us - 7 * DAY_US ? since_us : c->now_us - 7 * DAY_US);
+	unsigned n = 0;
 
 	sqlite3_bind_int64(s, 3, c->now_us);
 	sqlite3_bind_int(s, 4, REFUSED_COUNTED_MAX);
-	return (unsigned)take_int(s);
+	while (sqlite3_step(s) == SQLITE_ROW)
+		n += !probe_is_name(column_text(s, 3))
+		     && strcmp(cause_class(sqlite3_column_int(s, 0), column_text(s, 1), column_text(s, 2)), "user-unknown") == 0;
+	sqlite3_finalize(s);
+	return n;
 }
 
 /* Open while it goes on; closed where refusals in the dialogue took its place. */

@@ -113,6 +113,23 @@ static void put_causes(struct json *j, const struct check_address *a)
 	json_array_end(j);
 }
 
+static void put_probe(struct json *j, const struct check_address *a)
+{
+	static const char *const results[] = { [PROBE_REFUSED] = "refused", [PROBE_TAKEN] = "taken", [PROBE_OTHER] = "other", [PROBE_NO_ANSWER] = "no-answer" };
+
+	if (!a->probe && !a->no_probe) {
+		json_null(j, "probe");
+		return;
+	}
+	json_object(j, "probe");
+	json_string(j, "result", a->probe ? results[a->probe->result] : NULL);
+	json_string(j, "recipient", a->probe ? a->probe->recipient : NULL);
+	json_string(j, "step", a->probe ? a->probe->step : NULL);
+	json_string(j, "reply", a->probe ? a->probe->reply : NULL);
+	json_string(j, "why_not", a->no_probe);
+	json_object_end(j);
+}
+
 static void put_host(struct json *j, const struct check_address *a)
 {
 	json_object(j, "host");
@@ -213,6 +230,7 @@ static void put_address(struct json *j, const struct check *c, const struct chec
 	json_array_end(j);
 	put_causes(j, a);
 	json_int(j, "retrying", a->retrying);
+	put_probe(j, a);
 	put_host(j, a);
 	put_resolver(j, c);
 	put_domains(j, c);

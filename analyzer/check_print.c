@@ -10,6 +10,7 @@
 #include "common/wrap.h"
 #include "reader/advice.h"
 #include "reader/hygiene.h"
+#include "schema/db.h"
 
 #define DAY_US INT64_C(86400000000)
 #define HOUR_US INT64_C(3600000000)
@@ -204,9 +205,26 @@ static void put_queue(const struct check_address *a, FILE *out)
 		put(out, "empty it", "%s", q->remove);
 }
 
+static void put_probe(const struct check_address *a, FILE *out)
+{
+	const struct probe *p = a->probe;
+
+	if (a->no_probe)
+		put(out, "no probe", "%s", a->no_probe);
+	else if (p && p->result == PROBE_REFUSED)
+		put(out, "refused", "the probe of %s: %s", p->recipient, wire(p->reply));
+	else if (p)
+		put(out, "probe", "proves nothing: %s%s, at %s", p->result == PROBE_TAKEN ? "the recipient was taken, and may still be refused at the end of data: "
+		    : p->result == PROBE_NO_ANSWER ? "no answer" : "not refused as unknown: ", p->result == PROBE_NO_ANSWER ? "" : wire(p->reply), p->step);
+}
+
 static void put_evidence(const struct check *c, const struct check_address *a, FILE *out)
 {
 	fputs("\nWhat left\n", out);
+	if (!(c->present & 1u << DB_VERDICTS)) {
+		put(out, "unknown", "nothing is judged yet");
+		return;
+	}
 	for (unsigned i = 0; i < a->cause_count; i++) {
 		put_cause(&a->cause[i], out);
 		put_advice(a, &a->cause[i], out);
@@ -215,6 +233,7 @@ static void put_evidence(const struct check *c, const struct check_address *a, F
 		put(out, "nothing", "that any list here counts");
 	if (a->retrying)
 		put_queue(a, out);
+	put_probe(a, out);
 	put_coverage(a, c, out);
 }
 

@@ -27,7 +27,7 @@ struct command_context {
 	const char *why;		/* --why, or NULL */
 	bool take_back;			/* --remove */
 	bool json;			/* --format json */
-	bool all, plugin;
+	bool all, plugin, probe, yes;
 	int64_t impact_us, fixed_us;	/* or 0 */
 	const char *resolver;		/* --resolver, or NULL */
 	struct {			/* report */

@@ -1,7 +1,7 @@
 /*
  * dnsbl.h - questions to a DNS resolver, many at once under one deadline: c-ares shows only in dnsbl.c. What an answer means is listing.h's.
  *
- * The only code of bouncetap that talks to the network. Answers are parsed strictly: records of the name that was asked, or
+ * Together with probe.c the only code of bouncetap that talks to the network. Answers are parsed strictly: records of the name that was asked, or
  * of what it is an alias of, and nothing beside them.
  */
 #ifndef ANALYZER_DNSBL_H

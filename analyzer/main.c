@@ -56,7 +56,7 @@ static const char examples[] =
 
 enum option_key { OPT_STORE = 256, OPT_CONFIG, OPT_OWN, OPT_NOW, OPT_EVENTS, OPT_ANY_PORT, OPT_GUESS_OWN, OPT_REBUILD, OPT_FOLLOW, OPT_SINCE, OPT_UNTIL, OPT_WHY,
 	OPT_REMOVE, OPT_TYPE, OPT_AT, OPT_WINDOW, OPT_INTERFACE,
-	OPT_FORMAT, OPT_ALL, OPT_IMPACT, OPT_FIXED, OPT_RESOLVER, OPT_PLUGIN, OPT_CHECK_CONFIG, OPT_DUMP_CONFIG, OPT_HELP, OPT_VERSION,
+	OPT_FORMAT, OPT_ALL, OPT_IMPACT, OPT_FIXED, OPT_RESOLVER, OPT_PLUGIN, OPT_PROBE, OPT_YES, OPT_CHECK_CONFIG, OPT_DUMP_CONFIG, OPT_HELP, OPT_VERSION,
 	OPT_REPORT_SINCE, OPT_REPORT_UNTIL, OPT_REPORT_FORMAT, OPT_SERVER, OPT_OWNER, OPT_TENANT, OPT_ANONYMOUS, OPT_MAIL, OPT_DIRECTORY };
 
 static const struct option_row {
@@ -86,6 +86,8 @@ static const struct option_row {
 	{ OPT_IMPACT, "impact", "TIME", CHECK, "when the list's page says that it was hit last" },
 	{ OPT_FIXED, "fixed", "TIME", CHECK, "when you mended the server" },
 	{ OPT_RESOLVER, "resolver", "ADDR", CHECK, "the DNS resolver to ask, with :PORT if need be (default: the system's)" },
+	{ OPT_PROBE, "probe", NULL, CHECK, "also ask the servers themselves for a recipient who cannot exist; own ones only, no message" },
+	{ OPT_YES, "yes", NULL, CHECK, "--probe does not ask first" },
 	{ OPT_PLUGIN, "plugin", NULL, CHECK, "one line and an exit code for monitoring: 0 READY, 1 WAIT, 2 NOT READY, 3 UNKNOWN" },
 	{ OPT_FORMAT, "format", "text|json", DOCTOR | SERVERS | EXPLAIN | WHY | CHECK | ACK, "text (default), or one JSON object a line" },
 	{ OPT_REPORT_SINCE, "since", "TIME", REPORT, "the beginning of its time (default: the last calendar day): -7d, 2026-11-20" },
@@ -195,6 +197,8 @@ static int parse_options(const struct command *command, int argc, char **argv, s
 		case OPT_FIXED: set->fixed = optarg; break;
 		case OPT_RESOLVER: c->resolver = optarg; break;
 		case OPT_PLUGIN: c->plugin = true; break;
+		case OPT_PROBE: c->probe = true; break;
+		case OPT_YES: c->yes = true; break;
 		case OPT_REPORT_SINCE: c->report.since = optarg; break;
 		case OPT_REPORT_UNTIL: c->report.until = optarg; break;
 		case OPT_SERVER: c->report.server = optarg; break;

@@ -152,7 +152,7 @@ static int is_unseen(const struct selfcheck_input *in, struct selfcheck_result *
 	if (!e->is_known)
 		return say(out, SELFCHECK_UNKNOWN, "no mail server with this public address was seen; behind NAT, public= of its [server] section names it");
 	if (in->now_us - e->seen_us > SILENT_MAX_US)
-		return say(out, SELFCHECK_UNKNOWN, "the sensor has seen nothing since %s; \"bouncetap doctor\" says more", time_format_local(e->seen_us, when));
+		return say(out, SELFCHECK_UNKNOWN, "the sensor has seen nothing since %s; --now last answers as of then, \"bouncetap doctor\" says more", time_format_local(e->seen_us, when));
 	if (!e->sent_us && !(in->coverage.received && in->now_us - e->others_sent_us < in->list->clean_us))
 		return say(out, SELFCHECK_UNKNOWN, "it was never seen sending mail outside, nor was any other: what leaves may take a way that is not seen here");
 	return 0;

@@ -9,6 +9,7 @@
 #include "analyzer/idset.h"
 #include "analyzer/judge.h"
 #include "analyzer/mail.h"
+#include "analyzer/probe.h"
 #include "analyzer/sighting.h"
 #include "reader/software.h"
 #include "common/xmalloc.h"
@@ -196,9 +197,11 @@ static void take_session(struct take *t, sqlite3_stmt *s, int64_t taken_before)
 	sqlite3_bind_text(q, 2, direction_name(x.route.direction), -1, SQLITE_STATIC);
 	sqlite3_bind_text(q, 3, x.software, -1, SQLITE_STATIC);
 	run(q);
-	learn_servers(t, s, &x);
-	add_to_sums(t, s, &x);
-	note_refusal(t, s, &x);
+	if (x.route.leaves || !probe_is_name(column_text(s, S_HELO))) {
+		learn_servers(t, s, &x);
+		add_to_sums(t, s, &x);
+		note_refusal(t, s, &x);
+	}
 	if (x.route.leaves && taken_before)
 		mark_answers_of_session(t, s, taken_before);
 	if (sqlite3_column_int64(s, S_ENDED) > t->last_us)
@@ -378,30 +381,45 @@ static void write_verdict(struct take *t, const struct mail *m, const struct rou
 	run(s);
 }
 
-static void take_transaction(struct take *t, const struct mail *m)
+static void note_mail(struct take *t, const struct mail *m, const struct route *r, const struct classification *c, const struct origin *o)
 {
 	const struct take_tools *k = &t->tools;
-	struct route r = mail_route(m, k->own);
-	bool near = r.direction == DIRECTION_INTERNAL || own_is_next_hop(k->own, &m->dest) || own_is_upstream(k->own, &m->src);
-	struct classification c = classify(m, near);
-	struct origin o = r.arrives || r.origin_from ? origin_of(k->origins, m->rowid, &r) : (struct origin){ 0 };
 
-	if (r.leaves && m->dest_port == 25) {
+	if (r->leaves && m->dest_port == 25) {
 		servers_note_sender(k->servers, &m->src);
 		servers_note_name(k->servers, &m->src, m->helo);
 	}
-	write_verdict(t, m, &r, &c, &o);
-	if (r.leaves && (m->code >= 400 || m->rcpt_accepted < m->rcpt_count))
+	if (r->leaves && (m->code >= 400 || m->rcpt_accepted < m->rcpt_count))
 		refusals_of_mail(k->refusals, m);
-	rollups_add_mail(k->rollups, m, &r, kind_is_answering(c.kind));
-	hygiene_of_mail(k->hygiene, m, &r, c.kind);
-	if (r.arrives)
-		note_origin_sender(t, m, &o.address, m->auth == 1);
-	else if (r.direction == DIRECTION_INTERNAL)
+	rollups_add_mail(k->rollups, m, r, kind_is_answering(c->kind));
+	hygiene_of_mail(k->hygiene, m, r, c->kind);
+	if (r->arrives)
+		note_origin_sender(t, m, &o->address, m->auth == 1);
+	else if (r->direction == DIRECTION_INTERNAL)
 		note_origin_sender(t, m, &m->src, true);
-	if (kind_is_answering(c.kind) || c.open)
-		note_answer(t, m, &r, c.open);
-	mark_touched(t, m, &r);
+	if (kind_is_answering(c->kind) || c->open)
+		note_answer(t, m, r, c->open);
+	mark_touched(t, m, r);
+}
+
+/* "bouncetap check --probe", or whoever talks like it: nothing can follow from it, so nothing is hidden by leaving it out. */
+static bool is_own_probe(const struct mail *m, const struct route *r)
+{
+	return !r->leaves && m->null_sender && !m->has_data && probe_is_name(m->helo);
+}
+
+static void take_transaction(struct take *t, const struct mail *m)
+{
+	static const struct classification own_probe = { KIND_CALL_AHEAD, "own-probe", false };
+	const struct take_tools *k = &t->tools;
+	struct route r = mail_route(m, k->own);
+	bool near = r.direction == DIRECTION_INTERNAL || own_is_next_hop(k->own, &m->dest) || own_is_upstream(k->own, &m->src), probe = is_own_probe(m, &r);
+	struct classification c = probe ? own_probe : classify(m, near);
+	struct origin o = r.arrives || r.origin_from ? origin_of(k->origins, m->rowid, &r) : (struct origin){ 0 };
+
+	write_verdict(t, m, &r, &c, &o);
+	if (!probe)
+		note_mail(t, m, &r, &c, &o);
 	if (m->ended_us > t->last_us)
 		t->last_us = m->ended_us;
 	t->count++;
