@@ -98,6 +98,39 @@ static void keep_place(struct list *l, bool had, uint64_t identity, size_t line)
 	keep_in_view(l);
 }
 
+static int columns_of(const struct rows *rows, size_t row, size_t column, const struct rows_clock *clock)
+{
+	struct value v = { 0 };
+	struct buf text = { 0 };
+	const struct canvas plain = { 0 };
+
+	rows->value(rows, row, column, &v);
+	if (v.type == VALUE_SPARK)
+		return (int)v.spark_count;
+	rows_print(&v, clock, &text);
+	int columns = canvas_width_of(&plain, (struct text){ buf_cstr(&text), (uint32_t)text.len });
+	buf_fini(&text);
+	return columns;
+}
+
+static void measure_columns(struct list *l, const struct rows *rows, const struct rows_clock *clock)
+{
+	size_t step = l->count / LIST_MEASURED_MAX + 1;
+
+	for (size_t c = 0; c < rows->column_count && c < LIST_COLUMNS_MAX; c++) {
+		int title = (int)strlen(rows->column[c].title) + 1;	/* and the sign of sorting */
+
+		if (l->wanted[c] < title)
+			l->wanted[c] = title;
+		for (size_t i = 0; i < l->count && l->wanted[c] < rows->column[c].most; i += step) {
+			int columns = columns_of(rows, l->order[i], c, clock);
+
+			if (columns > l->wanted[c])
+				l->wanted[c] = columns;
+		}
+	}
+}
+
 void list_update(struct list *l, const struct rows *rows, const struct rows_clock *clock)
 {
 	bool had = l->count > 0;
@@ -113,6 +146,7 @@ void list_update(struct list *l, const struct rows *rows, const struct rows_cloc
 	put_in_order(l, rows);
 	for (size_t i = 0; i < l->count; i++)
 		l->identity[i] = rows->identity(rows, l->order[i]);
+	measure_columns(l, rows, clock);
 	keep_place(l, had, identity, line);
 }
 
@@ -223,63 +257,69 @@ size_t list_search(struct list *l, const struct rows *rows, const struct rows_cl
 /* ---- drawing ---- */
 
 struct layout {
-	int x[64], width[64];	/* of the columns that are shown; more than any view has */
-	size_t column[64];
+	int x[LIST_COLUMNS_MAX], width[LIST_COLUMNS_MAX];	/* of the columns that are shown */
+	size_t column[LIST_COLUMNS_MAX];
 	size_t count;
 };
 
-static size_t columns_that_fit(const struct list *l, const struct rows *rows, int width, struct layout *out)
+/* The columns that have a use for more get what is left over, one after another and round again. Answers what is left then. */
+static int widen(const struct list *l, const struct rows *rows, struct layout *out, int left)
 {
-	int used = GUTTER;
-	size_t i;
-
-	out->count = 0;
-	for (i = 0; i < rows->column_count && out->count < 64; i++) {
-		int gap = out->count ? 1 : 0;
-
-		if (i > 0 && i <= (size_t)l->shift)
-			continue;
-		if (out->count && used + gap + rows->column[i].least > width)
-			break;
-		out->column[out->count] = i;
-		out->width[out->count++] = rows->column[i].least;
-		used += gap + rows->column[i].least;
-	}
-	return i;
-}
-
-/* What is left over goes to the columns that can use it, one after another and round again. */
-static void share_out(const struct rows *rows, int width, struct layout *out)
-{
-	int left = width - GUTTER - (int)out->count + 1;
-	bool given = true;
-
-	for (size_t i = 0; i < out->count; i++)
-		left -= out->width[i];
-	while (left > 0 && given) {
+	for (bool given = true; left > 0 && given;) {
 		given = false;
 		for (size_t i = 0; i < out->count && left > 0; i++) {
-			if (out->width[i] < rows->column[out->column[i]].most) {
+			size_t c = out->column[i];
+
+			if (out->width[i] < rows->column[c].most && out->width[i] < l->wanted[c]) {
 				out->width[i]++;
 				left--;
 				given = true;
 			}
 		}
 	}
-	int x = GUTTER;
-	for (size_t i = 0; i < out->count; i++) {
-		out->x[i] = x;
-		x += out->width[i] + 1;
-	}
+	return left;
 }
 
+/* Adds columns from *next on while they fit; answers what is left. */
+static int add_columns(const struct list *l, const struct rows *rows, struct layout *out, size_t *next, int left)
+{
+	for (; *next < rows->column_count && out->count < LIST_COLUMNS_MAX; ++*next) {
+		int width = rows->column[*next].least + (out->count ? 1 : 0);
+
+		if (*next > 0 && *next <= (size_t)l->shift)
+			continue;
+		if (out->count && width > left)
+			break;
+		out->column[out->count] = *next;
+		out->width[out->count++] = rows->column[*next].least;
+		left -= width;
+	}
+	return left;
+}
+
+/*
+ * What matters most stands on the left. The columns that fit into 80 are made as wide as they need before others follow, so that a large
+ * screen shows more of them first, and then more columns.
+ */
 static void lay_out(struct list *l, const struct rows *rows, int width, struct layout *out)
 {
+	enum { NARROW = 80 };
+	int room = width - GUTTER - 1;	/* the sign that there are more columns */
+	int beyond = width > NARROW ? width - NARROW : 0, left;
+	size_t next = 0;
+
 	if (l->shift > (int)rows->column_count - 2)
 		l->shift = rows->column_count > 2 ? (int)rows->column_count - 2 : 0;
-	width--;	/* the sign that there are more columns */
-	l->more_columns = columns_that_fit(l, rows, width, out) < rows->column_count;
-	share_out(rows, width, out);
+	out->count = 0;
+	left = add_columns(l, rows, out, &next, room - beyond) + beyond;
+	left = widen(l, rows, out, left);
+	left = add_columns(l, rows, out, &next, left);
+	widen(l, rows, out, left);
+	l->more_columns = next < rows->column_count;
+	for (size_t i = 0, x = GUTTER; i < out->count; i++) {
+		out->x[i] = (int)x;
+		x += (size_t)out->width[i] + 1;
+	}
 }
 
 static void draw_head(const struct list *l, const struct rows *rows, const struct layout *layout, struct canvas *c, int y)

@@ -10,6 +10,8 @@
 #include "tui/filter.h"
 #include "tui/rows.h"
 
+enum { LIST_COLUMNS_MAX = 32, LIST_MEASURED_MAX = 300 };	/* more columns than a view has; rows whose widths are looked at */
+
 struct list {
 	struct filter filter;
 	char search[FILTER_TEXT_MAX];	/* lower case; "": none */
@@ -24,6 +26,7 @@ struct list {
 	size_t page;		/* rows on the screen when it was last drawn */
 	int shift;		/* columns scrolled over */
 	bool more_columns;	/* that did not fit when it was last drawn */
+	int wanted[LIST_COLUMNS_MAX];	/* columns on the screen that texts seen so far take; only grows, so that columns stay where they are */
 	uint64_t *tag;		/* identities of tagged rows, sorted */
 	size_t tag_count;
 };

@@ -26,8 +26,8 @@ struct running {
 	char *store;
 	int messages;			/* what sensor and analyzer had to say */
 	pid_t pid[CHILDREN];		/* 0: not running */
+	unsigned analyzers;		/* started so far */
 	int status[CHILDREN];		/* of waitpid, when they ended */
-	bool analyzer_began;
 };
 
 static volatile sig_atomic_t stopped;
@@ -127,7 +127,7 @@ static int start_analyzer(struct running *r)
 		arguments[n++] = "--own";
 		arguments[n++] = o->own;
 	}
-	r->analyzer_began = true;
+	r->analyzers++;
 	return start(r, ANALYZER, "bouncetap", arguments);
 }
 
@@ -151,22 +151,32 @@ static bool has_facts(const struct running *r)
 	return has;
 }
 
-/* Until the watcher ended. There is nothing to analyze before the sensor made the store. */
+/* There is nothing to analyze before the sensor made the store, and one that it is still making cannot be opened. */
+static bool needs_analyzer(const struct running *r)
+{
+	int status = r->status[ANALYZER];
+	bool too_early = WIFEXITED(status) && (WEXITSTATUS(status) == EX_NOINPUT || WEXITSTATUS(status) == EX_TEMPFAIL);
+
+	return !r->pid[ANALYZER] && (r->analyzers == 0 || too_early) && has_facts(r);
+}
+
+/* Until the watcher ended. */
 static int attend(struct running *r)
 {
+	enum { TRY_AGAIN = 10 };	/* moments */
 	const struct timespec moment = { 0, 100000000 };
 	int status, code = EX_OK;
 
-	while (r->pid[WATCHER] && code == EX_OK) {
+	for (unsigned n = 0; r->pid[WATCHER] && code == EX_OK; n++) {
 		pid_t pid = waitpid(-1, &status, WNOHANG);
 
 		if (pid > 0)
 			note_ended(r, pid, status);
-		else if (pid == 0)
+		else
 			nanosleep(&moment, NULL);
 		if (stopped && r->pid[WATCHER])
 			kill(r->pid[WATCHER], SIGTERM);
-		if (!r->analyzer_began && has_facts(r))
+		if ((r->analyzers == 0 || n % TRY_AGAIN == 0) && needs_analyzer(r))
 			code = start_analyzer(r);
 	}
 	return code;

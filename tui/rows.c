@@ -23,7 +23,7 @@ void rows_print_span(int64_t us, struct buf *out)
 	buf_printf(out, "%" PRId64 " %s", s / units[i].seconds, units[i].unit);
 }
 
-/* "14:03:05" on the day of now, else with its date. */
+/* "14:03:05" on the day of now, "11-20 14:03" in its year, else the date alone. */
 void rows_print_time(int64_t us, const struct rows_clock *clock, struct buf *out)
 {
 	char text[TIME_TEXT_MAX], today[TIME_TEXT_MAX];
@@ -40,7 +40,7 @@ void rows_print_time(int64_t us, const struct rows_clock *clock, struct buf *out
 	else if (strncmp(text, today, 4) == 0)
 		buf_add(out, text + 5, 11);
 	else
-		buf_add(out, text, 16);
+		buf_add(out, text, 10);
 }
 
 /* "1.4 MiB" */
@@ -55,8 +55,7 @@ static void print_bytes(int64_t bytes, struct buf *out)
 	buf_printf(out, i == 0 || n >= 100 ? "%.0f %s" : "%.1f %s", n, units[i]);
 }
 
-/* 0.4 % must not read as 0 %, nor 99.6 % as 100 %. */
-static void print_share(int64_t part, int64_t whole, struct buf *out)
+void rows_print_share(int64_t part, int64_t whole, struct buf *out)
 {
 	if (whole <= 0)
 		buf_add_char(out, '-');
@@ -79,7 +78,7 @@ void rows_print(const struct value *v, const struct rows_clock *clock, struct bu
 	case VALUE_TEXT: buf_add_text(out, v->text); break;
 	case VALUE_NUMBER: buf_printf(out, "%" PRId64, v->number); break;
 	case VALUE_PAIR: buf_printf(out, "%" PRId64 "/%" PRId64, v->number, v->second); break;
-	case VALUE_SHARE: print_share(v->number, v->second, out); break;
+	case VALUE_SHARE: rows_print_share(v->number, v->second, out); break;
 	case VALUE_BYTES: print_bytes(v->number, out); break;
 	case VALUE_TIME: rows_print_time(v->number, clock, out); break;
 	case VALUE_SPARK: print_spark(v, out); break;

@@ -69,6 +69,9 @@ void rows_print_short(const struct value *v, const struct rows_clock *clock, str
 /* -1, 0, 1: in ascending order; what is not known comes last in both orders. */
 int rows_compare(const struct value *a, const struct value *b, bool descending);
 
+/* "15 %"; 0.4 % does not read as 0 %, nor 99.6 % as 100 %. */
+void rows_print_share(int64_t part, int64_t whole, struct buf *out);
+
 /* "3 s", "90 min", "47 h", "3 d" of a span that is not negative. */
 void rows_print_span(int64_t us, struct buf *out);
 void rows_print_time(int64_t us, const struct rows_clock *clock, struct buf *out);

@@ -10,7 +10,7 @@ enum event_column {
 };
 
 static const struct column columns[] = {
-	[EVENT_TIME] = { "time", "Time", 11, 16, false, "of the last attempt to deliver it", NULL },
+	[EVENT_TIME] = { "time", "Time", 11, 11, false, "of the last attempt to deliver it", NULL },
 	[EVENT_SERVER] = { "server", "Server", 15, 28, false, "the own server that sent it", NULL },
 	[EVENT_KIND] = { "kind", "Kind", 9, 17, false, "bounce, autoreply, callout, ...", NULL },
 	[EVENT_VERDICT] = { "verdict", "Verdict", 7, 7, false, "misdirected: yes is proved, likely is not, no: the recipient caused it", NULL },
@@ -24,7 +24,7 @@ static const struct column columns[] = {
 	[EVENT_ORIGINATOR] = { "originator", "Made by", 12, 28, false, "the server that made it, where it is not the one that sent it", NULL },
 	[EVENT_ADDRESS] = { "public_address", "Public address", 15, 39, false, "of the server, as the world and the lists see it", NULL },
 	[EVENT_DEST] = { "dest", "Handed to", 15, 39, false, "address of the server that took it", NULL },
-	[EVENT_FIRST] = { "first", "First try", 11, 16, false, "of its attempts", NULL },
+	[EVENT_FIRST] = { "first", "First try", 11, 11, false, "of its attempts", NULL },
 	[EVENT_CAUSE_FROM] = { "cause_from", "Cause from", 20, 40, false, "MAIL FROM of the mail that it answers", NULL },
 	[EVENT_CAUSE_TO] = { "cause_to", "Cause to", 20, 40, false, "recipient of the mail that it answers", NULL },
 	[EVENT_ID] = { "finding_id", "Finding", 36, 40, false, "for bouncetap explain", NULL },

@@ -64,8 +64,11 @@ static bool say_losses(const struct model *m, struct buf *out)
 		one_sided += t->one_sided_sessions;
 	}
 	buf_printf(out, " | %" PRIu64 " sessions today", sessions);
-	if (encrypted)
-		buf_printf(out, ", %" PRIu64 " %% encrypted", (encrypted * 100 + sessions - 1) / (sessions ? sessions : 1));
+	if (encrypted) {
+		buf_add_str(out, ", ");
+		rows_print_share((int64_t)encrypted, (int64_t)sessions, out);
+		buf_add_str(out, " encrypted");
+	}
 	if (one_sided)
 		buf_printf(out, ", %" PRIu64 " one-sided", one_sided);
 	buf_printf(out, ", %" PRIu64 " drops", drops);

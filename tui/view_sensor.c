@@ -11,10 +11,10 @@
 enum sensor_column { SENSOR_ABOUT, SENSOR_WHAT, SENSOR_VALUE, SENSOR_REMARK };
 
 static const struct column columns[] = {
-	[SENSOR_ABOUT] = { "about", "About", 16, 32, false, "interface, run of the sensor, server, or the store", NULL },
-	[SENSOR_WHAT] = { "what", "What", 20, 26, false, "today, since local midnight, where nothing else is said", NULL },
-	[SENSOR_VALUE] = { "value", "Value", 12, 20, true, "a count, a share of sessions, a time or a word", "of" },
-	[SENSOR_REMARK] = { "remark", "Remark", 24, 120, false, "what it means", NULL },
+	[SENSOR_ABOUT] = { "about", "About", 15, 24, false, "interface, run of the sensor, server, or the store", NULL },
+	[SENSOR_WHAT] = { "what", "What", 17, 18, false, "today, since local midnight, where nothing else is said", NULL },
+	[SENSOR_VALUE] = { "value", "Value", 12, 16, true, "a count, a share of sessions, a time or a word", "of" },
+	[SENSOR_REMARK] = { "remark", "Remark", 24, 140, false, "what it means", NULL },
 };
 
 static uint64_t hash(const char *s)

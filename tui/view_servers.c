@@ -31,7 +31,7 @@ static const struct column columns[] = {
 	[SERVER_PUBLIC] = { "public_address", "Public address", 15, 39, false, "what the world and the lists see", NULL },
 	[SERVER_ROLE] = { "role", "Role", 9, 10, false, "of the configuration", NULL },
 	[SERVER_OWNER] = { "owner", "Owner", 10, 24, false, "of the configuration", NULL },
-	[SERVER_LAST] = { "last", "Last answer", 11, 16, false, "the latest answer that was not proved right", NULL },
+	[SERVER_LAST] = { "last", "Last answer", 11, 11, false, "the latest answer that was not proved right", NULL },
 	[SERVER_ACK] = { "acknowledged", "Acknowledged", 12, 40, false, "why somebody took it out of \"do this first\"", NULL },
 };
 
