@@ -3,6 +3,8 @@ VERSION := 0.1
 PREFIX ?= /usr/local
 SYSCONFDIR ?= /etc
 SYSTEMDDIR ?= $(PREFIX)/lib
+# logrotate reads only /etc/logrotate.d
+LOGROTATEDIR ?= $(if $(filter /usr /usr/local,$(PREFIX)),$(SYSCONFDIR),$(PREFIX)/etc)/logrotate.d
 BUILD ?= build
 CFLAGS ?= -O3 -g
 SIZE ?= small
@@ -148,6 +150,7 @@ install: all
 	install -m 644 data/lists.d/*.list $(DESTDIR)$(PREFIX)/share/bouncetap/lists.d/
 	install -d $(DESTDIR)$(SYSTEMDDIR)/systemd/system $(DESTDIR)$(SYSTEMDDIR)/sysusers.d $(DESTDIR)$(SYSTEMDDIR)/tmpfiles.d
 	for u in systemd/*.service systemd/*.timer; do sed 's|/usr/local/|$(PREFIX)/|' $$u > $(DESTDIR)$(SYSTEMDDIR)/systemd/system/$${u##*/} || exit 1; done
+	install -D -m 644 systemd/bouncetap.logrotate $(DESTDIR)$(LOGROTATEDIR)/bouncetap
 	install -m 644 systemd/bouncetap.sysusers $(DESTDIR)$(SYSTEMDDIR)/sysusers.d/bouncetap.conf
 	install -m 644 systemd/bouncetap.tmpfiles $(DESTDIR)$(SYSTEMDDIR)/tmpfiles.d/bouncetap.conf
 	for m in man/*.[158]; do install -D -m 644 $$m $(DESTDIR)$(PREFIX)/share/man/man$${m##*.}/$${m##*/}; done

@@ -34,6 +34,9 @@ struct command_context {
 		const char *since, *until, *format, *server, *owner, *tenant, *mail_to, *directory;	/* NULL: not given */
 		bool anonymous;
 	} report;
+	struct {			/* publish */
+		const char *metrics, *events, *journal;	/* NULL: not given */
+	} publish;
 	char **files;
 	int file_count;
 	const volatile int *stop;	/* set by SIGINT and SIGTERM */
@@ -45,6 +48,7 @@ int command_analyze(struct command_context *c);
 int command_events(struct command_context *c);
 int command_doctor(struct command_context *c);
 int command_report(struct command_context *c);
+int command_publish(struct command_context *c);
 int command_servers(struct command_context *c);
 int command_explain(struct command_context *c);
 int command_why(struct command_context *c);

@@ -175,7 +175,7 @@ int events_write(sqlite3 *db, unsigned present, const struct events_options *o, 
 /* ---- following ---- */
 
 /* How far each kind of row was printed. */
-struct follower {
+struct events_follower {
 	const char *store;
 	const struct events_options *options;
 	FILE *out;
@@ -185,10 +185,11 @@ struct follower {
 	unsigned present;
 	struct event_json *json;
 	int64_t session, transaction, refusal, capture_us, change;
+	long long facts, verdicts;	/* data_version at the last look */
 	struct buf risk;	/* as printed last, without its times */
 };
 
-static int open_store(struct follower *f, char *error, size_t size)
+static int open_store(struct events_follower *f, char *error, size_t size)
 {
 	event_json_free(f->json);
 	sqlite3_close(f->db);
@@ -203,7 +204,7 @@ static int open_store(struct follower *f, char *error, size_t size)
 }
 
 /* Rows of another store are counted from the beginning. */
-static void note_store(struct follower *f)
+static void note_store(struct events_follower *f)
 {
 	char id[sizeof f->store_id] = "";
 
@@ -216,28 +217,14 @@ static void note_store(struct follower *f)
 	buf_fini(&f->risk);
 }
 
-/* facts.db was removed or replaced: the next one that stands there. 0, or -1: the user ended it before. */
-static int open_again(struct follower *f, const volatile int *stop)
-{
-	char error[1024];
-
-	fprintf(stderr, "bouncetap: %s: facts.db was removed or replaced: going on with what stands there next\n", f->store);
-	while (!*stop) {
-		if (open_store(f, error, sizeof error) == 0)
-			return 0;
-		sleep(1);
-	}
-	return -1;
-}
-
-static void collect_wanted(struct follower *f, enum event_type t, int64_t after, int64_t until, struct keys *k)
+static void collect_wanted(struct events_follower *f, enum event_type t, int64_t after, int64_t until, struct keys *k)
 {
 	if (is_wanted(f->options, f->present, t))
 		collect(f->db, t, f->options->since_us, after, until, k);
 }
 
 /* Findings and late kinds by the log of changes; a row that changed twice since is printed once. */
-static void collect_changes(struct follower *f, struct keys *k)
+static void collect_changes(struct events_follower *f, struct keys *k)
 {
 	sqlite3_stmt *s = db_prepare(f->db, "SELECT what, id, max(n) FROM verdicts.change WHERE n > ?1 GROUP BY what, id");
 	int64_t last = f->change;
@@ -259,7 +246,7 @@ static void collect_changes(struct follower *f, struct keys *k)
 }
 
 /* Risk is small and written anew with each run: printed when anything but its times differs. */
-static bool risk_changed(struct follower *f)
+static bool risk_changed(struct events_follower *f)
 {
 	struct buf now = { 0 };
 	sqlite3_stmt *s = db_prepare(f->db, "SELECT server_id, address, list, status, mails, attempts, margin FROM verdicts.risk ORDER BY 1, 2, 3");
@@ -275,7 +262,7 @@ static bool risk_changed(struct follower *f)
 }
 
 /* Rows of facts up to the last judged batch, so that each is printed with its kind. */
-static int64_t judged_until(struct follower *f, const char *column)
+static int64_t judged_until(struct events_follower *f, const char *column)
 {
 	char sql[200];
 
@@ -286,7 +273,7 @@ static int64_t judged_until(struct follower *f, const char *column)
 	return db_int(f->db, sql, 0);
 }
 
-static int print_news(struct follower *f)
+static int print_news(struct events_follower *f)
 {
 	int64_t session = judged_until(f, "session_rowid"), transaction = judged_until(f, "transaction_rowid");
 	struct keys k = { 0 };
@@ -307,37 +294,99 @@ static int print_news(struct follower *f)
 	return print_keys(f->json, &k, f->out);
 }
 
+static void look_anew(struct events_follower *f)
+{
+	note_store(f);
+	f->facts = f->verdicts = -1;
+}
+
+/* facts.db was removed or replaced: the next one that stands there, when it does. */
+static bool has_store(struct events_follower *f)
+{
+	char error[1024];
+
+	if (f->db && !db_files_moved(f->store, DB_FACTS, &f->files))
+		return true;
+	if (f->db)
+		fprintf(stderr, "bouncetap: %s: facts.db was removed or replaced: going on with what stands there next\n", f->store);
+	if (open_store(f, error, sizeof error))
+		return false;
+	look_anew(f);
+	return true;
+}
+
+int events_follower_step(struct events_follower *f, FILE *out)
+{
+	char error[1024];
+
+	if (!has_store(f))
+		return 0;
+	long long facts = db_int(f->db, "PRAGMA main.data_version", 0), verdicts = db_int(f->db, "PRAGMA verdicts.data_version", 0);
+	if (facts == f->facts && verdicts == f->verdicts)
+		return 0;
+	if (!(f->present >> DB_VERDICTS & 1) && open_store(f, error, sizeof error))
+		return 0;
+	f->facts = facts;
+	f->verdicts = verdicts;
+	f->out = out;
+	return print_news(f);
+}
+
+struct events_follower *events_follower_new(const char *store, const struct events_options *o, char *error, size_t error_size)
+{
+	struct events_follower *f = xcalloc(1, sizeof *f);
+
+	*f = (struct events_follower){ .store = store, .options = o, .capture_us = -1 };
+	if (open_store(f, error, error_size)) {
+		events_follower_free(f);
+		return NULL;
+	}
+	look_anew(f);
+	return f;
+}
+
+void events_follower_free(struct events_follower *f)
+{
+	if (!f)
+		return;
+	event_json_free(f->json);
+	sqlite3_close(f->db);
+	buf_fini(&f->risk);
+	free(f);
+}
+
+void events_follower_position(const struct events_follower *f, struct buf *out)
+{
+	buf_printf(out, "%s %lld %lld %lld %lld %lld\n", f->store_id, (long long)f->session, (long long)f->transaction, (long long)f->refusal,
+		   (long long)f->capture_us, (long long)f->change);
+}
+
+bool events_follower_resume(struct events_follower *f, const char *position)
+{
+	char id[sizeof f->store_id];
+	long long session, transaction, refusal, capture_us, change;
+
+	if (sscanf(position, "%63s %lld %lld %lld %lld %lld", id, &session, &transaction, &refusal, &capture_us, &change) != 6 || strcmp(id, f->store_id) != 0)
+		return false;
+	f->session = session;
+	f->transaction = transaction;
+	f->refusal = refusal;
+	f->capture_us = capture_us;
+	f->change = change;
+	return true;
+}
+
 int events_follow(const char *store, const struct events_options *o, FILE *out, const volatile int *stop, char *error, size_t error_size)
 {
-	struct follower f = { .store = store, .options = o, .out = out, .capture_us = -1 };
-	long long facts = -1, verdicts = -1;
-	int result = open_store(&f, error, error_size);
+	struct events_follower *f = events_follower_new(store, o, error, error_size);
+	int result = f ? 0 : -1;
 
-	if (result == 0)
-		note_store(&f);
 	while (result == 0 && !*stop) {
-		if (db_files_moved(store, DB_FACTS, &f.files)) {
-			if (open_again(&f, stop))
-				break;
-			note_store(&f);
-			facts = verdicts = -1;
-		}
-		long long now_facts = db_int(f.db, "PRAGMA main.data_version", 0), now_verdicts = db_int(f.db, "PRAGMA verdicts.data_version", 0);
-
-		if (now_facts != facts || now_verdicts != verdicts) {
-			if (!(f.present >> DB_VERDICTS & 1) && (result = open_store(&f, error, error_size)))
-				break;
-			facts = now_facts;
-			verdicts = now_verdicts;
-			if (print_news(&f)) {
-				snprintf(error, error_size, "the output cannot be written");
-				result = -1;
-			}
-		}
-		sleep(1);
+		if ((result = events_follower_step(f, out)))
+			snprintf(error, error_size, "the output cannot be written");
+		else
+			sleep(1);
 	}
-	event_json_free(f.json);
-	sqlite3_close(f.db);
-	buf_fini(&f.risk);
+	events_follower_free(f);
 	return result;
 }

@@ -18,7 +18,7 @@
 
 enum { AUDIT = 1, ANALYZE = 2, EVENTS = 4, DOCTOR = 8, SERVERS = 16, EXPLAIN = 32, WHY = 64, CHECK = 128, ACK = 256, ALL = 0xffff };
 
-enum { REPORT = 1 << 10 };
+enum { REPORT = 1 << 10, PUBLISH = 1 << 11 };
 
 static const struct command {
 	const char *name, *arguments, *help;
@@ -29,6 +29,7 @@ static const struct command {
 	{ "analyze", "", "judge what bouncetapd has written to a store", ANALYZE, command_analyze },
 	{ "report", "", "what a postmaster is to know and to do, for a day or any time", REPORT, command_report },
 	{ "events", "", "print a store as JSON, one event a line", EVENTS, command_events },
+	{ "publish", "", "for other programs, as it comes: metrics, events in a file, entries in the journal", PUBLISH, command_publish },
 	{ "why", "ADDRESS", "a list says it was hit at --at TIME: which mail was that?", WHY, command_why },
 	{ "servers", "", "what each server of ours is and does, and how it stands with the lists", SERVERS, command_servers },
 	{ "explain", "FINDING", "one finding: its dialogues, and the rules that judged it", EXPLAIN, command_explain },
@@ -57,7 +58,8 @@ static const char examples[] =
 enum option_key { OPT_STORE = 256, OPT_CONFIG, OPT_OWN, OPT_NOW, OPT_EVENTS, OPT_ANY_PORT, OPT_GUESS_OWN, OPT_REBUILD, OPT_FOLLOW, OPT_SINCE, OPT_UNTIL, OPT_WHY,
 	OPT_REMOVE, OPT_TYPE, OPT_AT, OPT_WINDOW, OPT_INTERFACE,
 	OPT_FORMAT, OPT_ALL, OPT_IMPACT, OPT_FIXED, OPT_RESOLVER, OPT_PLUGIN, OPT_PROBE, OPT_YES, OPT_CHECK_CONFIG, OPT_DUMP_CONFIG, OPT_HELP, OPT_VERSION,
-	OPT_REPORT_SINCE, OPT_REPORT_UNTIL, OPT_REPORT_FORMAT, OPT_SERVER, OPT_OWNER, OPT_TENANT, OPT_ANONYMOUS, OPT_MAIL, OPT_DIRECTORY };
+	OPT_REPORT_SINCE, OPT_REPORT_UNTIL, OPT_REPORT_FORMAT, OPT_SERVER, OPT_OWNER, OPT_TENANT, OPT_ANONYMOUS, OPT_MAIL, OPT_DIRECTORY,
+	OPT_METRICS, OPT_NDJSON, OPT_JOURNAL };
 
 static const struct option_row {
 	enum option_key key;
@@ -73,12 +75,12 @@ static const struct option_row {
 	{ OPT_GUESS_OWN, "guess-own", NULL, AUDIT, "take addresses that both accept and send mail for ours" },
 	{ OPT_EVENTS, "events", "FILE", AUDIT, "write the event stream to FILE; - prints it in place of the text" },
 	{ OPT_REBUILD, "rebuild", NULL, ANALYZE, "throw all verdicts away and judge everything again" },
-	{ OPT_FOLLOW, "follow", NULL, ANALYZE | EVENTS, "go on with what comes until interrupted" },
+	{ OPT_FOLLOW, "follow", NULL, ANALYZE | EVENTS | PUBLISH, "go on with what comes until interrupted" },
 	{ OPT_SINCE, "since", "TIME", EVENTS | SERVERS, "only what ended then or later: -2h, yesterday, 2026-11-20 14:03" },
 	{ OPT_UNTIL, "until", "TIME", ACK, "when it is no longer to be taken for known (default: when it is taken back)" },
 	{ OPT_WHY, "why", "TEXT", ACK, "the reason, for whoever reads the report" },
 	{ OPT_REMOVE, "remove", NULL, ACK, "take it back" },
-	{ OPT_TYPE, "type", "TYPE,...", EVENTS, "only these: session transaction finding risk refusal capture" },
+	{ OPT_TYPE, "type", "TYPE,...", EVENTS | PUBLISH, "only these: session transaction finding risk refusal capture" },
 	{ OPT_AT, "at", "TIME", WHY, "when, as the list writes it; CET in summer is searched as UTC+1 and UTC+2" },
 	{ OPT_WINDOW, "window", "TIME", WHY, "so long before and after it: 90s (default), 10m, 1h" },
 	{ OPT_INTERFACE, "interface", "IFACE,...", DOCTOR, "the interfaces of the tap, in place of the configured ones" },
@@ -99,6 +101,9 @@ static const struct option_row {
 	{ OPT_REPORT_FORMAT, "format", "FORMAT", REPORT, "text (default), html, json, csv" },
 	{ OPT_MAIL, "mail", "TO,...", REPORT, "as a message for sendmail -t -f '<>'; nothing is sent" },
 	{ OPT_DIRECTORY, "directory", "DIR", REPORT, "all formats, as files by date, and latest.html and so on, instead of printing" },
+	{ OPT_METRICS, "metrics", "FILE", PUBLISH, "numbers for Prometheus' textfile collector; replaced every 15 seconds" },
+	{ OPT_NDJSON, "ndjson", "FILE", PUBLISH, "the event stream, appended; may be rotated, goes on where it stopped" },
+	{ OPT_JOURNAL, "journal", "SOCKET", PUBLISH, "new findings of note into systemd's journal (/run/systemd/journal/socket)" },
 	{ OPT_CHECK_CONFIG, "check-config", NULL, ALL, "read the configuration, say what is wrong, exit" },
 	{ OPT_DUMP_CONFIG, "dump-config", NULL, ALL, "print the effective values and where each came from, exit" },
 	{ OPT_HELP, "help", NULL, ALL, "this text" },
@@ -199,6 +204,9 @@ static int parse_options(const struct command *command, int argc, char **argv, s
 		case OPT_PLUGIN: c->plugin = true; break;
 		case OPT_PROBE: c->probe = true; break;
 		case OPT_YES: c->yes = true; break;
+		case OPT_METRICS: c->publish.metrics = optarg; break;
+		case OPT_NDJSON: c->publish.events = optarg; break;
+		case OPT_JOURNAL: c->publish.journal = optarg; break;
 		case OPT_REPORT_SINCE: c->report.since = optarg; break;
 		case OPT_REPORT_UNTIL: c->report.until = optarg; break;
 		case OPT_SERVER: c->report.server = optarg; break;
