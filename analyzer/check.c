@@ -172,8 +172,11 @@ int command_check(struct command_context *x)
 	int code = run(&c, x);
 
 	check_fini(&c);
-	/* What a monitoring program calls: an error of ours is no answer. */
-	return x->plugin && code > 3 ? 3 : code;
+	if (!x->plugin || code <= 3)
+		return code;
+	/* Monitoring programs show standard output, and know no other codes. */
+	puts("BOUNCETAP UNKNOWN - it could not be checked; standard error says why");
+	return 3;
 }
 
 /* ---- the end ---- */

@@ -61,6 +61,9 @@ static void add_name(struct asking *g, struct question what, enum dns_type type,
 {
 	struct dns_query *q = add(g, what, type, DNS_LANE_OWN);
 
+	/* What is no host name is not asked; nor is one in letters of its own, which would first have to be written in ASCII (RFC 5891). */
+	if (!domain_is_name((struct text){ name, (uint32_t)strlen(name) }))
+		q->status = DNS_MALFORMED;
 	if (snprintf(q->name, sizeof q->name, "%s%s", prefix, name) >= (int)sizeof q->name)
 		q->status = DNS_MALFORMED;
 }

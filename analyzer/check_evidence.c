@@ -258,9 +258,29 @@ static void find_servers(const struct check *c, const struct check_address *a)
 	}
 }
 
+/* Verdicts know the first address of a [server]; the dialogues are with all of them. */
+static void add_configured(const struct check *c, const struct check_address *a)
+{
+	sqlite3_stmt *s = db_prepare(c->db, "INSERT OR IGNORE INTO my_wire VALUES (?1)");
+
+	for (size_t i = 0; i < c->config->server_count; i++) {
+		const struct config_server *x = &c->config->server[i];
+
+		for (size_t k = 0; ip_equal(&x->public_address, &a->ip) && k < x->addresses.count; k++) {
+			char text[IP_TEXT_MAX];
+
+			sqlite3_bind_text(s, 1, ip_format(&x->addresses.item[k].addr, text), -1, SQLITE_STATIC);
+			sqlite3_step(s);
+			sqlite3_reset(s);
+		}
+	}
+	sqlite3_finalize(s);
+}
+
 static void read_servers(const struct check *c, struct check_address *a)
 {
 	find_servers(c, a);
+	add_configured(c, a);
 	sqlite3_stmt *s = query(c, SERVERS, a->text, 0);
 
 	while (sqlite3_step(s) == SQLITE_ROW && a->server_count < CHECK_NAMES_MAX)
@@ -319,7 +339,8 @@ static void read_defects(const struct check *c, struct check_address *a)
 
 		*d = (struct check_defect){ copy_column(s, 0), (unsigned)sqlite3_column_int(s, 1), (unsigned)sqlite3_column_int(s, 2), sqlite3_column_int64(s, 3) };
 		for (size_t i = 0; strcmp(d->what, "accepts-unknown") == 0 && d->last_us <= c->now_us && i < c->lists->count; i++)
-			later(&a->list[i].in.seen.defect_us, d->last_us);
+			if (list_counts(a->list[i].list, KIND_BOUNCE, LIST_SENDER_NULL) == LIST_COUNTS)
+				later(&a->list[i].in.seen.defect_us, d->last_us);
 	}
 	sqlite3_finalize(s);
 }

@@ -15,7 +15,7 @@
 #define DAY_US INT64_C(86400000000)
 #define HOUR_US INT64_C(3600000000)
 
-enum { LABEL_COLUMNS = 14, NAME_COLUMNS = 17, WIRE_MAX = 300 };
+enum { LABEL_COLUMNS = 14, NAME_COLUMNS = 19, WIRE_MAX = 300 };
 
 /* ---- lines ---- */
 
@@ -95,7 +95,7 @@ static void put_row(const struct check_list *l, FILE *out)
 	snprintf(seen, sizeof seen, "%u/%u %%", r->coverage_percent, l->list->coverage_percent);
 	if (r->start_us)
 		time_format_local(r->start_us, since);
-	fprintf(out, "  %-*.*s %-12s %-11s %-8s %-9s %.16s\n", NAME_COLUMNS, NAME_COLUMNS, l->list->name, selfcheck_words(r, words), listing_words(l), clean, seen,
+	fprintf(out, "  %-*.*s %-12s %-10s %-7s %-8s %.16s\n", NAME_COLUMNS, NAME_COLUMNS, l->list->name, selfcheck_words(r, words), listing_words(l), clean, seen,
 		since);
 }
 
@@ -239,9 +239,13 @@ static void put_evidence(const struct check *c, const struct check_address *a, F
 
 static void put_name(const struct check_host_name *n, FILE *out)
 {
-	const char *from = n->is_ptr && n->is_ehlo ? "reverse DNS and EHLO" : n->is_ptr ? "reverse DNS" : "EHLO";
+	const char *from = n->is_ptr && n->is_ehlo ? "reverse DNS and EHLO" : n->is_ptr ? "reverse DNS" : "EHLO or banner";
 	bool answered = n->status == DNS_ANSWER;
 
+	if (n->status == DNS_MALFORMED) {
+		put(out, "note", "%s (%s) is no host name that could be asked for", wire(n->name), from);
+		return;
+	}
 	put(out, n->leads_back ? "ok" : answered || n->status == DNS_NO_NAME || n->status == DNS_NO_RECORD ? "note" : "unknown", "%s (%s) %s", wire(n->name), from,
 	    n->leads_back ? "leads back to this address" : answered ? "leads to other addresses" : dns_status_words(n->status));
 }
@@ -273,7 +277,7 @@ static void put_address(const struct check *c, const struct check_address *a, FI
 		if (strcmp(a->server[i], a->text) != 0)
 			fprintf(out, " %s", wire(a->server[i]));
 	fprintf(out, ", as of %s\n", time_format_local(c->now_us, when));
-	fprintf(out, "  %-*s %-12s %-11s %-8s %-9s %s\n", NAME_COLUMNS, "list", "answer", "in DNS", "clean", "seen", "clock since");
+	fprintf(out, "  %-*s %-12s %-10s %-7s %-8s %s\n", NAME_COLUMNS, "list", "answer", "in DNS", "clean", "seen", "clock since");
 	for (size_t i = 0; i < c->lists->count; i++)
 		put_row(&a->list[i], out);
 	put_evidence(c, a, out);
@@ -343,7 +347,7 @@ static void put_domains(const struct check *c, FILE *out)
 static void put_ways_off(const struct list *l, FILE *out)
 {
 	static const struct { unsigned bit; const char *words; } ways[] = {
-		{ LIST_DELIST_WAIT, "waiting" }, { LIST_DELIST_SELF, "asking, for free" }, { LIST_DELIST_PAID, "paying" },
+		{ LIST_DELIST_WAIT, "waiting" }, { LIST_DELIST_SELF, "asking (free)" }, { LIST_DELIST_PAID, "paying" },
 		{ LIST_DELIST_PROVIDER, "the owner of the network" },
 	};
 	struct buf b = { 0 };

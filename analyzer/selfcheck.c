@@ -192,12 +192,12 @@ static int is_unexplained(const struct selfcheck_input *in, struct selfcheck_res
 
 static int is_early(const struct selfcheck_input *in, struct selfcheck_result *out)
 {
-	char clean[32], needed[32];
+	char clean[32], needed[32], when[TIME_TEXT_MAX];
 
 	if (!out->wait_days)
 		return 0;
-	return say(out, SELFCHECK_WAIT, "nothing that counts left for %s, since %s; it takes %s", span(out->clean_us, clean), selfcheck_start_words(out->start),
-		   span(in->list->clean_us, needed));
+	return say(out, SELFCHECK_WAIT, "nothing that counts left for %s, since %s; it takes %s, until %.16s", span(out->clean_us, clean), selfcheck_start_words(out->start),
+		   span(in->list->clean_us, needed), time_format_local(out->start_us + in->list->clean_us, when));
 }
 
 static int cannot_be_asked(const struct selfcheck_input *in, struct selfcheck_result *out)
@@ -213,9 +213,9 @@ void selfcheck_judge(const struct selfcheck_input *in, struct selfcheck_result *
 {
 	static int (*const objections[])(const struct selfcheck_input *, struct selfcheck_result *) = { still_leaves, is_unseen, is_doubtful, is_unexplained,
 		is_blind, is_early, cannot_be_asked };
-	char clean[32];
+	char clean[32], when[TIME_TEXT_MAX];
 
-	*out = (struct selfcheck_result){ .coverage_percent = worst_coverage(&in->coverage) };
+	*out = (struct selfcheck_result){ .coverage_percent = worst_coverage(&in->coverage), .weight = in->seen.counted * 2ull + (in->list->threshold_mails == 1) };
 	read_clock(in, out);
 	if (in->ipv6 && !in->list->ipv6) {
 		say(out, SELFCHECK_NOT_COVERED, "the list has no IPv6 addresses");
@@ -224,7 +224,9 @@ void selfcheck_judge(const struct selfcheck_input *in, struct selfcheck_result *
 	for (unsigned i = 0; i < sizeof objections / sizeof *objections; i++)
 		if (objections[i](in, out))
 			return;
-	say(out, SELFCHECK_READY, "nothing that counts left for %s, and %u %% of that was seen", span(out->clean_us, clean), out->coverage_percent);
+	bool ends = in->listing == LISTING_LISTED && out->expires_us > in->now_us;
+	say(out, SELFCHECK_READY, "nothing that counts left for %s, and %u %% of that was seen%s%.16s", span(out->clean_us, clean), out->coverage_percent,
+	    ends ? "; as far as was seen, the listing ends at " : "", ends ? time_format_local(out->expires_us, when) : "");
 }
 
 /* ---- words ---- */
@@ -257,12 +259,19 @@ int selfcheck_badness(const struct selfcheck_result *r)
 	return order[r->answer] + (r->answer == SELFCHECK_WAIT ? (int)r->wait_days : 0);
 }
 
+static bool is_worse(const struct selfcheck_result *a, const struct selfcheck_result *b)
+{
+	int x = selfcheck_badness(a), y = selfcheck_badness(b);
+
+	return x != y ? x > y : a->weight > b->weight;
+}
+
 static unsigned worst_of(const struct selfcheck_result *r, const enum listing_state *listing, unsigned count, bool only_listed)
 {
 	unsigned worst = count;
 
 	for (unsigned i = 0; i < count; i++)
-		if (r[i].answer != SELFCHECK_NOT_COVERED && (!only_listed || listing[i] == LISTING_LISTED) && (worst == count || selfcheck_badness(&r[i]) > selfcheck_badness(&r[worst])))
+		if (r[i].answer != SELFCHECK_NOT_COVERED && (!only_listed || listing[i] == LISTING_LISTED) && (worst == count || is_worse(&r[i], &r[worst])))
 			worst = i;
 	return worst;
 }

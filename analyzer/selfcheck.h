@@ -67,6 +67,7 @@ struct selfcheck_result {
 	unsigned wait_days;		/* until READY at the earliest, rounded up; also where the answer is not WAIT */
 	unsigned coverage_percent;	/* the worst of what the coverage consists of */
 	int64_t expires_us;		/* when a listing ends by itself, as far as was seen; 0: nothing seen that lists */
+	uint64_t weight;		/* among equal answers: mails that count, then whether one of them is enough */
 	char why[320];			/* one sentence */
 };
 
@@ -85,7 +86,7 @@ const char *selfcheck_start_words(enum selfcheck_start s);
 
 /*
  * The result that speaks for an address: of the lists that say that it is listed, else of all that cover it, the worst (NOT READY, UNKNOWN, the
- * longest WAIT, READY), the first of equals. count when no list covers it.
+ * longest WAIT, READY), of equals the weightiest. count when no list covers it.
  */
 unsigned selfcheck_worst(const struct selfcheck_result *r, const enum listing_state *listing, unsigned count);
 /* The greater, the worse. */

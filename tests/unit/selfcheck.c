@@ -61,7 +61,7 @@ static void less_is_to_wait_for(void **state)
 	char words[SELFCHECK_WORDS_MAX];
 
 	(void)state;
-	expect(&in, SELFCHECK_WAIT, "for 4 days, since the last mail that counts; it takes 7 days");
+	expect(&in, SELFCHECK_WAIT, "for 4 days, since the last mail that counts; it takes 7 days, until 20");
 	selfcheck_judge(&in, &r);
 	assert_string_equal(selfcheck_words(&r, words), "WAIT 3 days");
 	assert_int_equal(r.expires_us, in.seen.last_us + 28 * DAY_US);
@@ -208,7 +208,7 @@ static void a_listing_wants_an_explanation(void **state)
 	in.listing = LISTING_LISTED;
 	expect(&in, SELFCHECK_UNKNOWN, "nothing seen here explains it");
 	in.seen.last_us = NOW - 10 * DAY_US;
-	expect(&in, SELFCHECK_READY, "10 days");
+	expect(&in, SELFCHECK_READY, "10 days, and 100 % of that was seen; as far as was seen, the listing ends at ");
 	in.seen.last_us = NOW - 40 * DAY_US;
 	expect(&in, SELFCHECK_UNKNOWN, "the list saw something later");
 	in.impact_us = NOW - 40 * DAY_US;
@@ -267,6 +267,9 @@ static void the_worst_of_the_lists_that_list_speaks(void **state)
 	listing[0] = listing[1] = LISTING_LISTED;
 	assert_int_equal(selfcheck_worst(r, listing, 5), 1);
 	assert_int_equal(selfcheck_worst(r + 4, listing + 4, 1), 1);
+	struct selfcheck_result equal[] = { { .weight = 2 }, { .weight = 3 }, { .weight = 3 } };
+	memset(listing, 0, sizeof listing);
+	assert_int_equal(selfcheck_worst(equal, listing, 3), 1);
 }
 
 int main(void)
