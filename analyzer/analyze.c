@@ -41,6 +41,9 @@
 /* Read transactions keep the sensor's WAL from being reset, so none lasts: about so many transactions are taken in one, and judged so long. */
 enum { SLICE_TRANSACTIONS = 10000, JUDGE_SLICE_US = 300000 };
 
+/* Who takes longer than this to judge gets one in so many parts of the time. */
+enum { DEAR_US = 50000, DEAR_SHARE = 20, DEAR_MAX = 32 };
+
 enum statement {
 	/* of facts.db */
 	BATCHES, BATCH, LAST_ROW, FACTS_COUNT,
@@ -58,6 +61,11 @@ static const char *const sql[STATEMENT_COUNT] = {
 	[SETTLE] = "UPDATE finding SET settled = 1 WHERE settled = 0 AND last_us < ?1",
 	[MARK] = "UPDATE meta SET analyzed_seq = ?1, seen_rowid = ?2, last_us = ?3",
 	[JUDGED_AT] = "UPDATE meta SET now_us = ?1",
+};
+
+/* A recipient with so many answers that judging him took long: live, he waits until his share of the time is small again. */
+struct dear {
+	int64_t recipient_id, due_us;
 };
 
 struct analysis {
@@ -80,6 +88,9 @@ struct analysis {
 	sqlite3_stmt *q[STATEMENT_COUNT];
 	long long analyzed_seq;
 	int64_t seen_rowid;
+	bool following;
+	struct dear dear[DEAR_MAX];
+	int dear_count;
 };
 
 static sqlite3_stmt *query(struct analysis *a, enum statement which, int64_t v)
@@ -179,26 +190,60 @@ static void judge_recipient(struct analysis *a, int64_t recipient_id, int64_t fr
 	run(query(a, NOT_PENDING, recipient_id));
 }
 
+/* One in DEAR_SHARE of the time, whatever comes for him: else somebody who gets answers every second is judged all over every second. */
+static void note_cost(struct analysis *a, int64_t recipient_id, int64_t cost_us)
+{
+	int i = 0;
+
+	while (i < a->dear_count && a->dear[i].recipient_id != recipient_id)
+		i++;
+	if (cost_us < DEAR_US) {
+		if (i < a->dear_count)
+			a->dear[i] = a->dear[--a->dear_count];
+		return;
+	}
+	if (i == DEAR_MAX)
+		i = DEAR_MAX - 1;
+	a->dear[i] = (struct dear){ recipient_id, clock_us() + cost_us * DEAR_SHARE };
+	if (i == a->dear_count)
+		a->dear_count++;
+}
+
+static bool must_wait(const struct analysis *a, int64_t recipient_id)
+{
+	for (int i = 0; i < a->dear_count && a->following; i++)
+		if (a->dear[i].recipient_id == recipient_id)
+			return clock_us() < a->dear[i].due_us;
+	return false;
+}
+
+/* The next one to judge behind this, or 0. */
+static int64_t next_pending(struct analysis *a, int64_t recipient_id)
+{
+	for (;;) {
+		sqlite3_stmt *s = query(a, PENDING, recipient_id);
+
+		recipient_id = sqlite3_step(s) == SQLITE_ROW ? sqlite3_column_int64(s, 0) : 0;
+		sqlite3_reset(s);
+		if (!recipient_id || !must_wait(a, recipient_id))
+			return recipient_id;
+	}
+}
+
 /* Until none is pending (true), or the time of a slice is over. Transactions above fresh_rowid were not shown to readers yet. */
 static bool judge_pending(struct analysis *a, int64_t fresh_rowid)
 {
-	int64_t until_us = clock_us() + JUDGE_SLICE_US, recipient_id = INT64_MIN;
+	int64_t begin_us = clock_us(), until_us = begin_us + JUDGE_SLICE_US, recipient_id = INT64_MIN;
 
-	for (;;) {
-		sqlite3_stmt *s = query(a, PENDING, recipient_id);
-		bool found = sqlite3_step(s) == SQLITE_ROW;
-
-		recipient_id = found ? sqlite3_column_int64(s, 0) : 0;
-		sqlite3_reset(s);
-		if (!found)
-			break;
+	while (begin_us < until_us && (recipient_id = next_pending(a, recipient_id))) {
 		judge_recipient(a, recipient_id, fresh_rowid);
-		if (clock_us() >= until_us)
-			break;
+		int64_t end_us = clock_us();
+		note_cost(a, recipient_id, end_us - begin_us);
+		begin_us = end_us;
 	}
 	take_news(a->take);
 	run(query(a, SETTLE, take_last_us(a->take) - SIGHTING_WINDOW_US));
-	return db_int(a->verdicts, "SELECT 1 FROM pending LIMIT 1", 0) == 0;
+	return next_pending(a, INT64_MIN) == 0;
 }
 
 static int64_t now_of(const struct analysis *a)
@@ -230,7 +275,7 @@ static enum slice work(struct analysis *a)
 		if (!last)
 			return SLICE_MORE;
 		fresh_rowid = from.transaction_rowid;
-	} else if (db_int(a->verdicts, "SELECT 1 FROM pending LIMIT 1", 0) == 0)
+	} else if (next_pending(a, INT64_MIN) == 0)
 		return SLICE_NOTHING;
 	return judge_pending(a, fresh_rowid) ? SLICE_DONE : SLICE_MORE;
 }
@@ -279,12 +324,13 @@ int analysis_follow(struct analysis *a, const volatile int *stop, char *error, s
 {
 	long long version = -1;
 
+	a->following = true;
 	while (!*stop) {
 		if (db_files_moved(a->options.store, DB_FACTS, &a->files))
 			return 1;
 		long long v = db_int(a->facts, "PRAGMA data_version", 0);
 
-		if (v != version) {
+		if (v != version || a->dear_count) {
 			enum slice slice;
 
 			version = v;

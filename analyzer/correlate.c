@@ -594,6 +594,16 @@ static void group_attempts(struct victim *v)
 		inherit_kind(&v->group[i]);
 }
 
+static void note_target(struct correlate *c, struct victim *v, const struct answer *a)
+{
+	if (!a->route.leaves || v->target_count == VICTIM_TARGETS_MAX || own_is_smarthost(c->own, &a->mail.dest))
+		return;
+	for (int i = 0; i < v->target_count; i++)
+		if (ip_equal(&v->target[i], &a->mail.dest))
+			return;
+	v->target[v->target_count++] = a->mail.dest;
+}
+
 /* ---- all of it ---- */
 
 bool correlate_victim(struct correlate *c, int64_t recipient_id, struct victim *v)
@@ -617,6 +627,9 @@ bool correlate_victim(struct correlate *c, int64_t recipient_id, struct victim *
 			find_root(c, v, a);
 	}
 	group_attempts(v);
+	for (size_t i = 0; i < v->answer_count; i++)
+		if (kind_is_answering(v->answer[i].kind))
+			note_target(c, v, &v->answer[i]);
 	for (size_t i = 0; i < v->group_count; i++) {
 		const struct answer *a = v->group[i].said;
 

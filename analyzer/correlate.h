@@ -50,6 +50,8 @@ struct mail_group {
 	const char *originator_how;
 };
 
+#define VICTIM_TARGETS_MAX 16
+
 struct victim {
 	int64_t id;
 	struct text address, domain;
@@ -58,8 +60,10 @@ struct victim {
 	size_t answer_count;
 	struct sighting *mail;		/* with his address as MAIL FROM (or From, Reply-To, for autoreplies), by MAIL time */
 	size_t mail_count;
-	struct mail_group *group;
+	struct mail_group *group;	/* by their first attempt */
 	size_t group_count;
+	struct ip_addr target[VICTIM_TARGETS_MAX];	/* outside servers that were given answers to him, the first ones; smarthosts are none */
+	int target_count;
 	struct arena arena;
 };
 

@@ -12,14 +12,14 @@
 #include "common/xmalloc.h"
 #include "schema/db.h"
 
-enum statement { OLD, DELETE_FINDINGS, DELETE_ATTEMPTS, DELETE_REASONS, INSERT, INSERT_ATTEMPT, INSERT_REASON, ALIAS, REPOINT, CHANGE, SET_KIND,
+enum statement { OLD, DELETE_FINDING, DELETE_ATTEMPTS, DELETE_REASONS, INSERT, INSERT_ATTEMPT, INSERT_REASON, ALIAS, REPOINT, CHANGE, SET_KIND,
 	SET_PROVENANCE, STATEMENT_COUNT };
 
 static const char *const sql[STATEMENT_COUNT] = {
-	[OLD] = "SELECT id, finding_id, revision, digest FROM finding WHERE recipient_id = ?1",
-	[DELETE_FINDINGS] = "DELETE FROM finding WHERE recipient_id = ?1",
-	[DELETE_ATTEMPTS] = "DELETE FROM finding_attempt WHERE finding_rowid IN (SELECT id FROM finding WHERE recipient_id = ?1)",
-	[DELETE_REASONS] = "DELETE FROM finding_reason WHERE finding_rowid IN (SELECT id FROM finding WHERE recipient_id = ?1)",
+	[OLD] = "SELECT id, finding_id, revision, digest FROM finding WHERE recipient_id = ?1 ORDER BY id",
+	[DELETE_FINDING] = "DELETE FROM finding WHERE id = ?1",
+	[DELETE_ATTEMPTS] = "DELETE FROM finding_attempt WHERE finding_rowid = ?1",
+	[DELETE_REASONS] = "DELETE FROM finding_reason WHERE finding_rowid = ?1",
 	[INSERT] = "INSERT INTO finding (id, finding_id, server_id, address, public_address, kind, misdirected, exposure, tier, sender, recipient,"
 		" recipient_domain, recipient_id, attempts, first_us, last_us, revision, settled, originator_server_id, originator_how, cause_rowid,"
 		" cause_matched_by, cause_delay_ms, origin_ip, root_rowid, root_code, root_enhanced, root_reply, cause_class, digest)"
@@ -125,18 +125,22 @@ struct old {
 };
 
 struct olds {
-	struct old *item;
+	struct old *item;	/* by id */
 	size_t count;
 };
 
-static struct olds take_old(struct findings *f, int64_t recipient_id)
+static struct olds read_old(struct findings *f, int64_t recipient_id)
 {
 	struct olds o = { 0 };
 	sqlite3_stmt *s = f->q[OLD];
+	size_t cap = 0;
 
 	sqlite3_bind_int64(s, 1, recipient_id);
 	while (sqlite3_step(s) == SQLITE_ROW) {
-		o.item = xreallocarray(o.item, o.count + 1, sizeof *o.item);
+		if (o.count == cap) {
+			cap = cap ? cap * 2 : 4;
+			o.item = xreallocarray(o.item, cap, sizeof *o.item);
+		}
 		struct old *x = &o.item[o.count++];
 		x->id = sqlite3_column_int64(s, 0);
 		snprintf(x->finding_id, sizeof x->finding_id, "%s", (const char *)sqlite3_column_text(s, 1));
@@ -144,20 +148,26 @@ static struct olds take_old(struct findings *f, int64_t recipient_id)
 		x->digest = sqlite3_column_int64(s, 3);
 	}
 	sqlite3_reset(s);
-	if (o.count) {
-		run_id(f, DELETE_ATTEMPTS, recipient_id);
-		run_id(f, DELETE_REASONS, recipient_id);
-		run_id(f, DELETE_FINDINGS, recipient_id);
-	}
 	return o;
+}
+
+static int compare_old(const void *id, const void *x)
+{
+	int64_t a = *(const int64_t *)id, b = ((const struct old *)x)->id;
+
+	return a < b ? -1 : a > b;
 }
 
 static const struct old *find_old(const struct olds *o, int64_t id)
 {
-	for (size_t i = 0; i < o->count; i++)
-		if (o->item[i].id == id)
-			return &o->item[i];
-	return NULL;
+	return o->count ? bsearch(&id, o->item, o->count, sizeof *o->item, compare_old) : NULL;
+}
+
+static void delete_finding(struct findings *f, int64_t id)
+{
+	run_id(f, DELETE_ATTEMPTS, id);
+	run_id(f, DELETE_REASONS, id);
+	run_id(f, DELETE_FINDING, id);
 }
 
 /* An id that an earlier attempt took over: the old one stays as its alias (DESIGN.md 6). */
@@ -221,6 +231,11 @@ static int count_attempts(const struct mail_group *g)
 	return edge ? edge : (int)g->count;
 }
 
+static int64_t id_of(const struct mail_group *g)
+{
+	return g->attempt[0]->mail.rowid * 100 + g->attempt[0]->n;
+}
+
 static void make_row(struct findings *f, const struct mail_group *g, const struct judgement *j, struct row *r)
 {
 	const struct answer *first = g->attempt[0], *last = g->attempt[g->count - 1];
@@ -228,7 +243,7 @@ static void make_row(struct findings *f, const struct mail_group *g, const struc
 	const struct config_server *c = own_server(f->own, &emitter);
 	char transaction_id[TRANSACTION_ID_MAX];
 
-	*r = (struct row){ .id = first->mail.rowid * 100 + first->n };
+	*r = (struct row){ .id = id_of(g) };
 	transaction_id_format(first->mail.session_id, first->mail.ordinal, transaction_id);
 	snprintf(r->finding_id, sizeof r->finding_id, "%s:%d", transaction_id, first->n);
 	r->server = servers_add(f->servers, &emitter);
@@ -247,7 +262,8 @@ static void make_row(struct findings *f, const struct mail_group *g, const struc
 	r->delay_ms = r->caused ? delay_ms(first, r->caused) : 0;
 }
 
-static int64_t digest_of(const struct row *r, const struct mail_group *g, const struct judgement *j)
+/* Of all that is written about the finding. */
+static int64_t digest_of(const struct victim *v, const struct row *r, const struct mail_group *g, const struct judgement *j, unsigned defects)
 {
 	const struct root *root = r->caused ? &r->caused->root : &g->said->root;
 	struct buf b = { 0 };
@@ -258,6 +274,12 @@ static int64_t digest_of(const struct row *r, const struct mail_group *g, const 
 		   (long long)(g->originator ? g->originator->id : 0), g->originator_how ? g->originator_how : "",
 		   (long long)(r->caused ? r->caused->cause.rowid : 0), r->origin_ip, (long long)root->rowid, root->code,
 		   j->cause_class ? j->cause_class : "");
+	buf_printf(&b, " %s %lld %u ", r->caused ? r->caused->matched_by : "", (long long)r->delay_ms, defects);
+	buf_add(&b, v->address.p, v->address.len);
+	buf_add(&b, root->enhanced.p, root->enhanced.len);
+	buf_add(&b, root->reply.p, root->reply.len);
+	for (size_t i = 0; i < g->count; i++)
+		buf_printf(&b, " %lld:%d", (long long)g->attempt[i]->mail.rowid, g->attempt[i]->n);
 	for (size_t i = 0; i < j->reason_count; i++)
 		buf_printf(&b, " %s %s", j->reason[i].rule, j->reason[i].text);
 	for (size_t i = 0; i < b.len; i++)
@@ -350,6 +372,7 @@ static void insert_reasons(struct findings *f, const struct judgement *j, int64_
 	}
 }
 
+/* What says the same as before is left as it is. */
 static void write_group(struct findings *f, const struct victim *v, const struct mail_group *g, const struct olds *old)
 {
 	struct judgement j;
@@ -357,15 +380,19 @@ static void write_group(struct findings *f, const struct victim *v, const struct
 
 	judge_group(f->judge, v, g, &j);
 	make_row(f, g, &j, &r);
-	int64_t digest = digest_of(&r, g, &j);
+	unsigned defects = hygiene_defects(f->hygiene, v, g, &j);
+	int64_t digest = digest_of(v, &r, g, &j, defects);
 	const struct old *x = find_old(old, r.id);
-	insert_finding(f, v, g, &j, &r, !x ? 1 : x->digest == digest ? x->revision : x->revision + 1, digest);
-	insert_attempts(f, g, r.id);
-	insert_reasons(f, &j, r.id);
-	hygiene_of_finding(f->hygiene, v, g, &j, r.id, g->originator ? g->originator->id : r.server->id);
-	if (!x || x->digest != digest)
+	if (!x || x->digest != digest) {
+		if (x)
+			delete_finding(f, r.id);
+		insert_finding(f, v, g, &j, &r, x ? x->revision + 1 : 1, digest);
+		insert_attempts(f, g, r.id);
+		insert_reasons(f, &j, r.id);
+		hygiene_of_finding(f->hygiene, defects, g, r.id, g->originator ? g->originator->id : r.server->id);
 		note_change(f, "finding", r.id);
-	keep_aliases(f, old, g, r.id);
+		keep_aliases(f, old, g, r.id);
+	}
 	judgement_fini(&j);
 }
 
@@ -377,16 +404,45 @@ static bool goes_outside(const struct findings *f, const struct victim *v, const
 	return !own_has_domain(f->own, v->domain) && (g->edge || own_knows_domains(f->own));
 }
 
+static bool is_finding(const struct findings *f, const struct victim *v, const struct mail_group *g)
+{
+	return g->provenance != PROVENANCE_FORWARDED && kind_is_answering(g->said->kind) && goes_outside(f, v, g);
+}
+
+static int compare_ids(const void *x, const void *y)
+{
+	int64_t a = *(const int64_t *)x, b = *(const int64_t *)y;
+
+	return a < b ? -1 : a > b;
+}
+
+/* First, since the same mail may come again under another row, and a finding_id is there once. */
+static void delete_what_is_gone(struct findings *f, const struct victim *v, const struct olds *old)
+{
+	int64_t *id = xcalloc(v->group_count + 1, sizeof *id);
+	size_t n = 0;
+
+	for (size_t i = 0; i < v->group_count; i++)
+		if (is_finding(f, v, &v->group[i]))
+			id[n++] = id_of(&v->group[i]);
+	qsort(id, n, sizeof *id, compare_ids);
+	for (size_t i = 0; i < old->count; i++)
+		if (!bsearch(&old->item[i].id, id, n, sizeof *id, compare_ids))
+			delete_finding(f, old->item[i].id);
+	free(id);
+}
+
 void findings_write(struct findings *f, const struct victim *v, int64_t fresh_rowid)
 {
-	struct olds old = take_old(f, v->id);
+	struct olds old = read_old(f, v->id);
 
 	write_kinds(f, v, fresh_rowid);
+	delete_what_is_gone(f, v, &old);
 	for (size_t i = 0; i < v->group_count; i++) {
 		const struct mail_group *g = &v->group[i];
 
 		write_provenance(f, g);
-		if (g->provenance != PROVENANCE_FORWARDED && kind_is_answering(g->said->kind) && goes_outside(f, v, g))
+		if (is_finding(f, v, g))
 			write_group(f, v, g, &old);
 	}
 	free(old.item);
@@ -394,5 +450,9 @@ void findings_write(struct findings *f, const struct victim *v, int64_t fresh_ro
 
 void findings_remove(struct findings *f, int64_t recipient_id)
 {
-	free(take_old(f, recipient_id).item);
+	struct olds old = read_old(f, recipient_id);
+
+	for (size_t i = 0; i < old.count; i++)
+		delete_finding(f, old.item[i].id);
+	free(old.item);
 }

@@ -11,6 +11,7 @@
 
 /* vacation(1) and RFC 5230 4.2 wait a week by default; within a day nobody wants a second answer. */
 #define REPEATED_US (INT64_C(24) * 3600 * 1000000)
+enum { REPEATED_LOOK_BACK = 64 };	/* answers to one recipient; an autoresponder that repeats itself shows long before */
 
 enum defect { AUTH_CLEAR, NO_STARTTLS, OPEN_RELAY, PUSHED_BOUNCE, ACCEPTS_UNKNOWN, AUTOREPLY_REPEATED, AUTOREPLY_TO_NULL, AUTOREPLY_TO_LIST,
 	AUTOREPLY_UNMARKED, DEFECT_COUNT };
@@ -344,36 +345,43 @@ static bool is_repeated(const struct victim *v, const struct mail_group *g)
 
 	if (a->kind != KIND_AUTOREPLY || !a->mail.from_id || !was_taken(a))
 		return false;
-	for (size_t i = 0; i < v->group_count; i++) {
+	size_t at = (size_t)(g - v->group);
+
+	for (size_t i = at; i-- > 0 && at - i <= REPEATED_LOOK_BACK;) {	/* groups stand by their first attempt */
 		const struct answer *x = v->group[i].said;
 		int64_t before_us = a->mail.mail_us - x->mail.mail_us;
 
-		if (x != a && x->kind == KIND_AUTOREPLY && x->mail.from_id == a->mail.from_id && was_taken(x) && before_us > 0 && before_us < REPEATED_US
+		if (x->kind == KIND_AUTOREPLY && x->mail.from_id == a->mail.from_id && was_taken(x) && before_us > 0 && before_us < REPEATED_US
 		    && ip_equal(&x->mail.src, &a->mail.src))
 			return true;
 	}
 	return false;
 }
 
-void hygiene_of_finding(struct hygiene *h, const struct victim *v, const struct mail_group *g, const struct judgement *j, int64_t finding_rowid,
-			int64_t server_id)
+unsigned hygiene_defects(struct hygiene *h, const struct victim *v, const struct mail_group *g, const struct judgement *j)
 {
 	const struct answer *a = g->said;
-	bool shown[DEFECT_COUNT] = { false }, null_sender = false, list = false;
+	bool null_sender = false, list = false;
+	unsigned shown = 0;
 
 	if (is_autoreply(g)) {
 		if (names_its_cause(a))
 			read_cause(h, a, &null_sender, &list);
-		shown[AUTOREPLY_TO_NULL] = null_sender;
-		shown[AUTOREPLY_TO_LIST] = list && a->kind == KIND_AUTOREPLY;
-		shown[AUTOREPLY_UNMARKED] = !a->mail.auto_submitted.p && a->mail.complete;
-		shown[AUTOREPLY_REPEATED] = is_repeated(v, g);
+		shown |= (unsigned)null_sender << AUTOREPLY_TO_NULL;
+		shown |= (unsigned)(list && a->kind == KIND_AUTOREPLY) << AUTOREPLY_TO_LIST;
+		shown |= (unsigned)(!a->mail.auto_submitted.p && a->mail.complete) << AUTOREPLY_UNMARKED;
+		shown |= (unsigned)is_repeated(v, g) << AUTOREPLY_REPEATED;
 	}
-	shown[ACCEPTS_UNKNOWN] = a->kind == KIND_BOUNCE && is_word(j->cause_class, "user-unknown") && is_word(j->exposure, "can-backscatter");
+	shown |= (unsigned)(a->kind == KIND_BOUNCE && is_word(j->cause_class, "user-unknown") && is_word(j->exposure, "can-backscatter")) << ACCEPTS_UNKNOWN;
+	return shown;
+}
+
+void hygiene_of_finding(struct hygiene *h, unsigned defects, const struct mail_group *g, int64_t finding_rowid, int64_t server_id)
+{
 	for (int i = 0; i < DEFECT_COUNT; i++) {
 		sqlite3_stmt *s = h->q[DEFECT];
 
-		if (!shown[i])
+		if (!(defects >> i & 1))
 			continue;
 		sqlite3_bind_int64(s, 1, server_id);
 		sqlite3_bind_text(s, 2, words[i], -1, SQLITE_STATIC);

@@ -38,8 +38,9 @@ void hygiene_of_mail(struct hygiene *h, const struct mail *m, const struct route
 /* Inside the caller's transaction. */
 void hygiene_flush(struct hygiene *h);
 
-/* finding_rowid was just written for this group of the victim; server_id: where the fix belongs. */
-void hygiene_of_finding(struct hygiene *h, const struct victim *v, const struct mail_group *g, const struct judgement *j, int64_t finding_rowid,
-			int64_t server_id);
+/* What the finding of this group shows of its server beside itself, one bit each. */
+unsigned hygiene_defects(struct hygiene *h, const struct victim *v, const struct mail_group *g, const struct judgement *j);
+/* finding_rowid was just written for this group; server_id: where the fix belongs. */
+void hygiene_of_finding(struct hygiene *h, unsigned defects, const struct mail_group *g, int64_t finding_rowid, int64_t server_id);
 
 #endif

@@ -17,7 +17,6 @@
 enum {
 	SENDER_MAILS = 128,	/* of the recipient's mails around the original, looked at for other places that used his address */
 	PLACES_MAX = 8,		/* told apart; rules ask for three */
-	TARGETS_MAX = 16,	/* servers that took, or refused, an answer to him */
 };
 
 enum statement { NOTIFY, ORIGINAL, OUTSIDE_RCPT, LINES, BANNER, FACTS_COUNT, SENDERS = FACTS_COUNT, STATEMENT_COUNT };
@@ -39,12 +38,10 @@ struct witnesses {
 	sqlite3_stmt *q[STATEMENT_COUNT];
 };
 
-/* The servers that take the victim's mail, and a name that one of them gave. */
+/* The recipient's side: his servers, and a name that one of them gave. */
 struct targets {
-	struct ip_addr item[TARGETS_MAX];
-	int count;
+	const struct victim *victim;
 	char name[128];
-	struct text domain;	/* of the victim */
 };
 
 struct witnesses *witnesses_new(sqlite3 *facts, sqlite3 *verdicts, const struct own *own, const struct servers *servers, struct origins *origins,
@@ -84,15 +81,6 @@ static struct text text_of(const char *s)
 
 /* ---- the recipient's side ---- */
 
-static void add_target(struct targets *t, const struct ip_addr *a)
-{
-	for (int i = 0; i < t->count; i++)
-		if (ip_equal(&t->item[i], a))
-			return;
-	if (t->count < TARGETS_MAX)
-		t->item[t->count++] = *a;
-}
-
 /* "mx.example.net ESMTP ready": the first word names the server (RFC 5321 4.2). */
 static void read_banner(struct witnesses *x, const struct mail *m, struct targets *t)
 {
@@ -115,37 +103,30 @@ static void read_banner(struct witnesses *x, const struct mail *m, struct target
 
 static void find_targets(struct witnesses *x, const struct victim *v, const struct mail_group *g, struct targets *t)
 {
-	*t = (struct targets){ .domain = v->domain };
-	for (size_t i = 0; i < v->group_count && t->count < TARGETS_MAX; i++)
-		for (size_t k = 0; k < v->group[i].count; k++) {
-			const struct answer *a = v->group[i].attempt[k];
-
-			if (a->route.leaves && !own_is_smarthost(x->own, &a->mail.dest))
-				add_target(t, &a->mail.dest);
-		}
+	*t = (struct targets){ .victim = v };
 	if (g->edge && !own_is_smarthost(x->own, &g->edge->mail.dest))
 		read_banner(x, &g->edge->mail, t);
 }
 
 static bool is_target(const struct targets *t, const struct ip_addr *a)
 {
-	for (int i = 0; i < t->count; i++)
-		if (ip_equal(&t->item[i], a))
+	for (int i = 0; i < t->victim->target_count; i++)
+		if (ip_equal(&t->victim->target[i], a))
 			return true;
 	return false;
 }
 
 static bool is_near_target(const struct targets *t, const struct ip_addr *a)
 {
-	for (int i = 0; i < t->count; i++)
-		if (ip_is_near(&t->item[i], a))
+	for (int i = 0; i < t->victim->target_count; i++)
+		if (ip_is_near(&t->victim->target[i], a))
 			return true;
 	return false;
 }
 
 static bool is_related_name(const struct targets *t, struct text name)
 {
-	return domain_is_related(name, t->domain) || domain_is_related(name, text_of(t->name));
+	return domain_is_related(name, t->victim->domain) || domain_is_related(name, text_of(t->name));
 }
 
 /* A name that says nothing about who stands behind it: a platform's, or one of somebody's inner network. */
@@ -156,7 +137,7 @@ static bool is_mute(struct text name)
 
 static bool is_unrelated(const struct targets *t, const struct ip_addr *a, struct text name)
 {
-	return a->version && t->count && !is_near_target(t, a) && !is_mute(name) && !is_related_name(t, name);
+	return a->version && t->victim->target_count && !is_near_target(t, a) && !is_mute(name) && !is_related_name(t, name);
 }
 
 /* ---- the original ---- */
@@ -204,7 +185,7 @@ static bool passed_target(struct witnesses *x, const struct evidence *e, const s
 		struct text ip = column_text(s, 0);
 		struct ip_addr a;
 
-		found = (ip.p && ip_parse(ip.p, ip.len, &a) == 0 && is_near_target(t, &a)) || domain_is_related(column_text(s, 1), t->domain);
+		found = (ip.p && ip_parse(ip.p, ip.len, &a) == 0 && is_near_target(t, &a)) || domain_is_related(column_text(s, 1), t->victim->domain);
 	}
 	sqlite3_reset(s);
 	return found;

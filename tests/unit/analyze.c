@@ -312,12 +312,57 @@ static void a_row_that_is_gone_takes_its_finding_along(void **state)
 	assert_answer("00000000000000000000000000000002.1:0", "SELECT finding_id FROM finding");
 }
 
+static void who_takes_long_to_judge_waits_while_following(void **state)
+{
+	struct analysis a = { .following = true };
+
+	(void)state;
+	note_cost(&a, 7, DEAR_US / 2);
+	assert_false(must_wait(&a, 7));
+	note_cost(&a, 7, INT64_C(3600000000));
+	assert_true(must_wait(&a, 7));
+	assert_false(must_wait(&a, 8));
+	a.following = false;
+	assert_false(must_wait(&a, 7));
+	a.following = true;
+	note_cost(&a, 7, 10);
+	assert_false(must_wait(&a, 7));
+	assert_int_equal(a.dear_count, 0);
+	for (int i = 1; i <= 2 * DEAR_MAX; i++)
+		note_cost(&a, i, DEAR_US);
+	assert_int_equal(a.dear_count, DEAR_MAX);
+}
+
+/* What a finding says again is not written again: its rows, and what readers follow, stay. */
+static void more_mail_for_him_leaves_settled_findings_alone(void **state)
+{
+	struct world *w = *state;
+	struct fake f = bounce_to(2, 11, VICTIM, "spam@bot"), later = bounce_to(4, 2000, VICTIM, "other@bot");
+
+	later.message_id = "bounce.2@mx2.campus.example";
+	f.src = later.src = MX2;
+	struct fake spam = spam_to(1, 10, VICTIM, USER, "spam@bot"), other = spam_to(3, 1999, VICTIM, USER, "other@bot");
+	add_mail(w, &spam);
+	add_mail(w, &f);
+	analyze(w, false);
+	char changes[20];
+	snprintf(changes, sizeof changes, "%s", ask(w, "SELECT count(*) FROM change WHERE what = 'finding' AND id = (SELECT min(id) FROM finding)"));
+	add_mail(w, &other);
+	add_mail(w, &later);
+	analyze(w, false);
+	assert_answer("2", "SELECT count(*) FROM finding");
+	assert_answer(changes, "SELECT count(*) FROM change WHERE what = 'finding' AND id = (SELECT min(id) FROM finding)");
+	assert_answer("1", "SELECT revision FROM finding ORDER BY id LIMIT 1");
+}
+
 #define TEST(f) cmocka_unit_test_setup_teardown(f, world_make, world_end)
 
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(any_order_of_facts_gives_the_same_verdicts),
+		TEST(more_mail_for_him_leaves_settled_findings_alone),
+		cmocka_unit_test(who_takes_long_to_judge_waits_while_following),
 		TEST(a_rebuild_gives_the_same_rows),
 		TEST(an_earlier_attempt_takes_the_id_over),
 		TEST(later_evidence_makes_a_new_revision),
