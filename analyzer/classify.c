@@ -51,10 +51,13 @@ static const struct rule {
 	const char *id;
 	enum kind kind;
 	uint64_t all, any, none;
+	bool suspect;
 } rules[] = {
-#define RULE(id, kind, all, any, none) { id, KIND_##kind, all, any, none },
+#define RULE(id, kind, all, any, none) { id, KIND_##kind, all, any, none, false },
+#define SUSPECT(id, kind, all, any, none) { id, KIND_##kind, all, any, none, true },
 #include "analyzer/rules.def"
 #undef RULE
+#undef SUSPECT
 };
 
 enum { RULE_COUNT = sizeof rules / sizeof *rules };
@@ -272,9 +275,9 @@ struct classification classify(const struct mail *m, bool near)
 {
 	uint64_t s = signals_of(m);
 	const struct rule *r = first_rule(s);
-	struct classification c = { r->kind, r->id, false };
+	struct classification c = { r->suspect ? KIND_ORDINARY : r->kind, r->id, false, r->kind };
 
-	c.open = !(s & MESSAGE) && (c.kind == KIND_AUTOMATED_UNKNOWN || (c.kind == KIND_CALLOUT && !(s & (RCPT_ACCEPTED | DOUBLE_BOUNCE))));
+	c.open = r->suspect ? m->rcpt_count == 1 : !(s & MESSAGE) && (c.kind == KIND_AUTOMATED_UNKNOWN || (c.kind == KIND_CALLOUT && !(s & (RCPT_ACCEPTED | DOUBLE_BOUNCE))));
 	/* Asking our own hop about its recipients is how backscatter is avoided. */
 	if (near && c.kind == KIND_CALLOUT) {
 		c.kind = KIND_CALL_AHEAD;
@@ -299,7 +302,7 @@ uint64_t classify_version(void)
 	for (size_t i = 0; i < RULE_COUNT; i++) {
 		for (const char *p = rules[i].id; *p; p++)
 			h = (h ^ (unsigned char)*p) * UINT64_C(1099511628211);
-		h = (h ^ rules[i].kind ^ rules[i].all) * UINT64_C(1099511628211);
+		h = (h ^ rules[i].kind ^ ((uint64_t)rules[i].suspect << 8) ^ rules[i].all) * UINT64_C(1099511628211);
 		h = (h ^ rules[i].any ^ (rules[i].none << 1)) * UINT64_C(1099511628211);
 	}
 	return h;

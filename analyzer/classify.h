@@ -16,11 +16,17 @@
 struct classification {
 	enum kind kind;
 	const char *rule;	/* id in rules.def */
-	bool open;		/* no message was seen: correlation may know better */
+	bool open;		/* no message was seen, or a person's that only seems to answer: correlation may know better */
+	enum kind suspected;	/* open and ordinary: what it is if it answers somebody's mail; ordinary: what others of its sender are */
 };
 
 /* near: the server asked is ours, an upstream's customer side or a next hop, so that asking about recipients is legitimate. */
 struct classification classify(const struct mail *m, bool near);
+
+static inline bool classify_is_suspect(const struct classification *c)
+{
+	return c->open && c->kind == KIND_ORDINARY;
+}
 
 /* The signals that were found, as words separated by blanks, for tests and for explaining. */
 struct buf;

@@ -18,6 +18,8 @@
 #define PROBE_US INT64_C(60000000)
 /* Queue managers retry after minutes to hours; the longest stock interval is four hours, and one may be missed. */
 #define RETRY_US (INT64_C(9) * 3600 * 1000000)
+/* Programs that answer in a person's name do so at once; some minutes for a queue in between. */
+#define ANSWERS_WITHIN_US (INT64_C(10) * 60 * 1000000)
 
 /* Stock servers tell of a delay after hours and give up after two days or more (RFC 5321 4.5.4.1 asks for four). */
 #define GIVEN_UP_US (INT64_C(36) * 3600 * 1000000)
@@ -34,11 +36,14 @@ enum {
 /* What a hop said about one recipient: its RCPT, or what decided the whole; a RCPT that was pipelined behind a refused MAIL says nothing. */
 #define DECIDING(column) "iif(r.code >= 400 AND coalesce(t.mail_code, 0) < 400, r." column ", t." column ")"
 
-enum statement { ANSWER, RECIPIENT, BY_SENDER, BY_ROWID, RCPT_FITS, QUEUE_ID_FITS, REFUSED_RCPT, FACTS_COUNT,
+enum statement { ANSWER, OF_SENDER, RECIPIENT, BY_SENDER, BY_ROWID, RCPT_FITS, QUEUE_ID_FITS, REFUSED_RCPT, FACTS_COUNT,
 	ANSWERS = FACTS_COUNT, AUTHORS, STATEMENT_COUNT };
 
 static const char *const sql[STATEMENT_COUNT] = {
-	[ANSWER] = "WHERE t.id = ?1",	/* behind mail_select */
+	[ANSWER] = "WHERE t.id = ?1",	/* these two behind mail_select */
+	/* ?1 sender, ?2 ?3 from and until: the nearest ones are enough, an autoresponder says the same to everybody */
+	[OF_SENDER] = "WHERE t.mail_from_id = ?1 AND m.transaction_rowid IS NOT NULL AND coalesce(t.mail_us, t.started_us) BETWEEN ?2 AND ?3"
+		" ORDER BY coalesce(t.mail_us, t.started_us), t.id LIMIT 64",
 	[RECIPIENT] = "SELECT code, enhanced, reply, notify, address, address_class FROM recipients WHERE transaction_rowid = ?1 AND n = ?2",
 	[BY_SENDER] = sighting_sql_by_sender,
 	[BY_ROWID] = sighting_sql_by_rowid,
@@ -65,14 +70,16 @@ struct correlate {
 struct correlate *correlate_new(sqlite3 *facts, sqlite3 *verdicts, const struct own *own, struct provenances *provenances, struct shared *shared)
 {
 	struct correlate *c = xcalloc(1, sizeof *c);
-	char *answer = xasprintf("%s%s", mail_select, sql[ANSWER]);
 
 	c->own = own;
 	c->provenances = provenances;
 	c->shared = shared;
-	for (int i = 0; i < STATEMENT_COUNT; i++)
-		c->q[i] = db_prepare(i < FACTS_COUNT ? facts : verdicts, i == ANSWER ? answer : sql[i]);
-	free(answer);
+	for (int i = 0; i < STATEMENT_COUNT; i++) {
+		char *text = xasprintf("%s%s", i == ANSWER || i == OF_SENDER ? mail_select : "", sql[i]);
+
+		c->q[i] = db_prepare(i < FACTS_COUNT ? facts : verdicts, text);
+		free(text);
+	}
 	return c;
 }
 
@@ -136,6 +143,8 @@ static bool read_answer(struct correlate *c, struct victim *v, int64_t rowid, in
 	struct classification k = classify(&a->mail, is_near(c->own, &a->mail, &a->route));
 	a->kind = a->first_kind = k.kind;
 	a->rule = k.rule;
+	a->suspect = classify_is_suspect(&k);
+	a->suspected = k.suspected;
 	s = QUERY(c, RECIPIENT, rowid, n);
 	if (sqlite3_step(s) == SQLITE_ROW) {
 		a->code = sqlite3_column_int(s, 0);
@@ -498,6 +507,64 @@ static void close_kind(struct correlate *c, struct victim *v, struct answer *a)
 	}
 }
 
+/* What the other mail of a sender is that has a message: the first kind that answers, ordinary when there is none. */
+static enum kind kind_of_sender(struct correlate *c, const struct answer *a)
+{
+	sqlite3_stmt *s = QUERY(c, OF_SENDER, a->mail.mail_from_id, a->mail.mail_us - SAME_SENDER_US, a->mail.mail_us + SAME_SENDER_US);
+	enum kind found = KIND_ORDINARY;
+
+	while (found == KIND_ORDINARY && sqlite3_step(s) == SQLITE_ROW) {
+		struct mail m;
+
+		mail_read(s, NULL, &m);
+		struct classification k = classify(&m, false);
+		if (mail_route(&m, c->own).leaves)
+			found = classify_is_suspect(&k) ? k.suspected : kind_is_answering(k.kind) ? k.kind : KIND_ORDINARY;
+	}
+	sqlite3_reset(s);
+	return found;
+}
+
+/* A person handed this mail in: his program logged in to do so. */
+static bool was_submitted(struct correlate *c, struct victim *v, const struct answer *a)
+{
+	struct sightings list = { 0 };
+	bool found = false;
+
+	if (!a->mail.message_id_hash)
+		return false;
+	shared_by_hash(c->shared, a->mail.message_id_hash, &v->arena, &list);
+	for (size_t i = 0; i < list.count && !found; i++)
+		found = list.item[i].auth == 1 && list.item[i].rowid != a->mail.rowid && own_has(c->own, &list.item[i].dest);
+	free(list.item);
+	return found;
+}
+
+/* A person's mail that only seems to answer: it does when mail from the victim to this very person had just been taken. */
+static void close_suspect(struct correlate *c, struct victim *v, struct answer *a)
+{
+	size_t until = victim_mail_until(v, a->mail.mail_us + SIGHTING_SLACK_US);
+	const struct sighting *cause = NULL;
+
+	for (size_t i = until; i-- > 0 && until - i <= NEAR_MAX && !cause;) {
+		const struct sighting *s = &v->mail[i];
+
+		if (s->mail_us < a->mail.mail_us - ANSWERS_WITHIN_US)
+			break;
+		if (s->route.arrives && could_cause(s, a) && recipient_fits(c, s, a))
+			cause = s;
+	}
+	if (!cause || was_submitted(c, v, a))
+		return;
+	enum kind kind = a->suspected == KIND_ORDINARY ? kind_of_sender(c, a) : a->suspected;
+	if (kind == KIND_ORDINARY)
+		return;
+	a->kind = kind;
+	a->rule = a->suspected == KIND_ORDINARY ? "same-sender" : "answers-at-once";
+	a->cause = *cause;
+	a->matched_by = "envelope";
+}
+
 /* ---- attempts of one mail ---- */
 
 static bool ended_for_good(const struct answer *a)
@@ -619,11 +686,13 @@ bool correlate_victim(struct correlate *c, int64_t recipient_id, struct victim *
 
 		if (is_open(a))
 			close_kind(c, v, a);
+		else if (a->suspect && a->route.leaves)
+			close_suspect(c, v, a);
 		if (!a->route.leaves && a->route.direction != DIRECTION_INTERNAL)
 			continue;
 		if (kind_is_answering(a->kind) && !a->cause.rowid)
 			find_cause(c, v, a);
-		if (!a->root.rowid && a->kind != KIND_CALLOUT)
+		if (kind_is_answering(a->kind) && !a->root.rowid && a->kind != KIND_CALLOUT)
 			find_root(c, v, a);
 	}
 	group_attempts(v);

@@ -18,6 +18,9 @@
 #include "analyzer/sighting.h"
 #include "common/text.h"
 
+/* How far other answers of a sender may be to tell what one without DATA is: who is away today was so yesterday. */
+#define SAME_SENDER_US (INT64_C(24) * 3600 * 1000000)
+
 struct root {
 	int64_t rowid;		/* 0: none found */
 	int code;
@@ -32,6 +35,8 @@ struct answer {
 	int code;		/* reply to this RCPT, or LMTP to the data */
 	struct text enhanced, reply, notify;
 	enum kind kind, first_kind;	/* first_kind: as classified without other mail */
+	bool suspect;		/* a person's mail that may be an answer, classify.h */
+	enum kind suspected;
 	const char *rule;
 	bool passed_on;		/* without DATA, but seen coming in from outside with it */
 	struct sighting cause;	/* rowid 0: none found */

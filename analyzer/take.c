@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "analyzer/classify.h"
+#include "analyzer/correlate.h"
 #include "analyzer/domain.h"
 #include "analyzer/idset.h"
 #include "analyzer/judge.h"
@@ -19,7 +20,7 @@ enum { SENDERS_KEPT = 8 };	/* domains per origin, the first of the alphabet; the
 
 enum statement {
 	/* of facts.db */
-	SESSIONS, TRANSACTIONS, RECIPIENTS, WITH_HASH, OF_SENDER, OF_SESSION, FACTS_COUNT,
+	SESSIONS, TRANSACTIONS, RECIPIENTS, WITH_HASH, OF_SENDER, OF_SESSION, UNREAD_OF_SENDER, FACTS_COUNT,
 	/* of verdicts.db */
 	SESSION_VERDICT = FACTS_COUNT, TRANSACTION_VERDICT, ANSWER, ANSWER_KEY, AUTHOR, BARE, ASKED_BY_MAIL, ORIGIN_SENDER, ORIGIN_COUNT, ORIGIN_TRIM,
 	FINDINGS_OF_ORIGIN, UNEXPLAINED_NEAR, WAITING_FOR, ANSWERED_LATER, WHO_ASKED, MAIL_THAT_ASKED, BARE_OF, PENDING, SET_PROVENANCE, STATEMENT_COUNT
@@ -34,6 +35,8 @@ static const char *const sql[STATEMENT_COUNT] = {
 	[OF_SENDER] = "SELECT count(*) FROM (SELECT 1 FROM transactions WHERE mail_from_id = ?1 AND null_sender = 0 AND id <= ?2 LIMIT ?3)",
 	[OF_SESSION] = "SELECT r.address_id FROM transactions t JOIN recipients r ON r.transaction_rowid = t.id"
 		" WHERE t.session_started_us / 1000000 = ?1 / 1000000 AND t.session_id = ?2 AND t.id <= ?3",
+	[UNREAD_OF_SENDER] = "SELECT r.address_id FROM transactions t JOIN recipients r ON r.transaction_rowid = t.id"
+		" WHERE t.mail_from_id = ?1 AND t.bytes_seen IS NULL AND t.ended_us >= ?2",
 	[SESSION_VERDICT] = "INSERT OR REPLACE INTO session_verdict VALUES (?1, ?2, ?3)",
 	[TRANSACTION_VERDICT] = "INSERT OR REPLACE INTO transaction_verdict VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, 'clear')",
 	[ANSWER] = "INSERT OR IGNORE INTO answer (recipient_id, idle, mail_us, transaction_rowid, recipient_n) VALUES (?1, ?2, ?3, ?4, ?5)",
@@ -62,6 +65,8 @@ struct take {
 	struct idset marked;	/* recipients to judge (again) */
 	struct idset review;	/* transactions whose provenance may be another one */
 	struct idset asked;
+	struct idset answerers;	/* senders who answer by their own name, and since when one of them did */
+	int64_t answerers_since_us;
 	int64_t last_us;
 	long long count;
 };
@@ -349,6 +354,26 @@ static void mark_earlier(struct take *t, const struct mail *m, int64_t taken_bef
 	idset_fini(&rows);
 }
 
+/* Who answers by his own name: that tells what his mail without DATA is (correlate.c). */
+static void note_answerer(struct take *t, const struct mail *m)
+{
+	if (!t->answerers.count || m->mail_us < t->answerers_since_us)
+		t->answerers_since_us = m->mail_us;
+	idset_add(&t->answerers, m->mail_from_id);
+}
+
+static void mark_answered_without_data(struct take *t)
+{
+	for (size_t i = 0; i < t->answerers.cap; i++)
+		if (t->answerers.slot[i]) {
+			sqlite3_stmt *s = query(t, UNREAD_OF_SENDER, t->answerers.slot[i]);
+
+			sqlite3_bind_int64(s, 2, t->answerers_since_us - SAME_SENDER_US);
+			collect(&t->marked, s);
+		}
+	idset_fini(&t->answerers);
+}
+
 /* ---- transactions ---- */
 
 /* Where a mail that answers nothing was made, and which servers had to be known to tell that. */
@@ -397,8 +422,11 @@ static void note_mail(struct take *t, const struct mail *m, const struct route *
 		note_origin_sender(t, m, &o->address, m->auth == 1);
 	else if (r->direction == DIRECTION_INTERNAL)
 		note_origin_sender(t, m, &m->src, true);
-	if (kind_is_answering(c->kind) || c->open)
+	if (kind_is_answering(c->kind) || (c->open && (r->leaves || !classify_is_suspect(c)))) {
 		note_answer(t, m, r, c->open);
+		if (r->leaves && m->has_message && !m->null_sender)
+			note_answerer(t, m);
+	}
 	mark_touched(t, m, r);
 }
 
@@ -410,7 +438,7 @@ static bool is_own_probe(const struct mail *m, const struct route *r)
 
 static void take_transaction(struct take *t, const struct mail *m)
 {
-	static const struct classification own_probe = { KIND_CALL_AHEAD, "own-probe", false };
+	static const struct classification own_probe = { KIND_CALL_AHEAD, "own-probe", false, KIND_CALL_AHEAD };
 	const struct take_tools *k = &t->tools;
 	struct route r = mail_route(m, k->own);
 	bool near = r.direction == DIRECTION_INTERNAL || own_is_next_hop(k->own, &m->dest) || own_is_upstream(k->own, &m->src), probe = is_own_probe(m, &r);
@@ -427,6 +455,15 @@ static void take_transaction(struct take *t, const struct mail *m)
 
 /* ---- what has to be looked at again ---- */
 
+static void mark_recipients_pending(struct take *t, int64_t rowid)
+{
+	sqlite3_stmt *s = query(t, RECIPIENTS, rowid);
+
+	while (sqlite3_step(s) == SQLITE_ROW)
+		run(query(t, PENDING, sqlite3_column_int64(s, 1)));
+	sqlite3_reset(s);
+}
+
 static void review_provenance(struct take *t, int64_t rowid)
 {
 	sqlite3_stmt *s = query(t, TRANSACTIONS, rowid - 1);
@@ -435,12 +472,15 @@ static void review_provenance(struct take *t, int64_t rowid)
 	sqlite3_bind_int64(s, 2, rowid);
 	if (sqlite3_step(s) == SQLITE_ROW) {
 		mail_read(s, NULL, &m);
-		if (mail_route(&m, t->tools.own).leaves && !kind_is_answering(classify(&m, false).kind)) {
+		struct classification c = classify(&m, false);
+		if (mail_route(&m, t->tools.own).leaves && !kind_is_answering(c.kind)) {
 			enum provenance p = ordinary_provenance(t, &m);
 			sqlite3_stmt *set = query(t, SET_PROVENANCE, rowid);
 
 			sqlite3_bind_text(set, 2, provenance_name(p), -1, SQLITE_STATIC);
 			run(set);
+			if (c.open)	/* an answer for all that: judging says so again */
+				mark_recipients_pending(t, rowid);
 		}
 	}
 	sqlite3_reset(s);
@@ -499,6 +539,7 @@ void take_facts(struct take *t, const struct take_range *r)
 			mark_earlier(t, &m, r->transaction_after);
 	}
 	sqlite3_reset(s);
+	mark_answered_without_data(t);
 	take_news(t);
 	rollups_flush(t->tools.rollups);
 	hygiene_flush(t->tools.hygiene);

@@ -209,7 +209,7 @@ static void a_size_or_data_says_that_there_is_a_message(void **state)
 	m.mail_from_class = CLASS_DAEMON;
 	expect(&m, KIND_AUTOMATED_UNKNOWN, "refused-daemon");
 	m.mail_from_class = 0;
-	expect(&m, KIND_ORDINARY, "ordinary");
+	expect(&m, KIND_ORDINARY, "refused-person");
 }
 
 static void signals_have_names(void **state)
@@ -291,6 +291,10 @@ static const struct {
 	{ "absence-bulk", KIND_AUTOREPLY, { LETTER, MARK(PRECEDENCE_BULK), SAID("70 720") } },
 	{ "autoreply-junk", KIND_AUTOREPLY, { LETTER, MARK(PRECEDENCE_JUNK), .has_in_reply_to = true } },
 	{ "autoreply-loop", KIND_AUTOREPLY, { LETTER, MARK(X_LOOP_IS_FROM), .has_in_reply_to = true } },
+	{ "challenge-alone", KIND_ORDINARY, { LETTER, PLAIN_MUA, SAID("820") } },
+	{ "content-alone", KIND_ORDINARY, { LETTER, PLAIN_MUA, SAID("880") } },
+	{ "absence-alone", KIND_ORDINARY, { LETTER, PLAIN_MUA, SAID("70") } },
+	{ "ticket-alone", KIND_ORDINARY, { LETTER, PLAIN_MUA, SAID("142 1117") } },
 	{ "null-answer", KIND_AUTOREPLY, { LETTER, NULL_FROM, .has_in_reply_to = true } },
 	{ "delivered-before", KIND_ORDINARY, { LETTER, NULL_FROM, MARK(RETURN_PATH_IS_FROM) } },
 	{ "null-sender", KIND_AUTOMATED_UNKNOWN, { LETTER, NULL_FROM } },
@@ -301,6 +305,7 @@ static const struct {
 	{ "refused-daemon", KIND_AUTOMATED_UNKNOWN, { REFUSED, .mail_from_class = CLASS_DAEMON } },
 	{ "probe-refused", KIND_CALLOUT, { REFUSED, NULL_FROM } },
 	{ "null-unseen", KIND_AUTOMATED_UNKNOWN, { .complete = true, NULL_FROM, .outcome = MAIL_UNKNOWN } },
+	{ "refused-person", KIND_ORDINARY, { REFUSED } },
 	{ "ordinary", KIND_ORDINARY, { LETTER } },
 };
 
@@ -338,7 +343,20 @@ static void what_only_looks_automated_is_ordinary(void **state)
 
 	(void)state;
 	for (size_t i = 0; i < sizeof mails / sizeof *mails; i++)
-		expect(&mails[i], KIND_ORDINARY, "ordinary");
+		assert_int_equal(classify(&mails[i], false).kind, KIND_ORDINARY);
+}
+
+static void suspects_need_other_mail(void **state)
+{
+	struct mail m = { LETTER, PLAIN_MUA, SAID("70") };
+	struct classification c = classify(&m, false);
+
+	(void)state;
+	assert_true(c.open && c.suspected == KIND_AUTOREPLY);
+	m.rcpt_count = 2;	/* an answer has one recipient */
+	assert_false(classify(&m, false).open);
+	m = letter();
+	assert_false(classify(&m, false).open);
 }
 
 static void rule_ids_are_unique(void **state)
@@ -375,6 +393,7 @@ int main(void)
 		cmocka_unit_test(signals_have_names),
 		cmocka_unit_test(every_rule_decides_its_example),
 		cmocka_unit_test(what_only_looks_automated_is_ordinary),
+		cmocka_unit_test(suspects_need_other_mail),
 		cmocka_unit_test(rule_ids_are_unique),
 		cmocka_unit_test(kinds_read_back),
 	};

@@ -440,9 +440,113 @@ static void what_a_smarthost_could_not_deliver_is_the_mail_it_was_handed(void **
 
 #define TEST(f) cmocka_unit_test_setup_teardown(f, world_make, world_end)
 
+/* A mail in a user's name without any mark: subject "out of office", text "I am out of the office". */
+static struct fake absence_to(int session, double at, const char *to)
+{
+	return (struct fake){ .session = session, .at = at, .src = MX2, .dest = VICTIM_MX, .helo = "mx2.campus.example", .from = USER, .to = { to },
+		.message_id = "absence.1@mx2.campus.example", .from_header = USER, .phrases = "70 720", .reply = "Ok" };
+}
+
+static struct fake refused_to(int session, double at, const char *to)
+{
+	return (struct fake){ .session = session, .at = at, .src = MX2, .dest = VICTIM_MX, .helo = "mx2.campus.example", .from = USER, .to = { to },
+		.rcpt_code = 550, .code = 550, .enhanced = "5.1.1", .rcpt_reply = "User unknown", .no_data = true };
+}
+
+#define RULE_OF(rowid) "SELECT kind || ' ' || kind_rule FROM transaction_verdict WHERE transaction_rowid = " #rowid
+
+static void an_absence_said_at_once_to_who_wrote_is_an_autoreply(void **state)
+{
+	struct world *w = *state;
+
+	add(w, spam_to(1, 10, VICTIM, USER, "m"));
+	add(w, absence_to(2, 12, VICTIM));
+	analyze(w, false);
+	assert_answer("autoreply answers-at-once", RULE_OF(2));
+	assert_answer("autoreply other envelope", "SELECT kind || ' ' || sender || ' ' || cause_matched_by FROM finding");
+}
+
+static void an_absence_told_to_others_is_ordinary(void **state)
+{
+	struct world *w = *state;
+
+	add(w, absence_to(1, 5, VICTIM));				/* before he wrote */
+	add(w, spam_to(2, 10, VICTIM, USER, "m"));
+	add(w, spam_to(3, 11, "b@other.invalid", "else@campus.example", "n"));
+	add(w, absence_to(4, 12, "b@other.invalid"));			/* who wrote to somebody else */
+	add(w, absence_to(5, 10 + 700, VICTIM));			/* much later */
+	analyze(w, false);
+	assert_answer("ordinary absence-alone", RULE_OF(1));
+	assert_answer("ordinary absence-alone", RULE_OF(4));
+	assert_answer("ordinary absence-alone", RULE_OF(5));
+	assert_answer("0", "SELECT count(*) FROM finding");
+}
+
+static void what_a_person_handed_in_is_ordinary(void **state)
+{
+	struct world *w = *state;
+	struct fake submitted = absence_to(2, 12, VICTIM);
+
+	add(w, spam_to(1, 10, VICTIM, USER, "m"));
+	submitted.src = "192.0.2.77";
+	submitted.dest = MX2;
+	submitted.auth = 1;
+	add(w, submitted);
+	add(w, absence_to(3, 12.5, VICTIM));
+	analyze(w, false);
+	assert_answer("ordinary absence-alone", RULE_OF(3));
+}
+
+static void an_answer_without_data_is_what_others_of_its_sender_are(void **state)
+{
+	struct world *w = *state;
+
+	add(w, spam_to(1, 10, "b@other.invalid", USER, "m"));
+	add(w, absence_to(2, 12, "b@other.invalid"));
+	add(w, spam_to(3, 100, VICTIM, USER, "n"));
+	add(w, refused_to(4, 101, VICTIM));
+	add(w, spam_to(5, 200, "c@other.invalid", "else@campus.example", "o"));
+	add(w, refused_to(6, 201, "c@other.invalid"));		/* who did not write to him */
+	analyze(w, false);
+	assert_answer("autoreply same-sender", RULE_OF(4));
+	assert_answer("ordinary refused-person", RULE_OF(6));
+	assert_answer("2", "SELECT count(*) FROM finding");
+}
+
+static void a_refused_mail_of_a_person_is_ordinary(void **state)
+{
+	struct world *w = *state;
+
+	add(w, spam_to(1, 10, VICTIM, USER, "m"));
+	add(w, refused_to(2, 11, VICTIM));
+	analyze(w, false);
+	assert_answer("ordinary refused-person", RULE_OF(2));
+}
+
+static void what_a_sender_answers_later_tells_of_what_was_refused(void **state)
+{
+	struct world *w = *state;
+
+	add(w, spam_to(1, 10, VICTIM, USER, "m"));
+	add(w, refused_to(2, 11, VICTIM));
+	analyze(w, false);
+	assert_answer("ordinary refused-person", RULE_OF(2));
+	add(w, spam_to(3, 100, "b@other.invalid", USER, "n"));
+	add(w, absence_to(4, 102, "b@other.invalid"));
+	analyze(w, false);
+	assert_answer("autoreply same-sender", RULE_OF(2));
+	assert_answer("2", "SELECT count(*) FROM finding");
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		TEST(an_absence_said_at_once_to_who_wrote_is_an_autoreply),
+		TEST(an_absence_told_to_others_is_ordinary),
+		TEST(what_a_person_handed_in_is_ordinary),
+		TEST(an_answer_without_data_is_what_others_of_its_sender_are),
+		TEST(a_refused_mail_of_a_person_is_ordinary),
+		TEST(what_a_sender_answers_later_tells_of_what_was_refused),
 		TEST(backscatter_is_told_from_cause_to_root),
 		TEST(a_refused_bounce_is_known_by_the_inner_refusal),
 		TEST(a_refused_null_sender_after_accepted_mail_stays_unknown),
