@@ -11,7 +11,7 @@ SIZE ?= small
 TIME ?= 60
 
 DEBIAN_BUILD := gcc make libc6-dev libpcap-dev libssl-dev libsqlite3-dev libinih-dev libndpi-dev libseccomp-dev libcap-ng-dev libc-ares-dev libpsl-dev publicsuffix libncurses-dev
-DEBIAN_TEST := clang libclang-rt-14-dev libcmocka-dev python3 python3-jsonschema sqlite3 mandoc iproute2 util-linux systemd ethtool tcpdump tcpreplay rbldnsd tmux
+DEBIAN_TEST := clang libclang-rt-14-dev libcmocka-dev python3 python3-jsonschema sqlite3 mandoc iproute2 util-linux systemd ethtool tcpdump tcpreplay rbldnsd tmux python3-flufl.bounce libmail-deliverystatus-bounceparser-perl
 DEBIAN_BENCH := python3 sqlite3
 
 WARN := -std=c11 -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wpointer-arith -Wcast-qual -Wwrite-strings \

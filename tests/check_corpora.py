@@ -113,6 +113,55 @@ def kinds_right(rows, found, label):
     return len(wrong) <= (1 - share) * len(chosen) + 1e-9, f"{len(chosen) - len(wrong)} of {len(chosen)} of {label} are {' or '.join(sorted(kinds))}", wrong
 
 
+BOUNCE_PARSER = """use Mail::DeliveryStatus::BounceParser;
+while (my $path = <STDIN>) {
+    chomp $path;
+    open(my $in, '<', $path) or die "$path: $!";
+    my $bounce = eval { Mail::DeliveryStatus::BounceParser->new($in) };
+    print $bounce && $bounce->is_bounce && $bounce->reports ? "1" : "0", "\\n";
+}
+"""
+
+
+FLUFL = """import email, sys
+from flufl.bounce import all_failures
+for path in sys.stdin.read().splitlines():
+    try:
+        with open(path, "rb") as f:
+            print(int(any(all_failures(email.message_from_bytes(f.read())))))
+    except Exception:       # it stumbles over some of these messages
+        print(0)
+"""
+
+
+def answers_of(command, rows):
+    """One bool for each message, whose paths go to the command; None when it cannot be run."""
+    run = subprocess.run(command, input="".join(row["file"] + "\n" for row in rows), capture_output=True, text=True, check=False)
+    answers = run.stdout.split()
+    return [a == "1" for a in answers] if len(answers) == len(rows) else None
+
+
+def by_flufl(rows):
+    """Where flufl.bounce finds an address that failed, for good or not yet. Debian's package is for Debian's Python."""
+    return answers_of([sys.executable, "-c", FLUFL], rows) or answers_of(["/usr/bin/python3", "-c", FLUFL], rows)
+
+
+def by_bounce_parser(rows):
+    """Where Mail::DeliveryStatus::BounceParser finds such an address."""
+    return answers_of(["perl", "-e", BOUNCE_PARSER], rows)
+
+
+def compare_parsers(rows, found):
+    """A table for people: what this and two known parsers take for a bounce, by label."""
+    ours = [found[key_of(row)]["kind"] in ("bounce", "delay-notice") if key_of(row) in found else False for row in rows]
+    columns = [(name, answers) for name, answers in (("bouncetap", ours), ("flufl.bounce", by_flufl(rows)), ("BounceParser", by_bounce_parser(rows)))
+               if answers is not None]
+    print("# called a bounce     " + "".join(f"{name:>14}" for name, _ in columns) + f"{'of':>8}")
+    for label in sorted(WANTED):
+        chosen = [i for i, row in enumerate(rows) if row["label"] == label]
+        print(f"# {label:<20}" + "".join(f"{sum(answers[i] for i in chosen):>14}" for _, answers in columns) + f"{len(chosen):>8}")
+
+
 def report(number, ok, what, misses):
     print(f"{'ok' if ok else 'not ok'} {number} - {what}")
     for miss in misses:
@@ -133,6 +182,7 @@ def main():
     print(f"1..{len(results)}")
     for number, (ok, what, misses) in enumerate(results, 1):
         report(number, ok, what, misses)
+    compare_parsers(rows, found)
     for reason, count in left_out.most_common():
         print(f"# {count} headers not compared: {reason}")
     return 0 if all(ok for ok, _, _ in results) else 1
