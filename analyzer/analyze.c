@@ -22,10 +22,12 @@
 #include "analyzer/correlate.h"
 #include "analyzer/domain.h"
 #include "analyzer/finding.h"
+#include "analyzer/forget.h"
 #include "analyzer/hygiene.h"
 #include "analyzer/idset.h"
 #include "analyzer/judge.h"
 #include "analyzer/origin.h"
+#include "analyzer/past.h"
 #include "analyzer/policy.h"
 #include "analyzer/provenance.h"
 #include "analyzer/refusal.h"
@@ -86,6 +88,8 @@ struct analysis {
 	struct hygiene *hygiene;
 	struct take *take;
 	sqlite3_stmt *q[STATEMENT_COUNT];
+	struct forget forget;
+	int64_t past_before_us;	/* sums of earlier hours are closed */
 	long long analyzed_seq;
 	int64_t seen_rowid;
 	bool following;
@@ -317,6 +321,8 @@ int analysis_run(struct analysis *a, char *error, size_t error_size)
 		before = slice;
 	if (slice == SLICE_FAILED)
 		return -1;
+	while (forget_slice(&a->forget, a->verdicts))
+		;
 	return before == SLICE_DONE ? 0 : write_risk_alone(a, error, error_size);
 }
 
@@ -339,7 +345,8 @@ int analysis_follow(struct analysis *a, const volatile int *stop, char *error, s
 			if (slice == SLICE_FAILED)
 				return -1;
 		}
-		sleep(1);
+		if (!forget_slice(&a->forget, a->verdicts))
+			sleep(1);
 	}
 	return 0;
 }
@@ -399,15 +406,18 @@ static int empty_verdicts(struct analysis *a, const char *store_id, const char *
 		"finding_defect", "risk", "risk_reason", "refusal" };
 	struct buf b = { 0 };
 
-	buf_add_str(&b, "BEGIN IMMEDIATE;");
+	buf_add_str(&b, "BEGIN;");	/* IMMEDIATE would lock notes.db, too */
 	for (size_t i = 0; i < sizeof tables / sizeof *tables; i++)
 		buf_printf(&b, "DELETE FROM %s;", tables[i]);
 	char *meta = sqlite3_mprintf("INSERT INTO meta VALUES (%Q, 0, 0, %Q, 0, 0);COMMIT", store_id, inputs);
-	buf_add_str(&b, meta);
-	sqlite3_free(meta);
-	int result = db_exec(a->verdicts, buf_cstr(&b), error, size);
-	if (result)
+	int result = past_attach(a->verdicts, a->options.store, store_id) || db_exec(a->verdicts, buf_cstr(&b), error, size)
+		  || past_restore(a->verdicts, a->own) || db_exec(a->verdicts, meta, error, size) ? -1 : 0;
+	if (result) {
+		snprintf(error, size, "%s: %s", a->options.store, sqlite3_errmsg(a->verdicts));
 		db_exec(a->verdicts, "ROLLBACK", NULL, 0);
+	}
+	past_detach(a->verdicts);
+	sqlite3_free(meta);
 	buf_fini(&b);
 	return result;
 }
@@ -437,6 +447,8 @@ static int check_inputs(struct analysis *a, char *error, size_t size)
 		say(a, "own networks, rules or lists changed: judging everything again");
 	if ((fresh || other || changed || a->options.rebuild) && empty_verdicts(a, facts_id, inputs, error, size))
 		return -1;
+	a->past_before_us = past_before(a->options.store, facts_id);
+	forget_init(&a->forget, a->options.store);
 	a->analyzed_seq = db_int(a->verdicts, "SELECT analyzed_seq FROM meta", 0);
 	a->seen_rowid = db_int(a->verdicts, "SELECT seen_rowid FROM meta", 0);
 	return 0;
@@ -453,7 +465,7 @@ static void prepare_all(struct analysis *a)
 	a->provenances = provenances_new(a->facts, a->own, a->servers, a->shared);
 	a->correlate = correlate_new(a->facts, a->verdicts, a->own, a->provenances, a->shared);
 	a->hygiene = hygiene_new(a->facts, a->verdicts, a->own);
-	a->rollups = rollups_new(a->verdicts, a->own);
+	a->rollups = rollups_new(a->verdicts, a->own, a->past_before_us);
 	a->findings = findings_new(a->verdicts, a->own, a->servers, a->judge, a->hygiene);
 	a->refusals = refusals_new(a->facts, a->verdicts, a->own, a->servers, a->options.lists);
 	a->take = take_new(&(struct take_tools){ a->facts, a->verdicts, a->own, a->servers, a->origins, a->provenances, a->refusals, a->rollups,

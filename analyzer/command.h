@@ -26,6 +26,7 @@ struct command_context {
 	int64_t window_us;		/* --window */
 	const char *why;		/* --why, or NULL */
 	bool take_back;			/* --remove */
+	bool dry_run;			/* --dry-run */
 	bool json;			/* --format json */
 	bool all, plugin, probe, yes;
 	int64_t impact_us, fixed_us;	/* or 0 */
@@ -54,6 +55,7 @@ int command_explain(struct command_context *c);
 int command_why(struct command_context *c);
 int command_check(struct command_context *c);
 int command_ack(struct command_context *c);
+int command_prune(struct command_context *c);
 
 /* "bouncetap: message" on standard error; answers code. */
 int command_fail(int code, const char *format, ...) __attribute__((format(printf, 2, 3)));

@@ -16,7 +16,7 @@
 #include "common/timefmt.h"
 #include "common/xmalloc.h"
 
-enum { AUDIT = 1, ANALYZE = 2, EVENTS = 4, DOCTOR = 8, SERVERS = 16, EXPLAIN = 32, WHY = 64, CHECK = 128, ACK = 256, ALL = 0xffff };
+enum { AUDIT = 1, ANALYZE = 2, EVENTS = 4, DOCTOR = 8, SERVERS = 16, EXPLAIN = 32, WHY = 64, CHECK = 128, ACK = 256, PRUNE = 512, ALL = 0xffff };
 
 enum { REPORT = 1 << 10, PUBLISH = 1 << 11 };
 
@@ -35,6 +35,7 @@ static const struct command {
 	{ "explain", "FINDING", "one finding: its dialogues, and the rules that judged it", EXPLAIN, command_explain },
 	{ "check", "ADDRESS...", "is it over? READY, WAIT, NOT READY or UNKNOWN, per blocklist", CHECK, command_check },
 	{ "ack", "[SERVER|FINDING]", "a known matter: out of \"do this first\", still shown; without one, the list of them", ACK, command_ack },
+	{ "prune", "", "let old mail go from a store, but for evidence", PRUNE, command_prune },
 	{ "doctor", "", "look at interfaces, store, host and configuration, say what to change", DOCTOR, command_doctor },
 };
 
@@ -51,12 +52,13 @@ static const char examples[] =
 	"  bouncetap explain ae89a168                                how did this finding come about?\n"
 	"  bouncetap check 192.0.2.25                                would we be listed again tomorrow?\n"
 	"  bouncetap ack mx2 --until 2026-12-24 --why \"moves then\"   known: not in \"do this first\" until then\n"
+	"  bouncetap prune --dry-run                                 what would go, by [store] keep\n"
 	"  bouncetap doctor                                          is this tap good enough?\n";
 
 /* ---- options: one table for parsing and for --help ---- */
 
 enum option_key { OPT_STORE = 256, OPT_CONFIG, OPT_OWN, OPT_NOW, OPT_EVENTS, OPT_ANY_PORT, OPT_GUESS_OWN, OPT_REBUILD, OPT_FOLLOW, OPT_SINCE, OPT_UNTIL, OPT_WHY,
-	OPT_REMOVE, OPT_TYPE, OPT_AT, OPT_WINDOW, OPT_INTERFACE,
+	OPT_REMOVE, OPT_KEEP, OPT_DRY_RUN, OPT_TYPE, OPT_AT, OPT_WINDOW, OPT_INTERFACE,
 	OPT_FORMAT, OPT_ALL, OPT_IMPACT, OPT_FIXED, OPT_RESOLVER, OPT_PLUGIN, OPT_PROBE, OPT_YES, OPT_CHECK_CONFIG, OPT_DUMP_CONFIG, OPT_HELP, OPT_VERSION,
 	OPT_REPORT_SINCE, OPT_REPORT_UNTIL, OPT_REPORT_FORMAT, OPT_SERVER, OPT_OWNER, OPT_TENANT, OPT_ANONYMOUS, OPT_MAIL, OPT_DIRECTORY,
 	OPT_METRICS, OPT_NDJSON, OPT_JOURNAL };
@@ -80,6 +82,8 @@ static const struct option_row {
 	{ OPT_UNTIL, "until", "TIME", ACK, "when it is no longer to be taken for known (default: when it is taken back)" },
 	{ OPT_WHY, "why", "TEXT", ACK, "the reason, for whoever reads the report" },
 	{ OPT_REMOVE, "remove", NULL, ACK, "take it back" },
+	{ OPT_KEEP, "keep", "TIME", PRUNE, "so much mail stays, as 30d; in place of [store] keep" },
+	{ OPT_DRY_RUN, "dry-run", NULL, PRUNE, "only say what would go" },
 	{ OPT_TYPE, "type", "TYPE,...", EVENTS | PUBLISH, "only these: session transaction finding risk refusal capture" },
 	{ OPT_AT, "at", "TIME", WHY, "when, as the list writes it; CET in summer is searched as UTC+1 and UTC+2" },
 	{ OPT_WINDOW, "window", "TIME", WHY, "so long before and after it: 90s (default), 10m, 1h" },
@@ -113,7 +117,7 @@ static const struct option_row {
 enum { OPTION_COUNT = sizeof option_table / sizeof *option_table, COMMAND_COUNT = sizeof commands / sizeof *commands };
 
 struct settings {
-	const char *store, *own, *now, *since, *until, *types, *interfaces, *format, *window, *impact, *fixed;
+	const char *store, *own, *now, *since, *until, *keep, *types, *interfaces, *format, *window, *impact, *fixed;
 	bool check_config, dump_config, help, version;
 };
 
@@ -193,6 +197,8 @@ static int parse_options(const struct command *command, int argc, char **argv, s
 		case OPT_UNTIL: set->until = optarg; break;
 		case OPT_WHY: c->why = optarg; break;
 		case OPT_REMOVE: c->take_back = true; break;
+		case OPT_KEEP: set->keep = optarg; break;
+		case OPT_DRY_RUN: c->dry_run = true; break;
 		case OPT_AT: c->at = optarg; break;
 		case OPT_WINDOW: set->window = optarg; break;
 		case OPT_INTERFACE: set->interfaces = optarg; break;
@@ -307,6 +313,8 @@ static int apply_settings(const struct settings *set, struct command_context *c)
 		code = set_config(c->config, "own", "networks", set->own, "--own");
 	if (code == EX_OK && set->store)
 		code = set_config(c->config, "store", "dir", set->store, "--store");
+	if (code == EX_OK && set->keep)
+		code = set_config(c->config, "store", "keep", set->keep, "--keep");
 	if (code == EX_OK && set->interfaces)
 		code = set_config(c->config, "capture", "interfaces", set->interfaces, "--interface");
 	c->now_is_last = set->now && strcmp(set->now, "last") == 0;

@@ -8,18 +8,25 @@
 
 enum { BUSY_MS = 5000 };
 
-/* Notes name findings and servers of one store; those of another one are not for this. */
-static int check_store(const char *store, sqlite3 *notes)
+static int read_store_id(const char *store, char *id, size_t size)
 {
-	char error[512], facts_id[64] = "", notes_id[64] = "";
+	char error[512];
 	unsigned present;
 	sqlite3 *facts = db_open_read(store, &present, error, sizeof error);
-	int code = EX_OK;
 
 	if (!facts)
 		return command_fail(EX_NOINPUT, "%s", error);
-	db_text(facts, "SELECT store_id FROM meta", facts_id, sizeof facts_id);
+	db_text(facts, "SELECT store_id FROM meta", id, size);
 	sqlite3_close(facts);
+	return EX_OK;
+}
+
+/* Notes name findings and servers of one store; those of another one are not for this. */
+static int check_store(const char *store, sqlite3 *notes, const char *facts_id)
+{
+	char error[512], notes_id[64] = "";
+	int code = EX_OK;
+
 	if (db_text(notes, "SELECT store_id FROM meta", notes_id, sizeof notes_id)) {
 		char *sql = sqlite3_mprintf("INSERT INTO meta SELECT %Q WHERE NOT EXISTS (SELECT 1 FROM meta)", facts_id);
 
@@ -33,14 +40,17 @@ static int check_store(const char *store, sqlite3 *notes)
 
 int notes_open(const struct command_context *c, sqlite3 **out)
 {
-	char error[512];
+	char error[512], facts_id[64] = "";
 
 	if (user_become_owner(c->store, error, sizeof error))
 		return command_fail(EX_NOINPUT, "%s", error);
+	int code = read_store_id(c->store, facts_id, sizeof facts_id);
+	if (code != EX_OK)
+		return code;
 	*out = db_open_write(c->store, DB_NOTES, BUSY_MS, NULL, error, sizeof error);
 	if (!*out)
 		return command_fail(EX_NOPERM, "%s", error);
-	int code = check_store(c->store, *out);
+	code = check_store(c->store, *out, facts_id);
 	if (code != EX_OK) {
 		sqlite3_close(*out);
 		*out = NULL;

@@ -31,14 +31,16 @@ struct table {
 
 struct rollups {
 	const struct own *own;
+	int64_t closed_before_us;
 	struct table mail, coverage;
 };
 
-struct rollups *rollups_new(sqlite3 *verdicts, const struct own *own)
+struct rollups *rollups_new(sqlite3 *verdicts, const struct own *own, int64_t closed_before_us)
 {
 	struct rollups *r = xcalloc(1, sizeof *r);
 
 	r->own = own;
+	r->closed_before_us = closed_before_us;
 	r->mail.save = db_prepare(verdicts, sql_mail);
 	r->coverage.save = db_prepare(verdicts, sql_coverage);
 	return r;
@@ -84,6 +86,8 @@ static void add(struct rollups *r, struct table *t, const struct ip_addr *server
 {
 	int64_t id = servers_id_of(r->own, server), hour_us = at_us / ROLLUP_HOUR_US * ROLLUP_HOUR_US;
 
+	if (hour_us < r->closed_before_us)
+		return;
 	if (t->count * 2 >= t->cap)
 		grow(t);
 	struct cell *c = find_cell(t, id, hour_us, d);

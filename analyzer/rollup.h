@@ -18,7 +18,8 @@
 
 struct rollups;
 
-struct rollups *rollups_new(sqlite3 *verdicts, const struct own *own);
+/* Hours before closed_before_us get nothing any more: their facts may be gone, their sums are from when they were there (past.h). */
+struct rollups *rollups_new(sqlite3 *verdicts, const struct own *own, int64_t closed_before_us);
 void rollups_free(struct rollups *r);
 
 /* answering: as classified without other mail, so that later evidence changes no sum. */

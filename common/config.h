@@ -9,6 +9,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 #include <stdio.h>
 
 #include "common/ip.h"
@@ -73,6 +74,9 @@ struct config {
 	} capture;
 	struct {
 		char *dir;		/* /var/lib/bouncetap */
+		int64_t keep_us;	/* 90d: mail */
+		int64_t keep_evidence_us, keep_counters_us;	/* 400d: findings and what they name, capture counters */
+		size_t keep_free_bytes;	/* 1G: with less free disk, older mail goes earlier */
 	} store;
 	struct {
 		enum config_privacy addresses;

@@ -17,22 +17,32 @@
 
 static const char facts_sql[] =
 #include "facts.sql.h"
+#include "pruned.sql.h"
 ;
 static const char verdicts_sql[] =
 #include "verdicts.sql.h"
+#include "pruned.sql.h"
 ;
 static const char notes_sql[] =
 #include "notes.sql.h"
+#include "past.sql.h"
+;
+static const char pruned_sql[] =
+#include "pruned.sql.h"
+;
+static const char past_sql[] =
+#include "past.sql.h"
 ;
 
 static const struct db_kind {
 	const char *name, *schema, *sql;
+	const char *step;	/* from minor version 0 to 1; NULL: none */
 	int application_id;	/* "bnt" and F, V or N */
 	int version;		/* major << 8 | minor */
 } kinds[] = {
-	[DB_FACTS] = { "facts.db", "main", facts_sql, 0x626e7446, 1 << 8 },
-	[DB_VERDICTS] = { "verdicts.db", "verdicts", verdicts_sql, 0x626e7456, 3 << 8 },
-	[DB_NOTES] = { "notes.db", "notes", notes_sql, 0x626e744e, 1 << 8 },
+	[DB_FACTS] = { "facts.db", "main", facts_sql, pruned_sql, 0x626e7446, 1 << 8 | 1 },
+	[DB_VERDICTS] = { "verdicts.db", "verdicts", verdicts_sql, NULL, 0x626e7456, 4 << 8 },
+	[DB_NOTES] = { "notes.db", "notes", notes_sql, past_sql, 0x626e744e, 1 << 8 | 1 },
 };
 
 const char *db_name(enum db_file f)
@@ -196,18 +206,22 @@ static int make_anew(sqlite3 *db, const struct db_kind *k)
 	return db_exec(db, k->sql, NULL, 0) || db_exec(db, version, NULL, 0) ? -1 : 0;
 }
 
-/* Raises an older version. There is no older minor one yet; a step is "if (version < N) ALTER TABLE ... ADD COLUMN". */
+/* Raises an older version. Another program may be about to do the same. */
 static int migrate(sqlite3 *db, const struct db_kind *k)
 {
 	long long version = db_int(db, "PRAGMA user_version", 0);
-	char sql[64];
+	char pragmas[64];
 
 	if (version >= k->version)
 		return 0;
 	if (version >> 8 < k->version >> 8)
 		return make_anew(db, k);
-	snprintf(sql, sizeof sql, "PRAGMA user_version = %d", k->version);
-	return db_exec(db, sql, NULL, 0);
+	snprintf(pragmas, sizeof pragmas, "PRAGMA user_version = %d; COMMIT", k->version);
+	if (db_exec(db, "BEGIN IMMEDIATE", NULL, 0))
+		return -1;
+	if (db_int(db, "PRAGMA user_version", 0) >= k->version)
+		return db_exec(db, "ROLLBACK", NULL, 0);
+	return (k->step && db_exec(db, k->step, NULL, 0)) || db_exec(db, pragmas, NULL, 0) ? -1 : 0;
 }
 
 static int prepare_file(sqlite3 *db, const char *path, const struct db_kind *k, char *error, size_t size)

@@ -280,13 +280,22 @@ static void take_result(struct store *s, struct batch *b, enum writer_result res
 	end_outage(s);
 }
 
-/* Until the next try is due, or there is something to do. */
-static void rest(struct store *s, enum writer_result result)
+/* Until the next try is due, or there is something to do. Between slices of old facts others have the disk as long as we had. */
+static void rest(struct store *s, enum writer_result result, bool pruning)
 {
-	int64_t until = now_ms() + (result == WRITER_FAILED ? RETRY_MS : LOOK_MS);
+	int64_t until = now_ms() + (result == WRITER_FAILED ? RETRY_MS : pruning ? PRUNE_SLICE_MS : LOOK_MS);
 
 	while (now_ms() < until && !s->gave_up && (result == WRITER_FAILED || (!s->first && !s->closing)))
-		wait_a_while(s, RETRY_MS);
+		wait_a_while(s, pruning ? PRUNE_SLICE_MS : RETRY_MS);
+}
+
+/* A replay carries out what was asked for before it ends: there may be no other. */
+static void finish_pruning(struct store *s)
+{
+	if (s->o.live || s->gave_up)
+		return;
+	while (writer_prune(&s->writer) && !is_stopped(s))
+		;
 }
 
 static void *write_queue(void *arg)
@@ -313,13 +322,15 @@ static void *write_queue(void *arg)
 		s->busy = true;
 		pthread_mutex_unlock(&s->lock);
 		enum writer_result result = try_batch(s, b, lost);
+		bool pruning = result != WRITER_FAILED && writer_prune(&s->writer);
 		pthread_mutex_lock(&s->lock);
 		s->busy = false;
 		take_result(s, b, result);
 		pthread_cond_broadcast(&s->changed);
-		rest(s, result);
+		rest(s, result, pruning);
 	}
 	pthread_mutex_unlock(&s->lock);
+	finish_pruning(s);
 	return NULL;
 }
 

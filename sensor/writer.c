@@ -193,6 +193,7 @@ int writer_open(struct writer *w, const struct writer_options *o, int *exit_code
 
 	*w = (struct writer){ .o = *o };
 	place_init(&w->place, o->dir);
+	prune_init(&w->prune, o->dir);
 	while (open_database(w, true, &why, exit_code)) {
 		if (why == DB_DAMAGED && (has_set_aside(w) || w->damage == 1))
 			continue;
@@ -420,6 +421,16 @@ enum writer_result writer_commit(struct writer *w, const struct writer_batch *b,
 	w->damage = 0;
 	check_wal(w);
 	return place_is_moved(&w->place) && place_is_deleted(&w->place) ? WRITER_LOST : WRITER_COMMITTED;
+}
+
+bool writer_prune(struct writer *w)
+{
+	if (!w->place.db || place_is_moved(&w->place))
+		return false;
+	bool more = prune_slice(&w->prune, w->place.db);
+
+	check_wal(w);
+	return more;
 }
 
 /* ---- sources, the end ---- */

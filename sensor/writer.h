@@ -21,6 +21,7 @@
 #include "common/config.h"
 #include "sensor/insert.h"
 #include "sensor/place.h"
+#include "sensor/prune.h"
 
 enum { WRITER_BUSY_MS = 200, WRITER_PROBLEM_BYTES = 1024 };
 
@@ -37,6 +38,7 @@ struct writer {
 	struct writer_options o;
 	struct place place;		/* place.key: what addresses have to be hashed with */
 	struct insert insert;
+	struct prune prune;
 	char problem[WRITER_PROBLEM_BYTES];	/* why the last call failed */
 	bool hopeless;			/* it will not be better as long as this process lives */
 	struct {
@@ -75,6 +77,9 @@ enum writer_result { WRITER_COMMITTED, WRITER_FAILED, WRITER_LOST };
  * be written, or what it was written into is gone.
  */
 enum writer_result writer_commit(struct writer *w, const struct writer_batch *b, uint64_t lost);
+
+/* A slice of old facts goes, if that was asked for (prune.h); nothing when no store is open. True: there is more to do. */
+bool writer_prune(struct writer *w);
 
 /* 1: read it; 0: it is done already; -1. */
 int writer_begin_source(struct writer *w, const char *fingerprint, const char *files);

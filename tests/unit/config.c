@@ -228,7 +228,7 @@ static void unknown_words_are_answered_with_the_nearest(void **state)
 	expect_error("[own]\n\nnetwroks = 10.0.0.0/8\n", "f:3: unknown key 'netwroks' in [own]; did you mean 'networks'?\n");
 	expect_error("[capture]\nPorts = 25\n", "f:2: unknown key 'Ports' in [capture]; did you mean 'ports'?\n");
 	expect_error("[capture]\ndir = /x\n", "f:2: unknown key 'dir' in [capture]; it belongs to [store]\n");
-	expect_error("[store]\nzzzzzzzzz = /x\n", "f:2: unknown key 'zzzzzzzzz' in [store]; known are dir\n");
+	expect_error("[store]\nzzzzzzzzz = /x\n", "f:2: unknown key 'zzzzzzzzz' in [store]; known are dir, keep, keep-evidence, keep-counters, keep-free\n");
 	expect_error("[privacy]\naddresses = domains\n", "f:2: addresses: unknown value 'domains'; did you mean 'domain'?\n");
 }
 

@@ -1110,7 +1110,7 @@ static void newer_major_version_is_refused_newer_minor_is_not(void **state)
 	(void)state;
 	put_world(&o, w);
 	sqlite3 *db = db_of(o.dir);
-	assert_value(db, "PRAGMA user_version", "256");
+	assert_value(db, "PRAGMA user_version", "257");
 	sqlite3_close(db);
 	change_file(o.dir, "PRAGMA user_version = 261; ALTER TABLE sessions ADD COLUMN later TEXT");
 	db = db_of(o.dir);
