@@ -304,6 +304,7 @@ static int print_report(struct command_context *c, const char *store)
 	struct report r;
 	int code = EX_OK;
 
+	reader_be_patient(reader);
 	if (report_build(reader, &o, &r))
 		code = command_fail(EX_NOINPUT, "%s", reader_message(reader));
 	else

@@ -143,6 +143,9 @@ static void fill_period(struct report *r)
 		o->since_us = midnight(o->until_us - 1, 0);
 	else if (!o->until_us)
 		o->until_us = o->now_us;
+	/* Sums are kept by hour: a part of one would be told otherwise in each section. */
+	o->since_us = floor_hour(o->since_us);
+	o->until_us = floor_hour(o->until_us + HOUR_US - 1);
 	int days = (int)((o->until_us - o->since_us + DAY_US / 2) / DAY_US);
 	bool whole_days = midnight(o->since_us, 0) == o->since_us && midnight(o->since_us, days) == o->until_us;
 	r->before_us = whole_days ? midnight(o->since_us, -days) : o->since_us - (o->until_us - o->since_us);

@@ -86,6 +86,7 @@ struct report_matter {
 	const char *cause;		/* cause_class; NULL: not told */
 	const char *where;		/* "inner", "outside" (an outside server refused what was forwarded), "here" */
 	uint64_t answers, attempts, misdirected, likely_only, domains;	/* likely_only: of misdirected, those that are not proved */
+	uint64_t fresh;			/* of answers, those to mail that was seen to come in the period; 0: they may have waited since before a change */
 	int64_t first_us, last_us;
 	int64_t finding;		/* finding.id of the best proved one */
 	const char *finding_id;

@@ -151,6 +151,10 @@ static void put_why(struct html *h, const struct report_matter *m)
 		put(h, "; they leave by ");
 		word(h, m->emitter);
 	}
+	if (words_stale(m)) {
+		put(h, "<br>");
+		word(h, words_stale(m));
+	}
 	if (m->root_code) {
 		put(h, "<br>");
 		word(h, m->root_server ? m->root_server : "a server");
@@ -477,7 +481,7 @@ static void put_risk(struct html *h, const struct risk_row *k)
 	if (k->has_margin)
 		buf_printf(h->out, "<td class=\"n\" data-label=\"margin\">%lld</td>", (long long)k->margin);
 	else
-		put(h, "<td class=\"n\" data-label=\"margin\">none</td>");
+		put(h, "<td class=\"n\" data-label=\"margin\">not told</td>");
 	put(h, "<td data-label=\"last\">");
 	if (k->last_us)
 		when(h, k->last_us);

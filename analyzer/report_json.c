@@ -70,6 +70,7 @@ static void put_matter(struct json *j, const struct report_matter *m)
 	json_int(j, "misdirected", (int64_t)m->misdirected);
 	json_int(j, "misdirected_likely", (int64_t)m->likely_only);
 	json_int(j, "domains", (int64_t)m->domains);
+	json_int(j, "to_mail_of_the_period", (int64_t)m->fresh);
 	put_time(j, "first", m->first_us);
 	put_time(j, "last", m->last_us);
 	json_string(j, "finding_id", m->finding_id);

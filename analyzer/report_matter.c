@@ -18,7 +18,8 @@ enum { EXAMPLE_KEY = 22 };
 static const char sql_matters[] =
 	"SELECT " MATTER_KEY ", count(*), sum(f.attempts), sum(f.misdirected IN ('yes', 'likely')), sum(f.misdirected = 'likely'), count(DISTINCT f.recipient_domain),"
 	" min(f.first_us), max(f.last_us), min(printf('%02d%020d%s', CASE f.misdirected WHEN 'yes' THEN 0 WHEN 'likely' THEN 4 WHEN 'unknown' THEN 8 ELSE 12 END"
-	" + 2 * (f.root_rowid IS NULL) + (f.cause_rowid IS NULL), f.first_us, f.finding_id)), min(f.server_id), count(DISTINCT f.server_id)"
+	" + 2 * (f.root_rowid IS NULL) + (f.cause_rowid IS NULL), f.first_us, f.finding_id)), min(f.server_id), count(DISTINCT f.server_id),"
+	" sum(f.cause_rowid IS NOT NULL AND f.first_us - coalesce(f.cause_delay_ms, 0) * 1000 >= ?1)"
 	" FROM verdicts.finding f WHERE f.first_us >= ?1 AND f.first_us < ?2 AND " AVOIDABLE " GROUP BY 1, 2, 3, 4";
 static const char sql_example[] =
 	"SELECT f.id, f.root_code, f.root_enhanced, f.root_reply, t.dest_ip FROM verdicts.finding f LEFT JOIN main.transactions t ON t.id = f.root_rowid"
@@ -61,7 +62,7 @@ static void take_matter(struct report *r, sqlite3_stmt *s)
 		.emitter = emitter && emitter != named && sqlite3_column_int(s, 13) == 1 ? emitter->title : NULL, .kind = kind, .cause = word_or_null(r, s, 2),
 		.where = where_name(column_text(s, 3)), .answers = (uint64_t)sqlite3_column_int64(s, 4), .attempts = (uint64_t)sqlite3_column_int64(s, 5),
 		.misdirected = (uint64_t)sqlite3_column_int64(s, 6), .likely_only = (uint64_t)sqlite3_column_int64(s, 7),
-		.domains = (uint64_t)sqlite3_column_int64(s, 8), .first_us = sqlite3_column_int64(s, 9), .last_us = sqlite3_column_int64(s, 10),
+		.domains = (uint64_t)sqlite3_column_int64(s, 8), .fresh = (uint64_t)sqlite3_column_int64(s, 14), .first_us = sqlite3_column_int64(s, 9), .last_us = sqlite3_column_int64(s, 10),
 		.finding_id = example + EXAMPLE_KEY, .software = named->row->software, .known_why = named->row->acked_why };
 }
 

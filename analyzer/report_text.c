@@ -121,6 +121,10 @@ static void put_why(struct text_printer *p, const struct report_matter *m)
 		add_word(p, m->emitter, 60);
 	}
 	put_line(p, 14);
+	if (words_stale(m)) {
+		buf_printf(&p->line, "     %-8s %s", "", words_stale(m));
+		put_line(p, 14);
+	}
 	if (!m->root_code)
 		return;
 	buf_printf(&p->line, "     %-8s ", "");

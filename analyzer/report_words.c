@@ -101,6 +101,12 @@ bool words_is_reported(const struct report *r, int64_t server_id)
 	return false;
 }
 
+const char *words_stale(const struct report_matter *m)
+{
+	return m->fresh || !m->queue ? NULL
+	     : "No mail that they answer was seen to come in this time: they may have waited in the queue, and the fault be mended already.";
+}
+
 const char *words_method(void)
 {
 	return "Answers are mails that our servers made by themselves and sent outside, each counted once. Misdirected: two independent signs (proved) or one (likely) that"

@@ -22,6 +22,8 @@ uint64_t words_bar(const struct report_bar *b, int which);
 const char *words_title(const struct report *r, int64_t server_id, const char *name);
 struct text words_text(const char *s);
 bool words_is_reported(const struct report *r, int64_t server_id);
+/* A matter whose answers may be of before the period, as a sentence; NULL when it is of the period. */
+const char *words_stale(const struct report_matter *m);
 /* What the numbers mean and how the verdicts came about. */
 const char *words_method(void);
 

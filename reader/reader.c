@@ -30,7 +30,7 @@ struct reader {
 	int64_t version[FILE_COUNT];		/* PRAGMA data_version */
 	bool fresh;				/* opened, and nobody was told yet */
 	int depth;				/* of reader_begin */
-	int64_t begun_us;			/* of the outermost */
+	int64_t begun_us, limit_us;		/* of the outermost; how long it may last */
 	bool failed, too_long;			/* since it began */
 };
 
@@ -40,7 +40,7 @@ static int gives_up(void *arg)
 {
 	struct reader *r = arg;
 
-	r->too_long = r->depth && time_monotone_us() - r->begun_us > READER_TRANSACTION_US;
+	r->too_long = r->depth && time_monotone_us() - r->begun_us > r->limit_us;
 	return r->too_long;
 }
 
@@ -95,6 +95,7 @@ struct reader *reader_open(const char *dir)
 	struct reader *r = xcalloc(1, sizeof *r);
 
 	r->dir = xstrdup(dir);
+	r->limit_us = READER_TRANSACTION_US;
 	open_store(r);
 	return r;
 }
@@ -172,6 +173,11 @@ bool reader_has_notes(const struct reader *r)
 	return r->present >> DB_NOTES & 1;
 }
 
+void reader_be_patient(struct reader *r)
+{
+	r->limit_us = READER_PATIENT_US;
+}
+
 void reader_begin(struct reader *r)
 {
 	if (r->depth++)
@@ -190,7 +196,7 @@ static void keep_error(struct reader *r)
 	r->failed = true;
 	if (r->too_long)
 		snprintf(r->message, sizeof r->message, "%s: reading took longer than %d s and was given up; the machine or the disk is busy", r->dir,
-			 READER_TRANSACTION_US / 1000000);
+			 (int)(r->limit_us / 1000000));
 	else if (r->db && sqlite3_errcode(r->db) == SQLITE_ERROR && strstr(sqlite3_errmsg(r->db), "no such"))
 		snprintf(r->message, sizeof r->message, "%s: verdicts of an older bouncetap (%s); \"bouncetap analyze --rebuild\" makes new ones", r->dir,
 			 sqlite3_errmsg(r->db));

@@ -66,6 +66,12 @@ int reader_span(struct reader *r, struct reader_span *out);
  * READER_TRANSACTION_US: statements then fail, and reader_end answers -1 with a message; what was read before can be kept. They nest.
  */
 #define READER_TRANSACTION_US 1000000
+/*
+ * For a program that prints once and ends: from now on a transaction may last this long. On a machine that is idle nothing takes a second; on a busy one a report
+ * late is better than none, and the -wal that grows meanwhile is short again soon.
+ */
+#define READER_PATIENT_US (20 * READER_TRANSACTION_US)
+void reader_be_patient(struct reader *r);
 void reader_begin(struct reader *r);
 int reader_end(struct reader *r);
 
