@@ -121,7 +121,7 @@ struct check {
 	char *resolvers;		/* addresses, separated by blanks */
 	const char *public_resolver;	/* whose; NULL: none known */
 	bool rewrites;			/* NXDOMAIN does not come through */
-	unsigned queries;
+	unsigned queries, answers, absent;	/* sent; that gave a record; that gave NXDOMAIN. Not a single record: the resolver may know nothing */
 	int64_t dns_took_us;
 };
 

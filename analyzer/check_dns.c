@@ -288,6 +288,11 @@ static void take_host(struct asking *g, const struct question *what, const struc
 		n->leads_back |= ip_equal(&q->address[i], &a->ip);
 }
 
+static bool exists(const struct dns_query *q)
+{
+	return q->status == DNS_ANSWER || q->status == DNS_NO_RECORD;
+}
+
 /* "v=spf1" ends at a blank or the end (RFC 7208, 4.5), "v=DMARC1" at ';' or blanks before it (RFC 7489, 6.4). */
 static bool is_record(const char *text, const char *version)
 {
@@ -296,9 +301,10 @@ static bool is_record(const char *text, const char *version)
 	return strncasecmp(text, version, n) == 0 && (text[n] == '\0' || text[n] == ' ' || text[n] == ';');
 }
 
-static enum check_record take_record(const struct dns_query *q, const char *version, char **text)
+/* known: the name is there, or the one above it; that a whole domain of ours does not exist says more of the resolver than of the domain. */
+static enum check_record take_record(const struct dns_query *q, const char *version, bool known, char **text)
 {
-	enum check_record found = q->status == DNS_ANSWER || q->status == DNS_NO_NAME || q->status == DNS_NO_RECORD ? CHECK_RECORD_MISSING : CHECK_RECORD_UNKNOWN;
+	enum check_record found = known ? CHECK_RECORD_MISSING : CHECK_RECORD_UNKNOWN;
 
 	for (unsigned i = 0; i < q->count; i++) {
 		if (!is_record(q->text[i], version))
@@ -329,11 +335,11 @@ static void take_answer(struct asking *g, unsigned i)
 	case PTR: take_ptr(g, &what, &q); break;
 	case HOST: take_host(g, &what, &q); break;
 	case REASON: take_reason(g, &what, &q); break;
-	case SPF: d->spf = take_record(&q, "v=spf1", &d->spf_text); break;
-	case DMARC: d->dmarc = take_record(&q, "v=DMARC1", &d->dmarc_text); break;
+	case SPF: d->spf = take_record(&q, "v=spf1", exists(&q), &d->spf_text); break;
+	case DMARC: d->dmarc = take_record(&q, "v=DMARC1", d->spf != CHECK_RECORD_UNKNOWN && (exists(&q) || q.status == DNS_NO_NAME), &d->dmarc_text); break;
 	case DMARC_ABOVE:
 		if (d->dmarc == CHECK_RECORD_MISSING)
-			d->dmarc = take_record(&q, "v=DMARC1", &d->dmarc_text);
+			d->dmarc = take_record(&q, "v=DMARC1", exists(&q) || q.status == DNS_NO_NAME, &d->dmarc_text);
 		break;
 	case TEST_LISTED:
 	case TEST_NOT_LISTED:
@@ -439,6 +445,8 @@ int check_ask(struct check *c, const char *store, const char *resolver, char *er
 	keep(&g);
 	for (unsigned i = 0; i < g.count; i++) {
 		c->queries += g.query[i].sent_us != 0;
+		c->answers += g.query[i].status == DNS_ANSWER;
+		c->absent += g.query[i].status == DNS_NO_NAME;
 		dns_query_fini(&g.query[i]);
 	}
 	c->dns_took_us = time_monotone_us() - started_us;

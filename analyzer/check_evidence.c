@@ -17,7 +17,7 @@
 
 enum { REFUSED_COUNTED_MAX = 1000 };
 
-enum statement { SERVERS, ADDRESSES, FINDINGS, LAST_ATTEMPT, REFUSAL, SENT, OTHERS_SENT, SESSIONS, CAPTURE, HOURS, SPAN, UNJUDGED, REFUSED_SINCE, EHLO, KEYWORDS, HYGIENE,
+enum statement { SERVERS, ADDRESSES, FINDINGS, LAST_ATTEMPT, ATTEMPT_AT, REFUSAL, SENT, OTHERS_SENT, SESSIONS, CAPTURE, HOURS, SPAN, UNJUDGED, REFUSED_SINCE, EHLO, KEYWORDS, HYGIENE,
 	STATEMENT_COUNT };
 
 /* Of the address that is looked at: ids and wire addresses of the servers behind it. */
@@ -39,6 +39,8 @@ static const char *const sql[STATEMENT_COUNT] = {
 		" WHERE server_id IN my_server AND finding.public_address = ?1 AND first_us <= ?2 ORDER BY last_us DESC",
 	[LAST_ATTEMPT] = "SELECT max(coalesce(t.mail_us, t.started_us)) FROM verdicts.finding_attempt a JOIN transactions t ON t.id = a.transaction_rowid"
 		" WHERE a.finding_rowid = ?1 AND coalesce(t.mail_us, t.started_us) <= ?2",
+	[ATTEMPT_AT] = "SELECT count(*) FROM verdicts.finding_attempt a JOIN transactions t ON t.id = a.transaction_rowid"
+		" WHERE a.finding_rowid = ?1 AND coalesce(t.mail_us, t.started_us) BETWEEN ?2 AND ?3",
 	[REFUSAL] = "SELECT max(at_us) FROM verdicts.refusal WHERE address = ?1 AND at_us <= ?2 AND list = ?3",
 	[SENT] = "SELECT max(hour_us) FROM verdicts.coverage WHERE server_id IN my_server AND direction = 'outbound' AND hour_us <= ?2",
 	[OTHERS_SENT] = "SELECT max(hour_us) FROM verdicts.coverage WHERE direction = 'outbound' AND hour_us <= ?2",
@@ -95,7 +97,7 @@ struct row {
 	const char *cause_class;	/* borrowed, as the next two */
 	int64_t cause_us;		/* of the mail that it answers; 0: not seen */
 	const char *software, *originator;	/* of the server where the fix belongs; its name */
-	bool inner_refused;
+	bool inner_refused, is_impact;
 };
 
 static bool column_is(sqlite3_stmt *s, int i, const char *word)
@@ -113,6 +115,19 @@ static enum weight weight_of(sqlite3_stmt *s)
 	return column_is(s, 3, "unknown") ? WEIGHT_DOUBT : WEIGHT_NONE;
 }
 
+static bool is_impact(const struct check *c, const struct row *r)
+{
+	int64_t from_us = c->impact_us - SELFCHECK_IMPACT_SLACK_US, to_us = c->impact_us + SELFCHECK_IMPACT_SLACK_US;
+
+	if (!c->impact_us || r->first_us > to_us || r->last_us < from_us)
+		return false;
+	sqlite3_stmt *s = db_prepare(c->db, sql[ATTEMPT_AT]);
+	sqlite3_bind_int64(s, 1, r->id);
+	sqlite3_bind_int64(s, 2, from_us);
+	sqlite3_bind_int64(s, 3, to_us);
+	return take_int(s) > 0;
+}
+
 static void read_row(const struct check *c, sqlite3_stmt *s, struct row *r)
 {
 	*r = (struct row){ .id = sqlite3_column_int64(s, 0), .kind = kind_parse((const char *)sqlite3_column_text(s, 1)), .weight = weight_of(s),
@@ -127,6 +142,7 @@ static void read_row(const struct check *c, sqlite3_stmt *s, struct row *r)
 		sqlite3_bind_int64(attempt, 2, c->now_us);
 		r->last_us = take_int(attempt);
 	}
+	r->is_impact = is_impact(c, r);
 }
 
 static enum weight weigh(const struct list *l, const struct row *r)
@@ -149,6 +165,7 @@ static void count_row(const struct check *c, struct check_list *l, const struct 
 	struct selfcheck_evidence *e = &l->in.seen;
 	enum weight w = weigh(l->list, r);
 
+	e->impact_seen |= w != WEIGHT_NONE && r->is_impact;
 	if (w == WEIGHT_DOUBT)
 		later(&e->doubt_us, r->last_us);
 	if (w != WEIGHT_COUNTS)

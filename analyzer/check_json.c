@@ -33,6 +33,10 @@ static void put_seen(struct json *j, const struct check_list *l)
 	json_object(j, "seen");
 	put_time(j, "last", e->last_us);
 	json_int(j, "mails", e->counted);
+	if (l->in.impact_us)
+		json_bool(j, "impact", e->impact_seen);
+	else
+		json_null(j, "impact");
 	json_int(j, "since_fix", e->since_fix);
 	json_int(j, "retries_since_fix", e->retries);
 	json_int(j, "unclear_since_fix", e->unclear);

@@ -67,7 +67,7 @@ static void put_headline(const struct check *c, const struct check_address *a, F
 	if (l)
 		snprintf(text, sizeof text, "%s for %s on %s: %s.", selfcheck_words(&l->result, words), a->text, l->list->name, l->result.why);
 	else
-		snprintf(text, sizeof text, "UNKNOWN for %s: no list here has addresses of its kind.", a->text);
+		snprintf(text, sizeof text, "UNKNOWN for %s: %s.", a->text, c->lists->count ? "no list here has addresses of its kind" : "no blocklist is described in lists.d");
 	wrap_print(out, text, 0, 0);
 }
 
@@ -142,6 +142,9 @@ static void put_list(const struct check *c, const struct check_address *a, const
 		put(out, "last", "%s: the last attempt of what counts; %u mail%s in its window", time_format_local(e->last_us, when), e->counted, plural(e->counted));
 	else
 		put(out, "last", "nothing that counts was seen");
+	if (c->impact_us)
+		put(out, "impact", "%s: %s", time_format_local(c->impact_us, when), e->impact_seen ? "mail that it counts, or may count, was seen in that minute"
+		    : c->impact_us < e->watched_us ? "nobody was watching yet" : "no such mail was seen then");
 	if (e->doubtful)
 		put(out, "in doubt", "%u mail%s, the last at %s", e->doubtful, plural(e->doubtful), time_format_local(e->doubt_us, when));
 	if (e->refused_us)
@@ -250,9 +253,9 @@ static void put_name(const struct check_host_name *n, FILE *out)
 	    n->leads_back ? "leads back to this address" : answered ? "leads to other addresses" : dns_status_words(n->status));
 }
 
-static void put_host(const struct check_address *a, FILE *out)
+static void put_host(const struct check *c, const struct check_address *a, FILE *out)
 {
-	bool has_ptr = false;
+	bool has_ptr = false, absent = a->ptr_status == DNS_NO_NAME || a->ptr_status == DNS_NO_RECORD;
 
 	fputs("\nHost\n", out);
 	for (unsigned i = 0; i < a->name_count; i++) {
@@ -260,7 +263,7 @@ static void put_host(const struct check_address *a, FILE *out)
 		has_ptr |= a->name[i].is_ptr;
 	}
 	if (!has_ptr)
-		put(out, a->ptr_status == DNS_NO_NAME || a->ptr_status == DNS_NO_RECORD ? "bad" : "unknown", "reverse DNS of %s: %s", a->text, dns_status_words(a->ptr_status));
+		put(out, absent && c->answers ? "bad" : "unknown", "reverse DNS of %s: %s", a->text, dns_status_words(a->ptr_status));
 	if (a->starttls >= 0)
 		put(out, a->starttls ? "ok" : "note", "STARTTLS %s offered in the last dialogue seen", a->starttls ? "was" : "was not");
 	for (unsigned i = 0; i < a->defect_count; i++)
@@ -281,7 +284,7 @@ static void put_address(const struct check *c, const struct check_address *a, FI
 	for (size_t i = 0; i < c->lists->count; i++)
 		put_row(&a->list[i], out);
 	put_evidence(c, a, out);
-	put_host(a, out);
+	put_host(c, a, out);
 	for (size_t i = 0; i < c->lists->count; i++)
 		if (a->list[i].result.answer != SELFCHECK_NOT_COVERED)
 			put_list(c, a, &a->list[i], out);
@@ -305,12 +308,14 @@ static void put_test(const struct list *l, const struct check_proof *p, bool ipv
 
 static void put_resolver(const struct check *c, FILE *out)
 {
-	bool kept = true;
+	bool kept = c->lists->count > 0;
 
 	fprintf(out, "\nResolver %s\n", c->resolvers);
 	if (c->public_resolver)
 		put(out, "bad", "this is %s's public service; lists refuse it, or answer nonsense, since they cannot tell who asks: --resolver, with one of your own",
 		    c->public_resolver);
+	if (!c->answers && c->absent)
+		put(out, "bad", "not a single name that was asked for exists, if it is to be believed: is it cut off from the Internet?");
 	if (c->rewrites)
 		put(out, "bad", "it answers names that do not exist: nothing that it says of lists proves anything; --resolver, with one that does not");
 	for (size_t i = 0; i < c->lists->count; i++)

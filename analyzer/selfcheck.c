@@ -11,8 +11,6 @@
 
 /* A sensor that saw nothing for longer than a quiet night says nothing of now. */
 #define SILENT_MAX_US (12 * HOUR_US)
-/* The list's clock and ours, and the minute that it rounds to. */
-#define IMPACT_SLACK_US (5 * INT64_C(60000000))
 /* Zones are rebuilt, copied and cached. */
 #define EXPIRY_SLACK_US DAY_US
 
@@ -175,8 +173,8 @@ static int is_unexplained(const struct selfcheck_input *in, struct selfcheck_res
 	const struct selfcheck_evidence *e = &in->seen;
 	char when[TIME_TEXT_MAX];
 
-	if (in->impact_us > e->watched_us && in->impact_us - IMPACT_SLACK_US > e->last_us)
-		return say(out, SELFCHECK_UNKNOWN, "the list tells of an impact at %s, but no mail that it counts was seen then: it left by a way that is not seen here",
+	if (in->impact_us > e->watched_us && !e->impact_seen)
+		return say(out, SELFCHECK_UNKNOWN, "the list tells of an impact at %s, but no mail that it counts was seen then: not everything that leaves is seen here",
 			   time_format_local(in->impact_us, when));
 	if (in->listing != LISTING_LISTED)
 		return 0;

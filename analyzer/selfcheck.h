@@ -34,6 +34,7 @@ struct selfcheck_evidence {
 	int64_t doubt_us;		/* last attempt of mail of which neither can be said */
 	int64_t defect_us;		/* the defect was seen last: recipients accepted that it or the hop behind it did not know */
 	int64_t refused_us;		/* a remote server named the list as the reason to refuse it */
+	bool impact_seen;		/* mail that counts, or may, was seen in the minute of the impact */
 	unsigned counted;		/* mails that count or show the defect, within the list's window */
 	unsigned since_fix;		/* mails after the fix that answer mail from after it */
 	unsigned retries;		/* mails after the fix that had begun before it, or answer mail from before */
@@ -70,6 +71,9 @@ struct selfcheck_result {
 	uint64_t weight;		/* among equal answers: mails that count, then whether one of them is enough */
 	char why[320];			/* one sentence */
 };
+
+/* The list's clock and ours, and the minute that it rounds to. */
+#define SELFCHECK_IMPACT_SLACK_US (5 * INT64_C(60000000))
 
 /* When the clock started, from what can be known before the coverage is. */
 int64_t selfcheck_start(const struct selfcheck_input *in, enum selfcheck_start *what);

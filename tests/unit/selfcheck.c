@@ -89,6 +89,7 @@ static void the_clock_starts_with_the_latest(void **state)
 	in.fixed_us = in.seen.refused_us = 0;
 	in.seen.watched_us = NOW - 60 * DAY_US;
 	in.impact_us = in.seen.last_us + 60 * INT64_C(1000000);
+	in.seen.impact_seen = true;
 	selfcheck_judge(&in, &r);
 	assert_int_equal(r.start, SELFCHECK_SINCE_IMPACT);
 	assert_int_equal(r.expires_us, in.impact_us + 28 * DAY_US);
@@ -212,6 +213,7 @@ static void a_listing_wants_an_explanation(void **state)
 	in.seen.last_us = NOW - 40 * DAY_US;
 	expect(&in, SELFCHECK_UNKNOWN, "the list saw something later");
 	in.impact_us = NOW - 40 * DAY_US;
+	in.seen.impact_seen = true;
 	expect(&in, SELFCHECK_UNKNOWN, "the list saw something later");
 	in = quiet();
 	in.listing = LISTING_LISTED;
@@ -228,8 +230,11 @@ static void an_impact_that_was_not_seen_is_unknown(void **state)
 
 	(void)state;
 	in.impact_us = in.seen.last_us + 60 * INT64_C(1000000);
+	in.seen.impact_seen = true;
 	expect(&in, SELFCHECK_READY, "11 days");
-	in.impact_us = in.seen.last_us + HOUR_US;
+	in.impact_us = in.seen.last_us - DAY_US;
+	expect(&in, SELFCHECK_READY, "12 days");
+	in.seen.impact_seen = false;
 	expect(&in, SELFCHECK_UNKNOWN, "no mail that it counts was seen then");
 }
 
