@@ -47,7 +47,7 @@
 /* stream */
 #define LIMIT_HELD_PER_FLOW (256 * 1024)	/* out-of-order bytes of one connection */
 #define LIMIT_WIRE_BYTES 1500	/* in one TCP segment between networks; more of them comes from the host of the capture, or its own network */
-#define LIMIT_UNACKED 2048	/* segments of each side that were handed on and not acknowledged: 3 MB on their way, of 12 bytes each here */
+#define LIMIT_UNACKED 2048	/* segments of each side that were handed on and not acknowledged: 3 MB on their way, of 16 bytes each here */
 #define LIMIT_ACKED_WAIT_US 1000000		/* a hole that the receiver has acknowledged can only be filled by a late tap */
 #define LIMIT_HOLE_WAIT_US 30000000		/* a hole that it has not will be retransmitted */
 #define LIMIT_FIRST_FLIGHT 65536		/* bytes that may overtake their SYN on the way to us; the first window is no larger (RFC 7323 2.2: not scaled) */

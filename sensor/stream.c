@@ -380,8 +380,8 @@ static void learn(struct stream *s, const struct stream_segment *g)
 	if (g->has_ack && (!other->acked_known || ahead(g->ack, other->acked) > 0)) {
 		other->acked = g->ack;
 		other->acked_known = true;
-		if (!unacked_is_empty(&other->unacked))
-			unacked_trim(&other->unacked, g->ack);
+		if (!unacked_is_empty(&other->unacked) && unacked_trim(&other->unacked, g->ack))
+			stream_doubt(s);
 	}
 }
 
@@ -453,11 +453,11 @@ static bool take_stray(struct stream *s, const struct stream_segment *g, uint64_
 }
 
 /* Does it say something else than what was handed on? Of old bytes, those that nobody has acknowledged. */
-static void compare(struct stream *s, const struct stream_half *h, const struct stream_segment *g)
+static void compare(struct stream *s, struct stream_half *h, const struct stream_segment *g)
 {
 	if (unacked_is_empty(&h->unacked) || ahead(h->next, g->seq) <= 0 || ahead(g->seq + g->captured, h->acked) <= 0)
 		return;
-	if (unacked_differs(&h->unacked, s->key, g->seq, g->payload, g->captured))
+	if (unacked_again(&h->unacked, s->key, g->seq, g->payload, g->captured))
 		stream_doubt(s);
 }
 
@@ -520,6 +520,8 @@ void stream_flush(struct stream *s, uint64_t now_us)
 	for (int d = 0; d < 2; d++) {
 		struct stream_half *h = &s->half[d];
 
+		if (unacked_is_in_doubt(&h->unacked))
+			stream_doubt(s);
 		unacked_fini(&h->unacked);
 		/* Bytes at the very end that only an acknowledgement tells of. */
 		if (h->known && h->absent && h->acked_known && ahead(h->acked, h->next) > 0)

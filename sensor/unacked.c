@@ -54,6 +54,11 @@ static const struct unacked_segment *segments(const struct unacked *u)
 	return (u->many ? u->many->segment : &u->one) + u->begin;
 }
 
+static struct unacked_segment *segment_at(struct unacked *u, uint32_t i)
+{
+	return (u->many ? u->many->segment : &u->one) + u->begin + i;
+}
+
 static void grow(struct unacked *u)
 {
 	enum { LEAST = 8 };
@@ -94,18 +99,14 @@ static void make_room(struct unacked *u)
 
 void unacked_add(struct unacked *u, const struct unacked_key *key, uint32_t seq, const uint8_t *p, uint32_t n)
 {
-	struct unacked_segment s = { seq, n, digest(key, p, n) };
+	struct unacked_segment s = { seq, n, digest(key, p, n), 0, 0 };
 
 	if (u->begin + u->count == (u->many ? u->many->cap : 1))
 		make_room(u);
-	if (u->many)
-		u->many->segment[u->begin + u->count] = s;
-	else
-		u->one = s;
-	u->count++;
+	*segment_at(u, u->count++) = s;
 }
 
-void unacked_trim(struct unacked *u, uint32_t seq)
+bool unacked_trim(struct unacked *u, uint32_t seq)
 {
 	const struct unacked_segment *s = segments(u);
 
@@ -116,8 +117,10 @@ void unacked_trim(struct unacked *u, uint32_t seq)
 	}
 	if (u->many && u->many->gone && ahead(u->many->gone_end, seq) <= 0)
 		u->many->gone = false;
+	bool doubt = u->count && s->again_end && s->again == 0 && ahead(seq, s->seq) > 0 && seq - s->seq <= s->again_end;
 	if (!u->count && !(u->many && u->many->gone))
 		unacked_fini(u);
+	return doubt;
 }
 
 /* The first segment that ends behind seq. */
@@ -137,19 +140,43 @@ static uint32_t find(const struct unacked *u, uint32_t seq)
 	return low;
 }
 
-bool unacked_differs(const struct unacked *u, const struct unacked_key *key, uint32_t seq, const uint8_t *p, uint32_t n)
+/* Bytes from..to of it came again. True: by now all of them have. */
+static bool note_part(struct unacked_segment *s, uint32_t from, uint32_t to)
+{
+	if (s->length > LIMIT_WIRE_BYTES)
+		return false;
+	if (!s->again_end || from < s->again)
+		s->again = (uint16_t)from;
+	if (to > s->again_end)
+		s->again_end = (uint16_t)to;
+	return s->again == 0 && s->again_end == s->length;
+}
+
+bool unacked_again(struct unacked *u, const struct unacked_key *key, uint32_t seq, const uint8_t *p, uint32_t n)
+{
+	bool doubt = u->many && u->many->gone && ahead(u->many->gone_end, seq) > 0;
+
+	for (uint32_t i = find(u, seq); i < u->count && !doubt; i++) {
+		struct unacked_segment *s = segment_at(u, i);
+		int32_t from = ahead(s->seq, seq), rest = (int32_t)n - from;
+
+		if (rest <= 0)
+			break;
+		if (from >= 0 && (uint32_t)rest >= s->length)
+			doubt = digest(key, p + from, s->length) != s->digest;
+		else
+			doubt = note_part(s, from < 0 ? (uint32_t)-from : 0, (uint32_t)rest < s->length ? (uint32_t)rest : s->length);
+	}
+	return doubt;
+}
+
+bool unacked_is_in_doubt(const struct unacked *u)
 {
 	const struct unacked_segment *s = segments(u);
 
-	if (u->many && u->many->gone && ahead(u->many->gone_end, seq) > 0)
-		return true;
-	for (uint32_t i = find(u, seq); i < u->count && ahead(s[i].seq, seq) < (int32_t)n; i++) {
-		int32_t from = ahead(s[i].seq, seq);
-		bool whole = from >= 0 && (uint32_t)from + s[i].length <= n;
-
-		if (whole ? digest(key, p + from, s[i].length) != s[i].digest : s[i].length <= LIMIT_WIRE_BYTES)
+	for (uint32_t i = 0; i < u->count; i++)
+		if (s[i].again_end)
 			return true;
-	}
 	return false;
 }
 
