@@ -88,6 +88,7 @@ def overlay(place, lowers):
         os.chmod(root / "dev" / name, 0o666)
     for name, target in (("fd", "fd"), ("stdin", "fd/0"), ("stdout", "fd/1"), ("stderr", "fd/2")):
         os.symlink(f"/proc/self/{target}", root / "dev" / name)
+    (root / "tmp").chmod(0o1777)   # whatever the machine's is
     return root
 
 

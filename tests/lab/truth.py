@@ -216,7 +216,7 @@ class Builder:
         return Mail(letter, kind, maker or letter["dest_ip"])
 
     def passed_on(self, raw, name):
-        """Refused before DATA, and no log: by its envelope the letter that was handed on, or None."""
+        """Refused before DATA, and no log: by its envelope the letter that was handed on, the last of several with one story, or None."""
         if name:
             return None
         fits = []
@@ -226,9 +226,9 @@ class Builder:
             if (letter["queue_id"] and self.same_host(letter["dest_ip"], raw["src_ip"]) and addresses(raw) <= to
                     and raw["mail_from"] == story.get("passed_as", letter["mail_from"]) and letter["mail_time"] <= raw["mail_time"]):
                 fits.append(letter)
-        if len(fits) > 1:
+        if any(letter["story"] != fits[0]["story"] for letter in fits):
             raise Mismatch(f"{len(fits)} letters fit {raw}")
-        return fits[0] if fits else None
+        return fits[-1] if fits else None
 
     def answered(self, raw, name):
         """The letter because of which a server made this mail or asked this question."""
