@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "analyzer/domain.h"
+#include "analyzer/own.h"
 #include "analyzer/report_build.h"
 #include "common/xmalloc.h"
 #include "schema/db.h"
@@ -22,7 +23,11 @@ static const char sql_matters[] =
 	" sum(f.cause_rowid IS NOT NULL AND f.first_us - coalesce(f.cause_delay_ms, 0) * 1000 >= ?1)"
 	" FROM verdicts.finding f WHERE f.first_us >= ?1 AND f.first_us < ?2 AND " AVOIDABLE " GROUP BY 1, 2, 3, 4";
 static const char sql_example[] =
-	"SELECT f.id, f.root_code, f.root_enhanced, f.root_reply, t.dest_ip FROM verdicts.finding f LEFT JOIN main.transactions t ON t.id = f.root_rowid"
+	"SELECT f.id, f.root_code, f.root_enhanced, f.root_reply, t.dest_ip, (SELECT r.remote_mta FROM verdicts.finding_attempt a"
+	" JOIN main.report_recipients r ON r.transaction_rowid = a.transaction_rowid WHERE a.finding_rowid = f.id AND r.remote_mta IS NOT NULL LIMIT 1),"
+	/* an attempt whose message was sent: many are refused before */
+	" (SELECT m.transaction_rowid FROM verdicts.finding_attempt a JOIN main.messages m ON m.transaction_rowid = a.transaction_rowid WHERE a.finding_rowid = f.id LIMIT 1)"
+	" FROM verdicts.finding f LEFT JOIN main.transactions t ON t.id = f.root_rowid"
 	" WHERE f.finding_id = ?1";
 static const char sql_victims[] =
 	"SELECT f.server_id, f.recipient_domain, count(*), sum(f.misdirected IN ('yes', 'likely')), sum(f.attempts) FROM verdicts.finding f"
@@ -79,9 +84,9 @@ static int compare_matters(const void *a, const void *b)
 }
 
 /* A mail server's own messages tell it even when its greeting does not; what others write for it is theirs to mend. */
-static void recognise(struct reader *reader, struct report_matter *m)
+static void recognise(struct reader *reader, struct report_matter *m, int64_t transaction)
 {
-	const char *writer = m->kind == KIND_CALLOUT ? NULL : software_of_transaction(reader, m->finding / 100);
+	const char *writer = transaction ? software_of_transaction(reader, transaction) : NULL;
 
 	if (!writer)
 		return;
@@ -92,9 +97,26 @@ static void recognise(struct reader *reader, struct report_matter *m)
 		m->responder = writer;
 }
 
-static void take_example(struct reader *reader, struct report *r, struct report_matter *m)
+/* The hop behind may be encrypted: the report itself names the host that refused. Only what is ours for sure is believed. */
+static bool is_own_host(struct reader *reader, const struct own *own, struct text host)
+{
+	static const char sql_name[] = "SELECT 1 FROM verdicts.server_name WHERE name = lower(?1)";
+	char name[256];
+
+	if (!host.len || host.len >= sizeof name)
+		return false;
+	memcpy(name, host.p, host.len);
+	name[host.len] = '\0';
+	sqlite3_stmt *s = reader_select(reader, sql_name, "t", name);
+	bool known = reader_step(reader, s) || own_has_host(own, host);
+	sqlite3_finalize(s);
+	return known;
+}
+
+static void take_example(struct reader *reader, struct report *r, const struct own *own, struct report_matter *m)
 {
 	sqlite3_stmt *s = reader_select(reader, sql_example, "t", m->finding_id);
+	int64_t with_message = 0;
 
 	if (reader_step(reader, s)) {
 		m->finding = sqlite3_column_int64(s, 0);
@@ -102,9 +124,12 @@ static void take_example(struct reader *reader, struct report *r, struct report_
 		m->root_enhanced = reader_text(&r->arena, s, 2);
 		m->root_reply = reader_text(&r->arena, s, 3);
 		m->root_server = word_or_null(r, s, 4);
+		if (!m->root_code && m->kind == KIND_BOUNCE && is_own_host(reader, own, column_text(s, 5)))
+			m->where = "inner";
+		with_message = sqlite3_column_int64(s, 6);
 	}
 	sqlite3_finalize(s);
-	recognise(reader, m);
+	recognise(reader, m, with_message);
 	m->advice = advice_find(&(struct advice_query){ kind_name(m->kind), m->cause, m->software, m->responder, strcmp(m->where, "inner") == 0,
 							strcmp(m->where, "outside") == 0 });
 	m->queue = advice_has_queue(kind_name(m->kind)) ? advice_queue(m->software) : NULL;
@@ -158,9 +183,11 @@ static int read_matters(struct reader *reader, struct report *r)
 		take_matter(r, s);
 	sqlite3_finalize(s);
 	qsort(r->matter, r->matter_count, sizeof *r->matter, compare_matters);
-	for (size_t i = 0; i < r->matter_count; i++)
-		take_example(reader, r, &r->matter[i]);
 	mark_known(reader, r);
+	struct own *own = own_new(r->options.config);
+	for (size_t i = 0; i < r->matter_count; i++)
+		take_example(reader, r, own, &r->matter[i]);
+	own_free(own);
 	choose_first(r);
 	return reader_end(reader);
 }
