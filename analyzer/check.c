@@ -110,6 +110,7 @@ static int read_times(struct check *c, const struct command_context *x)
 	if (x->now_is_last)
 		c->now_us = db_int(c->db, "SELECT max(end_us) FROM capture WHERE packets > 0", c->wall_us);
 	c->impact_us = x->impact_us;
+	c->impact_in_summer = x->impact_in_summer;
 	c->fixed_us = x->fixed_us;
 	if (c->impact_us > c->now_us)
 		return command_fail(EX_USAGE, "--impact is later than now");

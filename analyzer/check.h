@@ -112,6 +112,7 @@ struct check {
 	unsigned present;		/* files of the store, as db_open_read says */
 	int64_t wall_us;		/* the clock, when DNS is asked */
 	int64_t now_us, impact_us, fixed_us;
+	bool impact_in_summer;		/* the list may mean an hour earlier */
 	struct check_address *address;
 	unsigned address_count;
 	struct check_proof *proof;	/* as in lists.d, [0] for IPv4 then [1] for IPv6 */

@@ -22,6 +22,8 @@
 #define BOTH_ROUNDS_US INT64_C(4200000)
 #define KEPT_US (15 * INT64_C(60000000))	/* RFC 6471 and the lists themselves ask for as much patience */
 
+#define FORGOTTEN_US (400 * INT64_C(86400000000))	/* a year can be compared with the one before */
+
 enum { QUERIES_MAX = 2000, FAMILIES = 2, NOTES_BUSY_MS = 300 };
 
 /* A query and what it is for. */
@@ -388,6 +390,10 @@ static void keep(struct asking *g)
 			sqlite3_step(s);
 			sqlite3_reset(s);
 		}
+	sqlite3_finalize(s);
+	s = db_prepare(g->notes, "DELETE FROM list_answer WHERE at_us < ?1");
+	sqlite3_bind_int64(s, 1, g->c->wall_us - FORGOTTEN_US);
+	sqlite3_step(s);
 	sqlite3_finalize(s);
 	db_exec(g->notes, "COMMIT", NULL, 0);
 }

@@ -115,17 +115,22 @@ static enum weight weight_of(sqlite3_stmt *s)
 	return column_is(s, 3, "unknown") ? WEIGHT_DOUBT : WEIGHT_NONE;
 }
 
-static bool is_impact(const struct check *c, const struct row *r)
+static bool has_attempt_at(const struct check *c, const struct row *r, int64_t us)
 {
-	int64_t from_us = c->impact_us - SELFCHECK_IMPACT_SLACK_US, to_us = c->impact_us + SELFCHECK_IMPACT_SLACK_US;
+	int64_t from_us = us - SELFCHECK_IMPACT_SLACK_US, to_us = us + SELFCHECK_IMPACT_SLACK_US;
 
-	if (!c->impact_us || r->first_us > to_us || r->last_us < from_us)
+	if (r->first_us > to_us || r->last_us < from_us)
 		return false;
 	sqlite3_stmt *s = db_prepare(c->db, sql[ATTEMPT_AT]);
 	sqlite3_bind_int64(s, 1, r->id);
 	sqlite3_bind_int64(s, 2, from_us);
 	sqlite3_bind_int64(s, 3, to_us);
 	return take_int(s) > 0;
+}
+
+static bool is_impact(const struct check *c, const struct row *r)
+{
+	return c->impact_us && (has_attempt_at(c, r, c->impact_us) || (c->impact_in_summer && has_attempt_at(c, r, c->impact_us - HOUR_US)));
 }
 
 static void read_row(const struct check *c, sqlite3_stmt *s, struct row *r)

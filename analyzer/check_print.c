@@ -384,11 +384,11 @@ void check_print(const struct check *c, FILE *out)
 {
 	for (unsigned i = 0; i < c->address_count; i++)
 		put_headline(c, &c->address[i], out);
+	put_resolver(c, out);
 	for (unsigned i = 0; i < c->address_count; i++)
 		put_address(c, &c->address[i], out);
 	for (size_t i = 0; i < c->lists->count; i++)
 		put_list_file(&c->lists->item[i], out);
-	put_resolver(c, out);
 	put_domains(c, out);
 }
 

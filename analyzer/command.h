@@ -30,6 +30,7 @@ struct command_context {
 	bool json;			/* --format json */
 	bool all, plugin, probe, yes;
 	int64_t impact_us, fixed_us;	/* or 0 */
+	bool impact_in_summer;		/* time_may_mean_summer */
 	const char *resolver;		/* --resolver, or NULL */
 	struct {			/* report */
 		const char *since, *until, *format, *server, *owner, *tenant, *mail_to, *directory;	/* NULL: not given */

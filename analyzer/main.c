@@ -324,6 +324,7 @@ static int apply_settings(const struct settings *set, struct command_context *c)
 		code = set_time(set->since, "--since", &c->since_us);
 	if (code == EX_OK)
 		code = set_time(set->impact, "--impact", &c->impact_us);
+	c->impact_in_summer = set->impact && time_may_mean_summer(set->impact, c->impact_us);
 	if (code == EX_OK)
 		code = set_time(set->fixed, "--fixed", &c->fixed_us);
 	if (code == EX_OK)

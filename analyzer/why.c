@@ -127,20 +127,9 @@ static int find_addresses(struct question *q)
 
 /* ---- when ---- */
 
-/* "... 14:03 CET" */
-static bool says_cet(const char *text)
-{
-	size_t n = strlen(text);
-
-	while (n && text[n - 1] == ' ')
-		n--;
-	return n > 3 && strncasecmp(text + n - 3, "CET", 3) == 0;
-}
-
 static int find_readings(struct question *q)
 {
 	const char *text = q->c->at;
-	char utc[TIME_TEXT_MAX];
 	int64_t at;
 
 	if (!text)
@@ -148,10 +137,7 @@ static int find_readings(struct question *q)
 	if (time_parse(text, command_now(q->c, q->r), &at))
 		return command_fail(EX_USAGE, "--at %s: not a time; \"2026-11-20 14:03 CET\", \"2026-11-20T13:03Z\" or \"-2h\" would be", text);
 	q->reading[q->reading_count++].at_us = at;
-	if (!says_cet(text))
-		return EX_OK;
-	int month = atoi(time_format_utc(at + 3600 * SECOND_US, utc) + 5);
-	if (month >= 3 && month <= 10) {
+	if (time_may_mean_summer(text, at)) {
 		q->reading[0].zone = "UTC+1, winter time";
 		q->reading[q->reading_count++] = (struct reading){ .at_us = at - 3600 * SECOND_US, .zone = "UTC+2, summer time" };
 	}

@@ -290,6 +290,20 @@ int time_parse(const char *text, int64_t now_us, int64_t *out_us)
 	return parse_absolute(s, out_us) ? 0 : -1;
 }
 
+bool time_may_mean_summer(const char *text, int64_t us)
+{
+	size_t n = strlen(text);
+	char local[TIME_TEXT_MAX];
+
+	while (n && text[n - 1] == ' ')
+		n--;
+	if (n <= 3 || strncasecmp(text + n - 3, "CET", 3) != 0)
+		return false;
+	time_format_utc(us + 3600 * second_us, local);
+	int month = (local[5] - '0') * 10 + local[6] - '0';
+	return month >= 3 && month <= 10;
+}
+
 static int64_t clock_us(clockid_t clock)
 {
 	struct timespec t;

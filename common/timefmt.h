@@ -2,6 +2,7 @@
 #ifndef COMMON_TIMEFMT_H
 #define COMMON_TIMEFMT_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -19,6 +20,12 @@ const char *time_format_local(int64_t us, char out[TIME_TEXT_MAX]);
  * Zones: Z, UTC, GMT, CET, CEST, +hhmm. 0 or -1.
  */
 int time_parse(const char *text, int64_t now_us, int64_t *out_us);
+
+/*
+ * Text that says CET, of a time from March to October: clocks in that zone may have shown an hour more then, and who wrote it may mean
+ * those, an hour earlier than time_parse takes it for.
+ */
+bool time_may_mean_summer(const char *text, int64_t us);
 
 /* Wall clock. */
 int64_t time_now_us(void);

@@ -144,9 +144,25 @@ static void the_wall_clock_is_in_microseconds(void **state)
 	assert_true(us / second_us >= s - 1 && us / second_us <= s + 1);
 }
 
+static void cet_of_the_warm_months_is_ambiguous(void **state)
+{
+	int64_t us;
+
+	(void)state;
+	assert_int_equal(time_parse("2026-07-20 14:03 CET", 0, &us), 0);
+	assert_true(time_may_mean_summer("2026-07-20 14:03 CET ", us));
+	assert_false(time_may_mean_summer("2026-07-20 14:03 CEST", us));
+	assert_false(time_may_mean_summer("2026-07-20T14:03Z", us));
+	assert_int_equal(time_parse("2026-11-20 14:03 cet", 0, &us), 0);
+	assert_false(time_may_mean_summer("2026-11-20 14:03 cet", us));
+	assert_int_equal(time_parse("2026-03-01 00:30 CET", 0, &us), 0);
+	assert_true(time_may_mean_summer("2026-03-01 00:30 CET", us));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(cet_of_the_warm_months_is_ambiguous),
 		cmocka_unit_test(utc_has_the_form_of_the_event_stream),
 		cmocka_unit_test(utc_keeps_its_form_at_the_ends),
 		cmocka_unit_test(utc_agrees_with_libc_on_every_day),
