@@ -117,6 +117,15 @@ static bool is_replaced(const struct reader *r)
 	return false;
 }
 
+/* A file that was still being made, or was about another store, when the store was opened. */
+static bool is_left_out(const struct reader *r)
+{
+	for (int i = 0; i < FILE_COUNT; i++)
+		if (r->files[i].file[0].inode && !(r->present >> files_of[i] & 1))
+			return true;
+	return false;
+}
+
 /* Verdicts of another store come in the same file: analyze empties it. */
 static bool store_ids_differ(const struct reader *r)
 {
@@ -129,7 +138,7 @@ bool reader_refresh(struct reader *r)
 
 	assert(r->depth == 0);
 	r->fresh = false;
-	if (r->state != READER_READY || is_replaced(r)) {
+	if (r->state != READER_READY || is_replaced(r) || is_left_out(r)) {
 		enum reader_state before = r->state;
 		unsigned had = r->present;
 
