@@ -130,6 +130,11 @@ bench:
 	@$(MAKE) -s programs $(BENCH)
 	@SIZE=$(SIZE) tests/bench/run
 
+bench-top:
+	@tools/need-packages --install $(DEBIAN_BUILD) $(DEBIAN_BENCH)
+	@$(MAKE) -s programs
+	@SIZE=$(SIZE) tests/bench/top.py --build $(BUILD)
+
 fuzz:
 	@tools/need-packages --install $(DEBIAN_BUILD) $(DEBIAN_TEST)
 	@$(MAKE) -s BUILD=$(BUILD)/fuzz CC=clang CFLAGS="$(SANITIZE) -fsanitize=fuzzer-no-link" fuzz-targets
@@ -158,7 +163,7 @@ install: all
 clean:
 	rm -rf $(BUILD)
 
-.PHONY: all programs unit fuzz-targets check-packages demo test test-long bench fuzz lab lab-fresh install clean
+.PHONY: all programs unit fuzz-targets check-packages demo test test-long bench bench-top fuzz lab lab-fresh install clean
 .DELETE_ON_ERROR:
 .SECONDARY:
 -include $(shell find $(BUILD) -name '*.d' -not -path '$(BUILD)/san/*' -not -path '$(BUILD)/tsan/*' -not -path '$(BUILD)/fuzz/*' 2>/dev/null)

@@ -47,10 +47,23 @@ static int parse_term(const char *word, size_t n, const struct rows *columns, st
 		word += field + 1;
 		n -= field + 1;
 	}
+	size_t length = 0;
 	for (size_t i = 0; i < n; i++)
-		out->text[i] = (char)tolower((unsigned char)word[i]);
-	out->text[n] = '\0';
+		if (word[i] != '"')
+			out->text[length++] = (char)tolower((unsigned char)word[i]);
+	out->text[length] = '\0';
 	return 0;
+}
+
+/* Bytes up to the next blank outside quotes. */
+static size_t word_length(const char *p)
+{
+	bool quoted = false;
+	size_t n = 0;
+
+	for (; p[n] && (quoted || p[n] != ' '); n++)
+		quoted = quoted != (p[n] == '"');
+	return n;
 }
 
 int filter_parse(const char *text, const struct rows *columns, struct filter *out, char *error, size_t error_size)
@@ -60,12 +73,12 @@ int filter_parse(const char *text, const struct rows *columns, struct filter *ou
 		snprintf(error, error_size, "a filter has at most %d bytes", FILTER_TEXT_MAX - 1);
 		return -1;
 	}
-	for (const char *p = text; *(p += strspn(p, " ")); p += strcspn(p, " ")) {
+	for (const char *p = text; *(p += strspn(p, " ")); p += word_length(p)) {
 		if (out->count == FILTER_TERMS_MAX) {
 			snprintf(error, error_size, "a filter has at most %d words", FILTER_TERMS_MAX);
 			return -1;
 		}
-		if (parse_term(p, strcspn(p, " "), columns, &out->term[out->count], error, error_size))
+		if (parse_term(p, word_length(p), columns, &out->term[out->count], error, error_size))
 			return -1;
 		out->count++;
 	}

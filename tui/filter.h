@@ -1,6 +1,6 @@
 /*
  * filter.h - which rows are shown: words separated by blanks, each "FIELD:TEXT" (TEXT stands in that column) or "TEXT" (in any column); all must hold.
- * ASCII case does not count. "-" in front of a word: the rows where it does not hold.
+ * ASCII case does not count. Quotes keep blanks together: server:"mx one". "-" in front of a word: the rows where it does not hold.
  */
 #ifndef TUI_FILTER_H
 #define TUI_FILTER_H

@@ -13,20 +13,10 @@ void model_open(struct model *m, const char *store, const struct config *config,
 	*m = (struct model){ .reader = reader_open(store), .store = store, .config = config, .clock = clock, .fixed_us = fixed_us };
 }
 
-static void forget_events(struct model *m)
-{
-	for (size_t i = 0; i < sizeof m->event_page / sizeof *m->event_page; i++) {
-		finding_page_fini(&m->event_page[i]);
-		m->event_page[i] = (struct finding_page){ 0 };
-	}
-	m->event_count = 0;
-	m->older_events = false;
-}
-
 void model_close(struct model *m)
 {
 	server_list_fini(&m->servers);
-	forget_events(m);
+	finding_page_fini(&m->events);
 	risk_list_fini(&m->risks);
 	sensor_view_fini(&m->sensor);
 	finding_page_fini(&m->finding);
@@ -117,26 +107,15 @@ static void filter_events(const struct model *m, const struct model_query *q, st
 static int read_events(struct model *m, const struct model_query *q)
 {
 	struct finding_filter filter;
-	struct finding_place place = { 0 };
-	size_t pages = sizeof m->event_page / sizeof *m->event_page;
-	int failed = q->event_server ? read_servers(m) : 0;
-	const struct finding_row *newest_first[MODEL_EVENTS_MAX];
+	struct finding_page fresh;
 
+	if (q->event_server && read_servers(m))
+		return -1;
 	filter_events(m, q, &filter);
-	forget_events(m);
-	for (size_t i = 0; i < pages && !failed; i++) {
-		struct finding_page *p = &m->event_page[i];
-
-		failed = finding_page_read(m->reader, &filter, place, FINDING_PAGE_MAX, p);
-		for (size_t j = 0; j < p->count; j++)
-			newest_first[m->event_count++] = &p->row[j];
-		place = p->next;
-		m->older_events = p->more;
-		if (!p->more)
-			break;
-	}
-	for (size_t i = 0; i < m->event_count; i++)
-		m->event[i] = newest_first[m->event_count - 1 - i];
+	int failed = finding_page_read(m->reader, &filter, (struct finding_place){ 0 }, FINDING_PAGE_MAX, &fresh);
+	finding_page_fini(failed ? &fresh : &m->events);
+	if (!failed)
+		m->events = fresh;
 	return failed;
 }
 

@@ -16,8 +16,7 @@
 
 enum screen { SCREEN_SERVERS, SCREEN_EVENTS, SCREEN_LADDER, SCREEN_LISTS, SCREEN_SENSOR, SCREEN_COUNT };
 
-/* Events kept for scrolling: older ones are reached by a filter or a time. Two pages of the reader, some 3 MB. */
-enum { MODEL_EVENTS_MAX = 2000, MODEL_MESSAGE_MAX = 512 };
+enum { MODEL_MESSAGE_MAX = 512 };
 
 /* Whose clock says what "now" is. */
 enum model_clock { MODEL_CLOCK_WALL, MODEL_CLOCK_FIXED, MODEL_CLOCK_PACKETS };	/* as of --now; of the last packet: replays */
@@ -40,10 +39,7 @@ struct model {
 	int64_t now_us;			/* what the data below were read for */
 	bool was_read;			/* there are data */
 	struct server_list servers;
-	struct finding_page event_page[MODEL_EVENTS_MAX / FINDING_PAGE_MAX];
-	const struct finding_row *event[MODEL_EVENTS_MAX];	/* oldest first */
-	size_t event_count;
-	bool older_events;		/* there may be some */
+	struct finding_page events;	/* a page of them, newest first: older ones are reached by a filter or a time */
 	struct risk_list risks;
 	struct sensor_view sensor;
 	struct reader_span span;

@@ -310,10 +310,10 @@ static bool go_to_event(struct ui *u, int64_t us)
 	uint64_t best = 0;
 	int64_t best_us = INT64_MAX;
 
-	if (u->model->older_events && (!u->model->event_count || u->model->event[0]->last_us > us))
+	if (u->model->events.more && (!rows.count || view_event(u->model, 0)->last_us > us))
 		return false;
 	for (size_t i = 0; i < l->count; i++) {
-		const struct finding_row *f = u->model->event[l->order[i]];
+		const struct finding_row *f = view_event(u->model, l->order[i]);
 
 		if (f->last_us >= us && f->last_us < best_us) {
 			best_us = f->last_us;
@@ -440,9 +440,7 @@ static bool open_events_of(struct ui *u, const char *server)
 		u->back[u->back_count++] = u->screen;
 	strcpy(u->before, events->filter.text);
 	u->has_before = true;
-	snprintf(text, sizeof text, "server:%s", server);
-	for (char *p = text; *p; p++)
-		*p = *p == ' ' ? '?' : *p;
+	snprintf(text, sizeof text, strchr(server, ' ') ? "server:\"%s\"" : "server:%s", server);
 	go(u, SCREEN_EVENTS);
 	events->follow = true;
 	return ui_set_filter(u, text) == 0;
@@ -460,7 +458,7 @@ static bool open_row(struct ui *u)
 		return open_events_of(u, u->model->risks.row[row].server);
 	if (u->back_count < UI_BACK_MAX)
 		u->back[u->back_count++] = u->screen;
-	u->finding = u->model->event[row]->id;
+	u->finding = view_event(u->model, row)->id;
 	go(u, SCREEN_LADDER);
 	return true;
 }
@@ -751,7 +749,7 @@ void ui_draw(struct ui *u, struct canvas *c, int *cursor_x)
 	struct frame f = {
 		.screen = u->screen, .model = u->model, .paused = u->paused, .follow = u->list[SCREEN_EVENTS].follow, .as_of = u->at_us != 0,
 		.filter = is_list ? l->filter.text : "", .shown = l->count, .of = rows.count, .tagged = is_list ? l->tag_count : 0,
-		.more = u->screen == SCREEN_EVENTS && u->model->older_events, .message = u->message, .is_error = u->is_error,
+		.more = u->screen == SCREEN_EVENTS && u->model->events.more, .message = u->message, .is_error = u->is_error,
 		.prompt = prompt_text(u, room, sizeof room), .input = u->input, .detail = buf_cstr(&detail),
 	};
 	int y = view_frame(&f, c, &foot, cursor_x), height = c->height - y - foot;

@@ -12,6 +12,8 @@
 struct rows view_servers(const struct model *m);
 struct rows view_events(const struct model *m);
 struct rows view_lists(const struct model *m);
+/* The finding of a row of view_events. */
+const struct finding_row *view_event(const struct model *m, size_t row);
 
 /* What a status, a kind and a verdict of misdirected look like, and their order from the mildest. */
 struct value view_status(const char *status);

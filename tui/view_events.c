@@ -71,7 +71,9 @@ static void put_cause(const struct finding_row *f, struct value *out)
 
 static const struct finding_row *row_of(const struct rows *rows, size_t row)
 {
-	return ((const struct model *)rows->data)->event[row];
+	const struct finding_page *p = &((const struct model *)rows->data)->events;
+
+	return &p->row[p->count - 1 - row];	/* the newest last */
 }
 
 static void value(const struct rows *rows, size_t row, size_t column, struct value *out)
@@ -127,7 +129,14 @@ static void detail(const struct rows *rows, size_t row, struct buf *out)
 	}
 }
 
+const struct finding_row *view_event(const struct model *m, size_t row)
+{
+	struct rows rows = view_events(m);
+
+	return row_of(&rows, row);
+}
+
 struct rows view_events(const struct model *m)
 {
-	return (struct rows){ columns, sizeof columns / sizeof *columns, m->event_count, m, value, identity, detail };
+	return (struct rows){ columns, sizeof columns / sizeof *columns, m->events.count, m, value, identity, detail };
 }

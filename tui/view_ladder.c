@@ -3,7 +3,7 @@
  * change. See view.h.
  *
  *	                      origin    own       inner     outside
- *	14:03:05.123 +0.003 s |-------->|         |         | MAIL FROM:<victim@example.net>
+ *	14:03:05.123    +3 ms |-------->|         |         | MAIL FROM:<victim@example.net>
  */
 #include <inttypes.h>
 #include <stdarg.h>
@@ -96,15 +96,19 @@ static void format_clock(int64_t us, char out[TIME_TEXT_MAX])
 	snprintf(out, TIME_TEXT_MAX, "%.8s.%03d", strlen(text) > 11 ? text + 11 : text, (int)((us % 1000000 + 1000000) % 1000000 / 1000));
 }
 
+/* "+11 ms", "+2.9 s", "+4 min" */
 static void format_delta(int64_t us, char out[TIME_TEXT_MAX])
 {
+	static const int64_t second_us = 1000000;
 	struct buf span = { 0 };
 	const char *sign = us < 0 ? "-" : "+";
 
 	us = us < 0 ? -us : us;
 	rows_print_span(us, &span);
-	if (us < 100 * INT64_C(1000000))
-		snprintf(out, TIME_TEXT_MAX, "%s%" PRId64 ".%03d s", sign, us / 1000000, (int)(us % 1000000 / 1000));
+	if (us < second_us)
+		snprintf(out, TIME_TEXT_MAX, "%s%d ms", sign, (int)(us / 1000));
+	else if (us < 100 * second_us)
+		snprintf(out, TIME_TEXT_MAX, "%s%d.%d s", sign, (int)(us / second_us), (int)(us % second_us / 100000));
 	else
 		snprintf(out, TIME_TEXT_MAX, "%s%s", sign, buf_cstr(&span));
 	buf_fini(&span);
