@@ -30,20 +30,23 @@ struct plan {
 	bool for_room;		/* free disk is short, so it is more than the days say */
 };
 
-/* ?1 before, ?2 before of evidence, ?3 the last row that was judged, ?4 the window of correlation */
+/*
+ * Beside the files first, so that nobody waits for one of these, and none reads for long. ?1 before, ?2 before of evidence, ?3 the last row that was
+ * judged, ?4 the window of correlation.
+ */
 static const char *const sql_keep[] = {
-	"DELETE FROM prune_keep",
-	"INSERT OR IGNORE INTO prune_keep SELECT 't', a.transaction_rowid FROM verdicts.finding f JOIN verdicts.finding_attempt a ON a.finding_rowid = f.id"
+	"CREATE TEMP TABLE kept (what TEXT NOT NULL, fact_rowid INTEGER NOT NULL, PRIMARY KEY (what, fact_rowid)) WITHOUT ROWID",
+	"INSERT OR IGNORE INTO kept SELECT 't', a.transaction_rowid FROM verdicts.finding f JOIN verdicts.finding_attempt a ON a.finding_rowid = f.id"
 	" WHERE f.last_us >= ?2 AND a.transaction_rowid <= ?3",
-	"INSERT OR IGNORE INTO prune_keep SELECT 't', cause_rowid FROM verdicts.finding WHERE last_us >= ?2 AND cause_rowid IS NOT NULL",
-	"INSERT OR IGNORE INTO prune_keep SELECT 't', root_rowid FROM verdicts.finding WHERE last_us >= ?2 AND root_rowid IS NOT NULL",
-	"INSERT OR IGNORE INTO prune_keep SELECT 't', d.evidence_rowid FROM verdicts.finding_defect d JOIN verdicts.finding f ON f.id = d.finding_rowid"
+	"INSERT OR IGNORE INTO kept SELECT 't', cause_rowid FROM verdicts.finding WHERE last_us >= ?2 AND cause_rowid IS NOT NULL",
+	"INSERT OR IGNORE INTO kept SELECT 't', root_rowid FROM verdicts.finding WHERE last_us >= ?2 AND root_rowid IS NOT NULL",
+	"INSERT OR IGNORE INTO kept SELECT 't', d.evidence_rowid FROM verdicts.finding_defect d JOIN verdicts.finding f ON f.id = d.finding_rowid"
 	" WHERE f.last_us >= ?2",
-	"INSERT OR IGNORE INTO prune_keep SELECT 't', t.id FROM verdicts.finding f JOIN facts.transactions t ON t.mail_from_id = f.recipient_id AND"
+	"INSERT OR IGNORE INTO kept SELECT 't', t.id FROM verdicts.finding f JOIN facts.transactions t ON t.mail_from_id = f.recipient_id AND"
 	" t.null_sender = 0 AND t.started_us BETWEEN f.first_us - ?4 AND f.last_us WHERE f.last_us >= ?2 AND f.cause_rowid IS NULL",
-	"INSERT OR IGNORE INTO prune_keep SELECT 't', t.id FROM facts.transactions t JOIN verdicts.transaction_verdict v ON v.transaction_rowid = t.id"
+	"INSERT OR IGNORE INTO kept SELECT 't', t.id FROM facts.transactions t JOIN verdicts.transaction_verdict v ON v.transaction_rowid = t.id"
 	" WHERE t.ended_us >= ?1 - ?4 AND t.ended_us < ?1 AND v.kind NOT IN ('ordinary', 'call-ahead', 'feedback-report')",
-	"INSERT OR IGNORE INTO prune_keep SELECT 's', s.id FROM prune_keep k JOIN facts.transactions t ON t.id = k.fact_rowid JOIN facts.sessions s"
+	"INSERT OR IGNORE INTO kept SELECT 's', s.id FROM kept k JOIN facts.transactions t ON t.id = k.fact_rowid JOIN facts.sessions s"
 	" ON s.started_us / 1000000 = t.session_started_us / 1000000 AND s.session_id = t.session_id WHERE k.what = 't'",
 };
 
@@ -155,15 +158,16 @@ static void count(struct plan *p)
 
 	snprintf(sql, sizeof sql, "SELECT count(*) FROM facts.transactions WHERE ended_us < %" PRId64 " AND id <= %" PRId64, p->before_us, p->transaction_rowid);
 	p->going = ask(p, sql, 0);
-	snprintf(sql, sizeof sql, "SELECT count(*) FROM prune_keep k JOIN facts.transactions t ON t.id = k.fact_rowid WHERE k.what = 't' AND t.ended_us < %" PRId64,
-		 p->before_us);
+	snprintf(sql, sizeof sql, "SELECT count(*) FROM kept k JOIN facts.transactions t ON t.id = k.fact_rowid WHERE k.what = 't' AND t.ended_us < %" PRId64
+		 " AND t.id <= %" PRId64, p->before_us, p->transaction_rowid);
 	p->staying = ask(p, sql, 0);
 	p->going -= p->staying;
 }
 
 static int put_request(struct plan *p)
 {
-	char *sql = sqlite3_mprintf("INSERT INTO prune (asked_us, before_us, evidence_before_us, counters_before_us, session_rowid, transaction_rowid)"
+	char *sql = sqlite3_mprintf("DELETE FROM prune_keep; INSERT INTO prune_keep SELECT what, fact_rowid FROM kept;"
+				    "INSERT INTO prune (asked_us, before_us, evidence_before_us, counters_before_us, session_rowid, transaction_rowid)"
 				    " VALUES (%lld, %lld, %lld, %lld, %lld, %lld)", (long long)time_now_us(), (long long)p->before_us, (long long)p->evidence_before_us,
 				    (long long)p->counters_before_us, (long long)p->session_rowid, (long long)p->transaction_rowid);
 	int rc = db_exec(p->db, sql, NULL, 0);
@@ -174,20 +178,14 @@ static int put_request(struct plan *p)
 
 static int request(struct plan *p)
 {
-	bool done = db_exec(p->db, "BEGIN", NULL, 0) == 0;
-
-	for (size_t i = 0; i < sizeof sql_keep / sizeof *sql_keep && done; i++)
-		done = run(p, sql_keep[i]) == 0;
-	done = done && past_save(p->db, p->before_us, p->evidence_before_us) == 0 && put_request(p) == 0;
-	if (done)
-		count(p);
-	/* A question leaves everything as it was. */
-	if (!done || db_exec(p->db, p->c->dry_run ? "ROLLBACK" : "COMMIT", NULL, 0)) {
-		int code = failed(p);
-
-		db_exec(p->db, "ROLLBACK", NULL, 0);
-		return code;
-	}
+	for (size_t i = 0; i < sizeof sql_keep / sizeof *sql_keep; i++)
+		if (run(p, sql_keep[i]))
+			return failed(p);
+	count(p);
+	if (p->c->dry_run)
+		return EX_OK;
+	if (db_exec(p->db, "BEGIN", NULL, 0) || past_save(p->db, p->before_us, p->evidence_before_us) || put_request(p) || db_exec(p->db, "COMMIT", NULL, 0))
+		return failed(p);
 	return EX_OK;
 }
 

@@ -274,7 +274,9 @@ static int put_candidate(struct question *q, const struct candidate *k, size_t n
 
 static void put_coverage(struct question *q, const struct reading *g)
 {
-	if (g->watched_us == 0)
+	if (g->watched_us == 0 && g->left.count)
+		buf_add_str(&q->line, "no counters of the capture are there for this time, so what else left, unseen, is not known");
+	else if (g->watched_us == 0)
 		buf_add_str(&q->line, "not watching then: nothing was captured in this time");
 	else if (g->watched_us < 2 * q->window_us)
 		buf_printf(&q->line, "watched only %.0f of these %.0f seconds", (double)g->watched_us / 1e6, (double)q->window_us / 5e5);
@@ -319,7 +321,7 @@ static void put_answer(struct question *q)
 	for (size_t i = 0; i < q->reading_count; i++) {
 		const struct reading *g = &q->reading[i];
 
-		watched |= g->watched_us > 0;
+		watched |= g->watched_us > 0 || g->left.count;
 		if (g->likely && (!best || g->candidate[0].marks > best->candidate[0].marks))
 			best = g;
 	}
