@@ -299,6 +299,7 @@ static bool has_facts(const char *store)
 static int print_report(struct command_context *c, const char *store)
 {
 	struct reader *reader = reader_open(store);
+	reader_use_geo(reader, c->config->report.geoip);
 	struct report_options o = { .whole = true, .now_us = c->now_us, .config = c->config, .lists = &c->lists };
 	struct buf text = { 0 };
 	struct report r;

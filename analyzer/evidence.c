@@ -1,6 +1,7 @@
 /* evidence.c - see evidence.h. Everything from the wire goes through escape_terminal, or json_text. */
 #include "analyzer/evidence.h"
 
+#include <inttypes.h>
 #include <string.h>
 
 #include "analyzer/judge.h"
@@ -29,6 +30,17 @@ void evidence_headline(struct buf *out, const struct finding_row *f)
 		buf_printf(out, "; cause: %s", f->cause_class);
 	if (f->attempts > 1)
 		buf_printf(out, "; %u attempts", f->attempts);
+}
+
+void evidence_place(struct buf *out, const struct geo_place *place)
+{
+	if (!*place->country && !place->asn)
+		return;
+	buf_printf(out, " (%s%s", place->country, *place->country && place->asn ? ", " : "");
+	if (place->asn)
+		buf_printf(out, "AS%" PRIu32 "%s", place->asn, *place->network ? " " : "");
+	escape_terminal(out, (struct text){ place->network, (uint32_t)strlen(place->network) }, TEXT_SHOWN);
+	buf_add_str(out, ")");
 }
 
 /* ---- ladder ---- */
@@ -225,6 +237,19 @@ static void rules_json(struct json *j, const struct finding_row *f)
 	json_array_end(j);
 }
 
+static void place_json(struct json *j, const char *key, const char *ip, const struct geo_place *place)
+{
+	json_object(j, key);
+	json_string(j, "ip", ip && *ip ? ip : NULL);
+	put_word(j, "country", place->country);
+	if (place->asn)
+		json_int(j, "asn", place->asn);
+	else
+		json_null(j, "asn");
+	put_word(j, "network", place->network);
+	json_object_end(j);
+}
+
 void evidence_json(struct json *j, const struct finding_row *f, const struct ladder *l)
 {
 	json_string(j, "finding_id", f->finding_id);
@@ -237,6 +262,8 @@ void evidence_json(struct json *j, const struct finding_row *f, const struct lad
 	json_string(j, "tier", f->tier);
 	json_text(j, "recipient", f->recipient);
 	json_text(j, "recipient_domain", f->recipient_domain);
+	place_json(j, "dest", f->dest_ip, &f->dest_place);
+	place_json(j, "origin", f->origin_ip, &f->origin_place);
 	json_int(j, "attempts", f->attempts);
 	put_time(j, "first", f->first_us);
 	put_time(j, "last", f->last_us);

@@ -15,6 +15,9 @@ const char *evidence_misdirected(const char *word);
 /* "bounce to x@y.example, probably misdirected; cause: user-unknown; 2 attempts" */
 void evidence_headline(struct buf *out, const struct finding_row *f);
 
+/* " (DE, AS64500 Example Network)", nothing when it is not known. */
+void evidence_place(struct buf *out, const struct geo_place *place);
+
 /* Who stands in which lane, then each command and reply with its time after the first one. */
 void evidence_ladder(struct buf *out, const struct ladder *l, unsigned indent);
 

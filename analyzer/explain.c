@@ -34,6 +34,14 @@ static void put_facts(struct buf *out, const struct finding_row *f)
 		buf_printf(&line, " to %s", last);
 	paragraph(out, 2, buf_cstr(&line));
 	buf_clear(&line);
+	buf_printf(&line, "it went to %s", f->dest_ip);
+	evidence_place(&line, &f->dest_place);
+	if (f->origin_ip && *f->origin_ip) {
+		buf_printf(&line, "; the original came from %s", f->origin_ip);
+		evidence_place(&line, &f->origin_place);
+	}
+	paragraph(out, 2, buf_cstr(&line));
+	buf_clear(&line);
 	buf_add_str(&line, exposure_words(f));
 	if (*f->cause_matched_by)
 		buf_printf(&line, "; the cause was found by %s", f->cause_matched_by);

@@ -21,6 +21,7 @@
 #include "common/kind.h"
 #include "reader/advice.h"
 #include "reader/finding.h"
+#include "reader/geo.h"
 #include "reader/hygiene.h"
 #include "reader/ladder.h"
 #include "reader/reader.h"
@@ -110,6 +111,7 @@ struct report_bar {
 struct report_victim {
 	const char *domain;		/* registrable */
 	uint64_t answers, misdirected, attempts;
+	struct geo_place place;		/* of the server that took the latest; empty where no database tells */
 };
 
 struct report_root {
@@ -161,6 +163,7 @@ struct report {
 	struct report_victim *victim;
 	size_t victim_count;
 	uint64_t victim_domains;	/* registrable ones, all */
+	int64_t geo_built_us;		/* age of the databases of countries and networks; 0: none, so no such column */
 	struct report_root *root;
 	size_t root_count;
 	struct report_evidence evidence[REPORT_EVIDENCE_MAX];

@@ -630,19 +630,26 @@ static void put_timeline(struct html *h)
 
 static void put_victims(struct html *h)
 {
-	static const char *const heads[] = { "domain", "answers", "misdirected", "attempts" };
+	static const char *const heads[] = { "domain", "where", "answers", "misdirected", "attempts" }, *const bare[] = { "domain", "answers", "misdirected", "attempts" };
 	const struct report *r = h->r;
+	bool placed = r->geo_built_us != 0;
+	char place[WORDS_PLACE_MAX];
 
 	section(h, "who", "Who is hit");
 	if (!r->victim_count) {
 		paragraph_of(h, "Nobody.");
 		return;
 	}
-	open_table(h, "", "Registrable domains of recipients of avoidable answers", heads, 4, 1);
+	open_table(h, "", "Registrable domains of recipients of avoidable answers", placed ? heads : bare, placed ? 5 : 4, placed ? 2 : 1);
 	for (size_t i = 0; i < r->victim_count; i++) {
 		put(h, "<tr><th scope=\"row\">");
 		escape_html(h->out, words_text(r->victim[i].domain), 80);
 		put(h, "</th>");
+		if (placed) {
+			put(h, "<td data-label=\"where\">");
+			escape_html(h->out, words_text(words_place(&r->victim[i].place, place)), 0);
+			put(h, "</td>");
+		}
 		number_cell(h, "answers", r->victim[i].answers);
 		number_cell(h, "misdirected", r->victim[i].misdirected);
 		number_cell(h, "attempts", r->victim[i].attempts);
@@ -940,6 +947,10 @@ static void put_method(struct html *h)
 	when(h, r->span.now_us);
 	put(h, ", facts until ");
 	when(h, r->span.judged_us);
+	if (r->geo_built_us) {
+		put(h, ", countries and networks of ");
+		when(h, r->geo_built_us);
+	}
 	put(h, ".");
 	for (size_t i = 0; i < r->options.lists->count; i++) {
 		const struct list *l = &r->options.lists->item[i];

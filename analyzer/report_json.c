@@ -257,6 +257,12 @@ static void put_victims(struct json *j, const struct report *r)
 	for (size_t i = 0; i < r->victim_count; i++) {
 		json_object(j, NULL);
 		json_string(j, "domain", r->victim[i].domain);
+		json_string(j, "country", *r->victim[i].place.country ? r->victim[i].place.country : NULL);
+		if (r->victim[i].place.asn)
+			json_int(j, "asn", r->victim[i].place.asn);
+		else
+			json_null(j, "asn");
+		json_string(j, "network", *r->victim[i].place.network ? r->victim[i].place.network : NULL);
 		json_int(j, "answers", (int64_t)r->victim[i].answers);
 		json_int(j, "misdirected", (int64_t)r->victim[i].misdirected);
 		json_int(j, "attempts", (int64_t)r->victim[i].attempts);
@@ -405,6 +411,10 @@ static void put_method(struct json *j, const struct report *r)
 	json_string(j, "store_id", r->store_id);
 	put_time(j, "judged_for", r->span.now_us);
 	put_time(j, "facts_until", r->span.judged_us);
+	if (r->geo_built_us)
+		put_time(j, "geoip_of", r->geo_built_us);
+	else
+		json_null(j, "geoip_of");
 	json_array(j, "lists");
 	for (size_t i = 0; i < r->options.lists->count; i++) {
 		json_object(j, NULL);

@@ -224,6 +224,17 @@ static size_t merge_victims(struct report_victim *v, size_t count)
 	return kept;
 }
 
+/* Where the server stands that took the latest answer to somebody of the domain. */
+static void place_victim(struct reader *reader, const struct report *r, struct report_victim *v)
+{
+	struct finding_filter filter = { .domain = v->domain, .since_us = r->options.since_us, .until_us = r->options.until_us };
+	struct finding_page page;
+
+	if (finding_page_read(reader, &filter, (struct finding_place){ 0 }, 1, &page) == 0 && page.count)
+		v->place = page.row[0].dest_place;
+	finding_page_fini(&page);
+}
+
 static int read_victims(struct reader *reader, struct report *r)
 {
 	struct report_victim *all = NULL;
@@ -240,7 +251,7 @@ static int read_victims(struct reader *reader, struct report *r)
 		if (count == room)
 			all = xreallocarray(all, room = room ? 2 * room : 256, sizeof *all);
 		all[count++] = (struct report_victim){ name, (uint64_t)sqlite3_column_int64(s, 2), (uint64_t)sqlite3_column_int64(s, 3),
-			(uint64_t)sqlite3_column_int64(s, 4) };
+			(uint64_t)sqlite3_column_int64(s, 4), { .asn = 0 } };
 	}
 	sqlite3_finalize(s);
 	if (count) {
@@ -253,7 +264,11 @@ static int read_victims(struct reader *reader, struct report *r)
 	if (r->victim && count)
 		memcpy(r->victim, all, r->victim_count * sizeof *all);
 	free(all);
-	return reader_end(reader);
+	int failed = reader_end(reader);
+	r->geo_built_us = geo_built_us(reader_geo(reader));
+	for (size_t i = 0; r->geo_built_us && i < r->victim_count; i++)
+		place_victim(reader, r, &r->victim[i]);
+	return failed;
 }
 
 /* ---- root causes ---- */

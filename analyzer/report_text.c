@@ -448,20 +448,25 @@ static void put_timeline(struct text_printer *p)
 static void put_victims(struct text_printer *p)
 {
 	const struct report *r = p->r;
+	char place[WORDS_PLACE_MAX];
 
 	heading(p, "Who is hit");
 	if (!r->victim_count) {
 		say(p, 2, "Nobody.");
 		return;
 	}
-	buf_printf(p->out, "  %-44s %9s %12s %9s\n", "domain", "answers", "misdirected", "attempts");
+	int width = r->geo_built_us ? 28 : 44;
+
+	buf_printf(p->out, "  %-*s%s %9s %12s %9s\n", width, "domain", r->geo_built_us ? " where          " : "", "answers", "misdirected", "attempts");
 	for (size_t i = 0; i < r->victim_count; i++) {
 		const struct report_victim *v = &r->victim[i];
 		struct buf name = { 0 };
 
-		escape_terminal(&name, words_text(v->domain), 44);
-		buf_printf(p->out, "  %-44s %9llu %12llu %9llu\n", buf_cstr(&name), (unsigned long long)v->answers, (unsigned long long)v->misdirected,
-			(unsigned long long)v->attempts);
+		escape_terminal(&name, words_text(v->domain), (uint32_t)width);
+		buf_printf(p->out, "  %-*s", width, buf_cstr(&name));
+		if (r->geo_built_us)
+			buf_printf(p->out, " %-15s", words_place(&v->place, place));
+		buf_printf(p->out, " %9llu %12llu %9llu\n", (unsigned long long)v->answers, (unsigned long long)v->misdirected, (unsigned long long)v->attempts);
 		buf_fini(&name);
 	}
 	if (r->victim_domains > r->victim_count)
@@ -713,6 +718,10 @@ static void put_method(struct text_printer *p)
 	add_time(p, r->span.now_us);
 	add(p, ", facts until ");
 	add_time(p, r->span.judged_us);
+	if (r->geo_built_us) {
+		add(p, ", countries and networks of ");
+		add_time(p, r->geo_built_us);
+	}
 	put_line(p, 2);
 	for (size_t i = 0; i < r->options.lists->count; i++) {
 		const struct list *l = &r->options.lists->item[i];

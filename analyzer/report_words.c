@@ -114,3 +114,12 @@ const char *words_method(void)
 	       " dialogue ends. Usual is the mean of the 28 days before. What a list would do is computed from its published rules; whether a recipient is a trap"
 	       " nobody outside the list can see. Encrypted sessions are not read.";
 }
+
+const char *words_place(const struct geo_place *place, char out[WORDS_PLACE_MAX])
+{
+	int n = snprintf(out, WORDS_PLACE_MAX, "%s", place->country);
+
+	if (place->asn)
+		snprintf(out + n, (size_t)(WORDS_PLACE_MAX - n), "%sAS%u", n ? " " : "", place->asn);
+	return out;
+}

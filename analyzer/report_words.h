@@ -21,6 +21,9 @@ uint64_t words_bar(const struct report_bar *b, int which);
 /* The title of a server in the report, else its name. */
 const char *words_title(const struct report *r, int64_t server_id, const char *name);
 struct text words_text(const char *s);
+/* "DE AS64500"; "" when it is not known. */
+#define WORDS_PLACE_MAX 24
+const char *words_place(const struct geo_place *place, char out[WORDS_PLACE_MAX]);
 bool words_is_reported(const struct report *r, int64_t server_id);
 /* A matter whose answers may be of before the period, as a sentence; NULL when it is of the period. */
 const char *words_stale(const struct report_matter *m);

@@ -60,6 +60,7 @@ static const struct config_key keys[] = {
 	{ "store", "keep-evidence", &config_type_duration, IN_CONFIG(store.keep_evidence_us), NULL, "400d" },
 	{ "store", "keep-counters", &config_type_duration, IN_CONFIG(store.keep_counters_us), NULL, "400d" },
 	{ "store", "keep-free", &config_type_size, IN_CONFIG(store.keep_free_bytes), NULL, "1G" },
+	{ "report", "geoip", &config_type_string, IN_CONFIG(report.geoip), NULL, NULL },
 	{ "privacy", "addresses", &config_type_word, IN_CONFIG(privacy.addresses), privacy_words, "full" },
 	{ "privacy", "subject", &config_type_word, IN_CONFIG(privacy.subject), subject_words, "marked" },
 	{ "server", "addresses", &config_type_prefixes, IN_SERVER(addresses), NULL, NULL },
@@ -72,7 +73,7 @@ static const struct config_key keys[] = {
 
 enum { KEY_COUNT = sizeof keys / sizeof *keys };
 
-static const char *const sections[] = { "own", "capture", "store", "privacy", "server", "tenant", NULL };
+static const char *const sections[] = { "own", "capture", "store", "report", "privacy", "server", "tenant", NULL };
 
 static bool has_name(const char *section)
 {

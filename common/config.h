@@ -79,6 +79,9 @@ struct config {
 		size_t keep_free_bytes;	/* 1G: with less free disk, older mail goes earlier */
 	} store;
 	struct {
+		char *geoip;		/* folder of databases of countries and networks, "none"; NULL: where geoipupdate puts them */
+	} report;
+	struct {
 		enum config_privacy addresses;
 		enum config_subject subject;
 	} privacy;

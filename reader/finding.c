@@ -86,6 +86,15 @@ static void read_columns(struct arena *a, sqlite3_stmt *s, struct finding_row *f
 	f->root_reply = reader_text(a, s, i++);
 }
 
+static void read_place(const struct reader *r, const char *ip, struct geo_place *out)
+{
+	struct ip_addr a = { 0 };
+
+	if (ip && ip_parse(ip, strlen(ip), &a))
+		a = (struct ip_addr){ 0 };
+	geo_lookup(reader_geo(r), &a, out);
+}
+
 static void read_cause(struct reader *r, struct arena *a, struct finding_row *f)
 {
 	sqlite3_stmt *s = f->cause_rowid ? reader_select(r, sql_cause, "i", f->cause_rowid) : NULL;
@@ -128,6 +137,8 @@ static void add_row(struct reader *r, struct finding_page *p, sqlite3_stmt *s, i
 
 	*f = (struct finding_row){ 0 };
 	read_columns(&p->arena, s, f);
+	read_place(r, f->dest_ip, &f->dest_place);
+	read_place(r, f->origin_ip, &f->origin_place);
 	read_cause(r, &p->arena, f);
 	read_reasons(r, &p->arena, f);
 	ack = reader_has_notes(r) ? reader_select(r, sql_ack, "tii", f->finding_id, now_us, f->id) : NULL;

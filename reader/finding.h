@@ -9,6 +9,7 @@
 #include <stdint.h>
 
 #include "common/kind.h"
+#include "reader/geo.h"
 #include "reader/reader.h"
 
 struct finding_reason {
@@ -27,6 +28,7 @@ struct finding_row {
 	const char *sender;		/* null, postmaster, daemon, double-bounce, other */
 	struct text recipient, recipient_domain;
 	const char *dest_ip;		/* who it was handed to, first attempt */
+	struct geo_place dest_place, origin_place;	/* of dest_ip and origin_ip, empty where no database tells */
 	uint32_t attempts;
 	int64_t first_us, last_us;
 	int revision;

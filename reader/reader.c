@@ -12,6 +12,7 @@
 
 #include "common/timefmt.h"
 #include "common/xmalloc.h"
+#include "reader/geo.h"
 #include "schema/db.h"
 
 enum { FILE_COUNT = 3, ERROR_MAX = 600,
@@ -21,6 +22,7 @@ enum { FILE_COUNT = 3, ERROR_MAX = 600,
 	STEPS_A_LOOK = 20000 };
 
 struct reader {
+	struct geo *geo;	/* NULL: none */
 	char *dir;
 	sqlite3 *db;				/* NULL: not open */
 	enum reader_state state;
@@ -100,10 +102,22 @@ struct reader *reader_open(const char *dir)
 	return r;
 }
 
+void reader_use_geo(struct reader *r, const char *folder)
+{
+	geo_close(r->geo);
+	r->geo = folder && strcmp(folder, "none") == 0 ? NULL : geo_open(folder);
+}
+
+const struct geo *reader_geo(const struct reader *r)
+{
+	return r->geo;
+}
+
 void reader_close(struct reader *r)
 {
 	if (!r)
 		return;
+	geo_close(r->geo);
 	shut(r);
 	free(r->dir);
 	free(r);

@@ -34,6 +34,13 @@ struct reader;
 
 /* Never fails: the state says how it went. dir is copied. */
 struct reader *reader_open(const char *dir);
+
+/* From now on rows say where addresses are, as far as databases of countries and networks are found: geo.h. folder: "none" for no such rows. */
+struct geo;
+void reader_use_geo(struct reader *r, const char *folder);
+/* NULL when there are none. */
+const struct geo *reader_geo(const struct reader *r);
+
 void reader_close(struct reader *r);
 
 /*

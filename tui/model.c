@@ -11,6 +11,7 @@ static const int64_t minute_us = 60 * INT64_C(1000000), day_us = 86400 * INT64_C
 void model_open(struct model *m, const char *store, const struct config *config, enum model_clock clock, int64_t fixed_us)
 {
 	*m = (struct model){ .reader = reader_open(store), .store = store, .config = config, .clock = clock, .fixed_us = fixed_us };
+	reader_use_geo(m->reader, config->report.geoip);
 }
 
 void model_close(struct model *m)
