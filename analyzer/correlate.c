@@ -540,12 +540,39 @@ static bool was_submitted(struct correlate *c, struct victim *v, const struct an
 	return found;
 }
 
+/* A dialogue without a mail to announce, while mail from this very address stands in another one and waits: sender verification. */
+static bool is_concurrent_probe(struct victim *v, const struct answer *a)
+{
+	size_t until = victim_mail_until(v, a->mail.mail_us + SIGHTING_SLACK_US);
+
+	if (a->mail.has_message || a->mail.has_data || mail_has_step(&a->mail, 'c', "DATA") || mail_has_step(&a->mail, 'c', "BDAT")
+	    || mail_size_param(&a->mail) >= 0)
+		return false;
+	for (size_t i = until; i-- > 0 && until - i <= NEAR_MAX;) {
+		const struct sighting *s = &v->mail[i];
+
+		if (s->mail_us < a->mail.mail_us - PROBE_US)
+			break;
+		if (s->route.arrives && s->mail_from_id == v->id && s->mail_us <= a->mail.mail_us && s->ended_us >= a->mail.ended_us
+		    && (!s->reply_us || s->reply_us >= a->mail.ended_us))
+			return true;
+	}
+	return false;
+}
+
 /* A person's mail that only seems to answer: it does when mail from the victim to this very person had just been taken. */
 static void close_suspect(struct correlate *c, struct victim *v, struct answer *a)
 {
 	size_t until = victim_mail_until(v, a->mail.mail_us + SIGHTING_SLACK_US);
 	const struct sighting *cause = NULL;
 
+	if (is_concurrent_probe(v, a)) {
+		a->kind = KIND_CALLOUT;
+		a->rule = "probe-concurrent";
+		return;
+	}
+	if (a->suspected == KIND_CALLOUT)
+		return;
 	for (size_t i = until; i-- > 0 && until - i <= NEAR_MAX && !cause;) {
 		const struct sighting *s = &v->mail[i];
 

@@ -305,6 +305,7 @@ static const struct {
 	{ "refused-daemon", KIND_AUTOMATED_UNKNOWN, { REFUSED, .mail_from_class = CLASS_DAEMON } },
 	{ "probe-refused", KIND_CALLOUT, { REFUSED, NULL_FROM } },
 	{ "null-unseen", KIND_AUTOMATED_UNKNOWN, { .complete = true, NULL_FROM, .outcome = MAIL_UNKNOWN } },
+	{ "probe-person", KIND_ORDINARY, { .complete = true, .rcpt_count = 1, .rcpt_accepted = 1, .outcome = MAIL_ABORTED } },
 	{ "refused-person", KIND_ORDINARY, { REFUSED } },
 	{ "ordinary", KIND_ORDINARY, { LETTER } },
 };

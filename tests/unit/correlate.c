@@ -513,6 +513,33 @@ static void an_answer_without_data_is_what_others_of_its_sender_are(void **state
 	assert_answer("2", "SELECT count(*) FROM finding");
 }
 
+static struct fake asked_as(int session, double at, const char *sender)
+{
+	return (struct fake){ .session = session, .at = at, .src = MX2, .dest = VICTIM_MX, .helo = "mx2.campus.example", .from = sender, .to = { VICTIM },
+		.no_data = true, .outcome = "aborted", .steps = "c MAIL 0\ns 250 1\nc RCPT 2\ns 250 3\nc QUIT 4\n" };
+}
+
+static void asking_about_who_waits_is_a_callout_whoever_asks(void **state)
+{
+	struct world *w = *state;
+
+	add(w, spam_to(1, 10, VICTIM, USER, "m"));
+	run_sql(w->facts, "UPDATE transactions SET ended_us = started_us + 5000000, reply_us = started_us + 5000000");
+	add(w, asked_as(2, 11, "verify@campus.example"));
+	analyze(w, false);
+	assert_answer("callout probe-concurrent", RULE_OF(2));
+}
+
+static void leaving_after_rcpt_at_another_time_is_ordinary(void **state)
+{
+	struct world *w = *state;
+
+	add(w, spam_to(1, 10, VICTIM, USER, "m"));
+	add(w, asked_as(2, 30, "verify@campus.example"));
+	analyze(w, false);
+	assert_answer("ordinary probe-person", RULE_OF(2));
+}
+
 static void a_refused_mail_of_a_person_is_ordinary(void **state)
 {
 	struct world *w = *state;
@@ -545,6 +572,8 @@ int main(void)
 		TEST(an_absence_told_to_others_is_ordinary),
 		TEST(what_a_person_handed_in_is_ordinary),
 		TEST(an_answer_without_data_is_what_others_of_its_sender_are),
+		TEST(asking_about_who_waits_is_a_callout_whoever_asks),
+		TEST(leaving_after_rcpt_at_another_time_is_ordinary),
 		TEST(a_refused_mail_of_a_person_is_ordinary),
 		TEST(what_a_sender_answers_later_tells_of_what_was_refused),
 		TEST(backscatter_is_told_from_cause_to_root),
