@@ -22,9 +22,9 @@ static const char *const sql[STATEMENT_COUNT] = {
 	[DELETE_REASONS] = "DELETE FROM finding_reason WHERE finding_rowid = ?1",
 	[INSERT] = "INSERT INTO finding (id, finding_id, server_id, address, public_address, kind, misdirected, exposure, tier, sender, recipient,"
 		" recipient_domain, recipient_id, attempts, first_us, last_us, revision, settled, originator_server_id, originator_how, cause_rowid,"
-		" cause_matched_by, cause_delay_ms, origin_ip, root_rowid, root_code, root_enhanced, root_reply, cause_class, digest)"
+		" cause_matched_by, cause_delay_ms, origin_ip, root_rowid, root_code, root_enhanced, root_reply, cause_class, digest, via)"
 		" VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, 'clear', ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, 0, ?17, ?18, ?19, ?20, ?21, ?22, ?23, ?24,"
-		" ?25, ?26, ?27, ?28)",
+		" ?25, ?26, ?27, ?28, ?29)",
 	[INSERT_ATTEMPT] = "INSERT OR IGNORE INTO finding_attempt VALUES (?1, ?2, ?3)",
 	[INSERT_REASON] = "INSERT INTO finding_reason VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
 	[ALIAS] = "INSERT OR REPLACE INTO finding_alias VALUES (?1, ?2)",
@@ -194,7 +194,7 @@ struct row {
 	int64_t id;
 	char finding_id[TRANSACTION_ID_MAX + 8];
 	struct server *server;
-	char address[IP_TEXT_MAX], public_address[IP_TEXT_MAX], origin_ip[IP_TEXT_MAX];
+	char address[IP_TEXT_MAX], public_address[IP_TEXT_MAX], origin_ip[IP_TEXT_MAX], via[IP_TEXT_MAX];
 	const char *sender;
 	int attempts;
 	int64_t first_us, last_us, delay_ms;
@@ -250,6 +250,8 @@ static void make_row(struct findings *f, const struct mail_group *g, const struc
 	ip_format(&emitter, r->address);
 	ip_format(c && c->public_address.version ? &c->public_address : &emitter, r->public_address);
 	ip_format(&j->origin.address, r->origin_ip);
+	if (g->edge && own_is_smarthost(f->own, &g->edge->mail.dest))
+		ip_format(&g->edge->mail.dest, r->via);
 	r->sender = sender_word(&g->said->mail);
 	r->attempts = count_attempts(g);
 	r->first_us = first->mail.mail_us;
@@ -344,6 +346,7 @@ static void insert_finding(struct findings *f, const struct victim *v, const str
 	bind_cause(s, r, g);
 	sqlite3_bind_text(s, 27, j->cause_class, -1, SQLITE_STATIC);
 	sqlite3_bind_int64(s, 28, digest);
+	sqlite3_bind_text(s, 29, *r->via ? r->via : NULL, -1, SQLITE_STATIC);
 	run(s);
 }
 

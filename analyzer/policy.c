@@ -18,8 +18,8 @@ static const char sql_addresses[] =
 	" UNION SELECT id, public_address FROM server ORDER BY 1, 2";
 /* Ordered by domain, so that distinct ones are counted in passing. */
 static const char sql_findings[] =
-	"SELECT recipient_domain, kind, sender, misdirected, count(*), sum(attempts), min(first_us), max(last_us) FROM finding"
-	" WHERE server_id = ?1 AND public_address = ?2 AND last_us > ?3 AND first_us <= ?4 GROUP BY 1, 2, 3, 4 ORDER BY 1";
+	"SELECT recipient_domain, kind, sender, misdirected, count(*), sum(attempts), min(first_us), max(last_us), via FROM finding"
+	" WHERE server_id = ?1 AND public_address = ?2 AND last_us > ?3 AND first_us <= ?4 GROUP BY 1, 2, 3, 4, via ORDER BY 1";
 static const char sql_refusal[] =
 	"SELECT max(at_us), remote_ip FROM refusal WHERE server_id = ?1 AND address = ?2 AND list = ?3 AND at_us > ?4 AND at_us <= ?5";
 static const char sql_coverage[] =
@@ -45,6 +45,8 @@ struct risk {
 	int64_t server_id;
 	const char *address, *status;
 	struct tally counted, doubtful, all;
+	struct tally instead;		/* what another's address answers for */
+	char via[IP_TEXT_MAX];		/* that one: a smarthost outside */
 	int64_t first_us, last_us;
 	char refused_by[IP_TEXT_MAX];
 	int64_t refused_us;
@@ -76,7 +78,10 @@ static void read_finding(const struct list *l, sqlite3_stmt *s, struct risk *r)
 	if (count == LIST_NOT || is_word(misdirected, "no"))
 		return;
 	bool sure = count == LIST_COUNTS && !is_word(misdirected, "unknown");
-	tally_add(sure ? &r->counted : &r->doubtful, kind, mails, attempts, domain);
+	struct text via = column_text(s, 8);
+	tally_add(via.p ? &r->instead : sure ? &r->counted : &r->doubtful, kind, mails, attempts, domain);
+	if (via.p && via.len < sizeof r->via)
+		memcpy(r->via, via.p, via.len + 1);
 	tally_add(&r->all, kind, mails, attempts, domain);
 	int64_t first = sqlite3_column_int64(s, 6), last = sqlite3_column_int64(s, 7);
 	if (!r->first_us || first < r->first_us)
@@ -143,7 +148,9 @@ static const char *status_of(const struct list *l, const struct risk *r)
 	if (r->counted.mails && l->threshold_mails && (unsigned)r->counted.mails >= l->threshold_mails
 	    && (unsigned)r->counted.domains >= l->threshold_domains)
 		return "would-list";
-	return r->counted.mails || r->doubtful.mails || is_blind(r) ? "watch" : "clean";
+	if (r->counted.mails || r->doubtful.mails || is_blind(r))
+		return "watch";
+	return r->instead.mails ? "listed-instead" : "clean";
 }
 
 static void insert_reason(struct policy *p, const struct list *l, const struct risk *r, int *n, struct buf *text)
@@ -187,6 +194,11 @@ static void insert_reasons(struct policy *p, const struct list *l, const struct 
 	if (r->doubtful.mails) {
 		buf_add_str(&text, "in doubt: ");
 		tally_print(&r->doubtful, &text);
+		insert_reason(p, l, r, &n, &text);
+	}
+	if (r->instead.mails) {
+		buf_printf(&text, "leaves by %s, which the list sees instead: ", r->via);
+		tally_print(&r->instead, &text);
 		insert_reason(p, l, r, &n, &text);
 	}
 	if (is_blind(r)) {

@@ -164,6 +164,7 @@ CREATE TABLE finding (			-- an answering mail that left for a recipient who is n
   root_code INTEGER,
   root_enhanced TEXT,
   root_reply TEXT,
+  via TEXT,				-- smarthost outside that it was handed to, whose address the world sees; NULL: none
   cause_class TEXT,			-- user-unknown, mailbox-full, content, policy, other; NULL: not told
   digest INTEGER NOT NULL		-- of what is printed: another one makes a new revision
 );

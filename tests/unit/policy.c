@@ -108,6 +108,27 @@ static void ipv6_is_not_covered(void **state)
 	assert_answer("", "SELECT margin FROM risk WHERE list = 'backscatterer' AND address = '2001:db8:1::25'");
 }
 
+static void what_leaves_by_a_smarthost_is_listed_there_instead(void **state)
+{
+	struct world *w = *state;
+	struct fake bounce = bounce_to(2, 11, VICTIM, "m");
+
+	configure(w, "own", NULL, "smarthosts", "203.0.113.7");
+	add(w, spam_to(1, 10, VICTIM, USER, "m"));
+	bounce.dest = "203.0.113.7";
+	add(w, bounce);
+	analyze(w, false);
+	assert_answer("listed-instead", STATUS);
+	assert_answer("1", "SELECT mails FROM risk WHERE list = 'backscatterer'");
+	assert_answer("leaves by 203.0.113.7, which the list sees instead: 1 bounce; to 1 domain", "SELECT text FROM risk_reason WHERE list = 'backscatterer'");
+	add(w, spam_to(3, 20, "b@other.invalid", USER, "n"));
+	bounce = bounce_to(4, 21, "b@other.invalid", "n");	/* and one by itself */
+	bounce.message_id = "bounce.2@mx2.campus.example";
+	add(w, bounce);
+	analyze(w, false);
+	assert_answer("would-list", STATUS);
+}
+
 static void a_public_address_is_what_the_list_sees(void **state)
 {
 	struct world *w = *state;
@@ -248,6 +269,7 @@ int main(void)
 		TEST(a_window_ends),
 		TEST(a_blind_server_is_never_clean),
 		TEST(ipv6_is_not_covered),
+		TEST(what_leaves_by_a_smarthost_is_listed_there_instead),
 		TEST(a_public_address_is_what_the_list_sees),
 		cmocka_unit_test(zones_are_found_in_replies),
 		TEST(a_refusal_that_names_us_or_nobody_lists_us),
