@@ -88,7 +88,9 @@ static FILE *open_output(const char *path)
 
 	if (fd < 0)
 		return NULL;
-	if (fstat(fd, &st) == 0 && st.st_size > 0 && pread(fd, &last, 1, st.st_size - 1) == 1 && last != '\n' && write(fd, "\n", 1) != 1) {
+	if (fstat(fd, &st) == 0 && st.st_size == 0)
+		fchmod(fd, EVENTS_MODE);	/* a service's umask leaves nothing to the group that ships it */
+	else if (pread(fd, &last, 1, st.st_size - 1) == 1 && last != '\n' && write(fd, "\n", 1) != 1) {
 		close(fd);
 		return NULL;
 	}

@@ -106,7 +106,7 @@ static const char *class_of_status(const char *status)
 static void put_head(struct html *h)
 {
 	const struct report *r = h->r;
-	char from[TIME_TEXT_MAX], to[TIME_TEXT_MAX];
+	char from[TIME_TEXT_MAX], period[WORDS_PERIOD_MAX];
 
 	put(h, "<!DOCTYPE html>\n<html lang=\"en\"><head><meta charset=\"utf-8\">\n"
 	    "<meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; style-src 'unsafe-inline'\">\n"
@@ -116,9 +116,8 @@ static void put_head(struct html *h)
 	buf_printf(h->out, ", %.10s", time_format_local(r->options.since_us, from));
 	put(h, "</title>\n<style>\n");
 	put(h, style);
-	buf_printf(h->out, "</style></head>\n<body><a class=\"skip\" href=\"#first\">Do this first</a><main>\n<h1>bouncetap report</h1>\n<p class=\"quiet\">%.16s to %.16s%s%s</p>\n",
-		   time_format_local(r->options.since_us, from), time_format_local(r->options.until_us, to),
-		   r->options.server || r->options.owner || r->options.tenant ? ", not all servers" : "", r->options.anonymous ? ", anonymous" : "");
+	buf_printf(h->out, "</style></head>\n<body><a class=\"skip\" href=\"#first\">Do this first</a><main>\n<h1>bouncetap report</h1>\n<p class=\"quiet\">%s</p>\n",
+		   words_period(r, period));
 	buf_printf(h->out, "<p class=\"verdict %s\"><span class=\"word\">%s</span> ", report_state_name(r->state), words_state(r->state));
 	word(h, r->verdict);
 	put(h, "</p>\n");
@@ -237,7 +236,7 @@ static void put_todo(struct html *h)
 
 	section(h, "first", "Do this first");
 	if (!r->todo_count)
-		paragraph_of(h, r->known_count ? "Nothing beyond what is known already (Causes)." : "Nothing.");
+		paragraph_of(h, words_nothing(r));
 	for (size_t i = 0; i < r->todo_count; i++) {
 		const struct report_matter *m = r->todo[i];
 

@@ -130,10 +130,6 @@ static void take_example(struct reader *reader, struct report *r, const struct o
 	}
 	sqlite3_finalize(s);
 	recognise(reader, m, with_message);
-	m->advice = advice_find(&(struct advice_query){ kind_name(m->kind), m->cause, m->software, m->responder, strcmp(m->where, "inner") == 0,
-							strcmp(m->where, "outside") == 0 });
-	m->queue = advice_has_queue(kind_name(m->kind)) ? advice_queue(m->software) : NULL;
-	m->log = advice_log(m->software);
 }
 
 static bool is_same_word(const char *a, struct text b)
@@ -156,20 +152,45 @@ static void mark_known(struct reader *reader, struct report *r)
 	sqlite3_finalize(s);
 }
 
+static void take_first(struct report *r, struct report_matter *m)
+{
+	for (size_t k = r->todo_count; m->queue && k-- > 0;)
+		if (r->todo[k]->server_id == m->server_id && r->todo[k]->queue == m->queue)
+			m->queue_said = k + 1;
+	r->todo[r->todo_count++] = m;
+}
+
+/* What was refused before it said what it is comes last: its advice is to look into the log, and mostly it ends with what stands above it. */
 static void choose_first(struct report *r)
 {
-	for (size_t i = 0; i < r->matter_count; i++) {
-		struct report_matter *m = &r->matter[i];
+	for (int unknown = 0; unknown < 2; unknown++)
+		for (size_t i = 0; i < r->matter_count; i++) {
+			struct report_matter *m = &r->matter[i];
 
-		if (m->known_why)
-			r->known_count++;
-		else if (r->todo_count < REPORT_TODO_MAX) {
-			for (size_t k = r->todo_count; m->queue && k-- > 0;)
-				if (r->todo[k]->server_id == m->server_id && r->todo[k]->queue == m->queue)
-					m->queue_said = k + 1;
-			r->todo[r->todo_count++] = m;
+			if ((m->kind == KIND_AUTOMATED_UNKNOWN) != unknown)
+				continue;
+			if (m->known_why)
+				r->known_count++;
+			else if (r->todo_count < REPORT_TODO_MAX)
+				take_first(r, m);
 		}
-	}
+}
+
+/* What one matter tells of a mail server that hides its name holds for its others. */
+static void spread_software(struct report *r)
+{
+	for (size_t i = 0; i < r->matter_count; i++)
+		for (size_t k = 0; !r->matter[i].software && k < r->matter_count; k++)
+			if (r->matter[k].server_id == r->matter[i].server_id)
+				r->matter[i].software = r->matter[k].software;
+}
+
+static void advise(struct report_matter *m)
+{
+	m->advice = advice_find(&(struct advice_query){ kind_name(m->kind), m->cause, m->software, m->responder, strcmp(m->where, "inner") == 0,
+							strcmp(m->where, "outside") == 0 });
+	m->queue = advice_has_queue(kind_name(m->kind)) ? advice_queue(m->software) : NULL;
+	m->log = advice_log(m->software);
 }
 
 static int read_matters(struct reader *reader, struct report *r)
@@ -188,6 +209,9 @@ static int read_matters(struct reader *reader, struct report *r)
 	for (size_t i = 0; i < r->matter_count; i++)
 		take_example(reader, r, own, &r->matter[i]);
 	own_free(own);
+	spread_software(r);
+	for (size_t i = 0; i < r->matter_count; i++)
+		advise(&r->matter[i]);
 	choose_first(r);
 	return reader_end(reader);
 }

@@ -88,10 +88,9 @@ static void put_field(struct text_printer *p, const char *label, const char *tex
 static void put_head(struct text_printer *p)
 {
 	const struct report *r = p->r;
-	char from[TIME_TEXT_MAX], to[TIME_TEXT_MAX];
+	char period[WORDS_PERIOD_MAX];
 
-	add(p, "bouncetap report, %.16s to %.16s%s%s", time_format_local(r->options.since_us, from), time_format_local(r->options.until_us, to),
-	    r->options.server || r->options.owner || r->options.tenant ? ", not all servers" : "", r->options.anonymous ? ", anonymous" : "");
+	add(p, "bouncetap report, %s", words_period(r, period));
 	put_line(p, 0);
 	add(p, "%s: ", words_state(r->state));
 	add_word(p, r->verdict, 0);
@@ -175,7 +174,7 @@ static void put_todo(struct text_printer *p)
 
 	heading(p, "Do this first");
 	if (!r->todo_count)
-		say(p, 2, r->known_count ? "Nothing beyond what is known already (Causes)." : "Nothing.");
+		say(p, 2, words_nothing(r));
 	for (size_t i = 0; i < r->todo_count; i++) {
 		const struct report_matter *m = r->todo[i];
 
@@ -390,6 +389,8 @@ static void put_lists(struct text_printer *p)
 		else
 			put_risk(p, &r->risk.row[i]);
 	}
+	if (!r->risk.count)
+		say(p, 2, "No address of ours was seen.");
 	if (clean) {
 		add(p, "  %zu of %zu pairs of address and list are clean.", clean, r->risk.count);
 		put_line(p, 2);
@@ -432,8 +433,10 @@ static void put_timeline(struct text_printer *p)
 	char text[TIME_TEXT_MAX];
 
 	heading(p, r->bars_are_days ? "Timeline by day" : "Timeline by hour");
-	if (!r->bar_count)
+	if (!r->span.first_us) {
+		say(p, 2, "No mail was seen.");
 		return;
+	}
 	add(p, "  A character for each from %.16s: . for none, 1 to 9 for parts of the most (the number), blank where no mail was seen.",
 	    time_format_local(r->bar[0].at_us, text));
 	put_line(p, 2);
@@ -659,7 +662,7 @@ static void put_unseen(struct text_printer *p)
 	put_number(p, c->kernel_drops, "packets dropped by the kernel");
 	put_number(p, c->interface_drops, "frames dropped by network cards, mail or not");
 	put_number(p, c->evicted, "connections dropped for want of memory");
-	for (size_t i = 0; i < r->sensor.gap_count; i++) {
+	for (size_t i = 0; i < r->sensor.gap_count && r->span.first_us; i++) {
 		add(p, "  nobody watched from ");
 		add_time(p, r->sensor.gap[i].begin_us);
 		add(p, " to ");

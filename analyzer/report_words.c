@@ -4,6 +4,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "common/timefmt.h"
+
 const char *words_state(enum report_state s)
 {
 	static const char *const words[] = { "BAD", "WATCH", "CLEAN", "NOT KNOWN" };
@@ -105,6 +107,22 @@ const char *words_stale(const struct report_matter *m)
 {
 	return m->fresh || !m->queue ? NULL
 	     : "No mail that they answer was seen to come in this time: they may have waited in the queue, and the fault be mended already.";
+}
+
+const char *words_nothing(const struct report *r)
+{
+	return r->known_count ? "Nothing beyond what is known already (Causes)." : r->state == REPORT_BLIND ? "Nothing that was seen, which proves nothing." : "Nothing.";
+}
+
+const char *words_period(const struct report *r, char out[WORDS_PERIOD_MAX])
+{
+	char from[TIME_TEXT_MAX], to[TIME_TEXT_MAX];
+
+	if (!r->span.first_us)
+		return "no mail";
+	snprintf(out, WORDS_PERIOD_MAX, "%.16s to %.16s%s%s", time_format_local(r->options.since_us, from), time_format_local(r->options.until_us, to),
+		 r->options.server || r->options.owner || r->options.tenant ? ", not all servers" : "", r->options.anonymous ? ", anonymous" : "");
+	return out;
 }
 
 const char *words_method(void)

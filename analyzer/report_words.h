@@ -5,6 +5,7 @@
 #include "analyzer/report.h"
 
 #define WORDS_NUMBER_MAX 32
+#define WORDS_PERIOD_MAX 160
 
 const char *words_state(enum report_state s);		/* "BAD" */
 const char *words_trend(enum report_trend t);		/* "NEW" */
@@ -27,6 +28,10 @@ const char *words_place(const struct geo_place *place, char out[WORDS_PLACE_MAX]
 bool words_is_reported(const struct report *r, int64_t server_id);
 /* A matter whose answers may be of before the period, as a sentence; NULL when it is of the period. */
 const char *words_stale(const struct report_matter *m);
+/* What stands under "Do this first" when nothing does: a blind sensor proves nothing. */
+const char *words_nothing(const struct report *r);
+/* "2026-11-21 00:00 to 2026-11-22 00:00", and what was left out; in out. */
+const char *words_period(const struct report *r, char out[WORDS_PERIOD_MAX]);
 /* What the numbers mean and how the verdicts came about. */
 const char *words_method(void);
 
