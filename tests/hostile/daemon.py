@@ -6,6 +6,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
+import time
 from pathlib import Path
 
 TOP = Path(__file__).resolve().parent.parent.parent
@@ -32,6 +33,16 @@ class Run:
         assert daemon.returncode == 0, f"{generator}: exit {daemon.returncode}: {self.said[-3000:]}"
         assert "Sanitizer" not in self.said and "runtime error" not in self.said, self.said[-3000:]
         assert source.returncode == 0, f"{generator}: exit {source.returncode}"
+
+
+def wait_for_rest(path):
+    """What another program writes to path: until nothing has come for a second."""
+    size, still = -1, 0
+    while still < 10:
+        time.sleep(0.1)
+        now = path.stat().st_size
+        still = still + 1 if now == size else 0
+        size = now
 
 
 @contextlib.contextmanager
