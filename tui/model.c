@@ -113,7 +113,7 @@ static int read_events(struct model *m, const struct model_query *q)
 	if (q->event_server && read_servers(m))
 		return -1;
 	filter_events(m, q, &filter);
-	int failed = finding_page_read(m->reader, &filter, (struct finding_place){ 0 }, FINDING_PAGE_MAX, &fresh);
+	int failed = finding_page_read(m->reader, &filter, (struct finding_place){ 0 }, MODEL_EVENTS_MAX, &fresh);
 	finding_page_fini(failed ? &fresh : &m->events);
 	if (!failed)
 		m->events = fresh;

@@ -16,7 +16,8 @@
 
 enum screen { SCREEN_SERVERS, SCREEN_EVENTS, SCREEN_LADDER, SCREEN_LISTS, SCREEN_SENSOR, SCREEN_COUNT };
 
-enum { MODEL_MESSAGE_MAX = 512 };
+/* Events that are kept for scrolling: what reading them and laying them out costs at each refresh is what limits them. */
+enum { MODEL_EVENTS_MAX = 500, MODEL_MESSAGE_MAX = 512 };
 
 /* Whose clock says what "now" is. */
 enum model_clock { MODEL_CLOCK_WALL, MODEL_CLOCK_FIXED, MODEL_CLOCK_PACKETS };	/* as of --now; of the last packet: replays */
