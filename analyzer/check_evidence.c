@@ -245,6 +245,18 @@ static void read_findings(const struct check *c, struct check_address *a)
 	sqlite3_finalize(s);
 }
 
+/* The user tells the impact of one list: where mail of that minute counts for some, it is not that of the others. */
+static void assign_impact(const struct check *c, struct check_address *a)
+{
+	bool seen = false;
+
+	for (size_t i = 0; i < c->lists->count; i++)
+		seen |= a->list[i].in.seen.impact_seen;
+	for (size_t i = 0; i < c->lists->count; i++)
+		if (seen && !a->list[i].in.seen.impact_seen)
+			a->list[i].in.impact_us = 0;
+}
+
 /* Doubt only counts behind the start of the clock, which the findings have set. */
 static void count_doubt(const struct check *c, struct check_address *a)
 {
@@ -448,6 +460,7 @@ void check_read_evidence(struct check *c, struct check_address *a)
 	if (!judged)
 		return;
 	read_findings(c, a);
+	assign_impact(c, a);
 	read_defects(c, a);
 	count_doubt(c, a);
 	for (unsigned i = 0; i < a->cause_count; i++)

@@ -142,9 +142,9 @@ static void put_list(const struct check *c, const struct check_address *a, const
 		put(out, "last", "%s: the last attempt of what counts; %u mail%s in its window", time_format_local(e->last_us, when), e->counted, plural(e->counted));
 	else
 		put(out, "last", "nothing that counts was seen");
-	if (c->impact_us)
-		put(out, "impact", "%s: %s", time_format_local(c->impact_us, when), e->impact_seen ? "mail that it counts, or may count, was seen in that minute"
-		    : c->impact_us < e->watched_us ? "nobody was watching yet" : "no such mail was seen then");
+	if (l->in.impact_us)
+		put(out, "impact", "%s: %s", time_format_local(l->in.impact_us, when), e->impact_seen ? "mail that it counts, or may count, was seen in that minute"
+		    : l->in.impact_us < e->watched_us ? "nobody was watching yet" : "no such mail was seen then");
 	if (e->doubtful)
 		put(out, "in doubt", "%u mail%s, the last at %s", e->doubtful, plural(e->doubtful), time_format_local(e->doubt_us, when));
 	if (e->refused_us)
