@@ -35,7 +35,7 @@ FEEDER := $(BUILD)/tests/stress/feeder
 HOSTILE := $(BUILD)/tests/hostile/damage $(BUILD)/tests/hostile/bouncetapd-oom
 WRAP := malloc calloc reallocarray strdup strndup vasprintf
 DROPS := $(BUILD)/tests/drops/drops
-BENCH := $(BUILD)/tests/bench/generate $(BUILD)/tests/bench/yardstick $(BUILD)/tests/bench/send
+BENCH := $(BUILD)/tests/bench/generate $(BUILD)/tests/bench/yardstick $(BUILD)/tests/bench/send $(BUILD)/tests/bench/history
 obj = $(patsubst %.c,$(BUILD)/%.o,$(1))
 literal = sed -e 's/\\/\\\\/g' -e 's/"/\\"/g' -e 's/.*/"&\\n"/' $< > $@
 
@@ -102,6 +102,9 @@ $(BUILD)/tests/fuzz/%: tests/fuzz/%.c $(BUILD)/libtest.a
 $(BUILD)/tests/bench/generate: $(call obj,$(wildcard tests/bench/generate*.c) common/buf.c common/xmalloc.c)
 	$(call say,LD,$@)$(CC) $(CFLAGS_ALL) $(LDFLAGS) -o $@ $^ -lm
 
+$(BUILD)/tests/bench/history: $(call obj,tests/bench/history.c tests/bench/generate_random.c) $(BUILD)/libtest.a
+	$(call say,LD,$@)$(CC) $(CFLAGS_ALL) $(LDFLAGS) -o $@ $^ $(LIBS_SENSOR) -lm
+
 $(BUILD)/tests/bench/send: $(call obj,tests/bench/send.c)
 	$(call say,LD,$@)$(CC) $(CFLAGS_ALL) $(LDFLAGS) -o $@ $^ -lpcap
 
@@ -135,6 +138,11 @@ bench-top:
 	@$(MAKE) -s programs
 	@SIZE=$(SIZE) tests/bench/top.py --build $(BUILD)
 
+bench-analysis:
+	@tools/need-packages --install $(DEBIAN_BUILD) $(DEBIAN_BENCH)
+	@$(MAKE) -s programs $(BENCH)
+	@SIZE=$(SIZE) tests/bench/analysis --build $(BUILD)
+
 fuzz:
 	@tools/need-packages --install $(DEBIAN_BUILD) $(DEBIAN_TEST)
 	@$(MAKE) -s BUILD=$(BUILD)/fuzz CC=clang CFLAGS="$(SANITIZE) -fsanitize=fuzzer-no-link" fuzz-targets
@@ -163,7 +171,7 @@ install: all
 clean:
 	rm -rf $(BUILD)
 
-.PHONY: all programs unit fuzz-targets check-packages demo test test-long bench bench-top fuzz lab lab-fresh install clean
+.PHONY: all programs unit fuzz-targets check-packages demo test test-long bench bench-top bench-analysis fuzz lab lab-fresh install clean
 .DELETE_ON_ERROR:
 .SECONDARY:
 -include $(shell find $(BUILD) -name '*.d' -not -path '$(BUILD)/san/*' -not -path '$(BUILD)/tsan/*' -not -path '$(BUILD)/fuzz/*' 2>/dev/null)

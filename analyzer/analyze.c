@@ -40,11 +40,16 @@
 #include "common/xmalloc.h"
 #include "schema/db.h"
 
-/* Read transactions keep the sensor's WAL from being reset, so none lasts: about so many transactions are taken in one, and judged so long. */
-enum { SLICE_TRANSACTIONS = 10000, JUDGE_SLICE_US = 300000 };
+enum {
+	/* Read transactions keep the sensor's WAL from being reset, so none lasts: about so many facts are taken in one, and judged so long. */
+	SLICE_FACTS = 10000, JUDGE_SLICE_US = 300000,
+	COMMIT_US = 2000000,	/* what several slices write goes to disk together; a crash loses that much work */
+	RISK_US = 60000000,	/* following: the risk is computed again at least so often, */
+	RISK_SHARE = 100,	/* and takes at most one in so many parts of the time */
+};
 
 /* Who takes longer than this to judge gets one in so many parts of the time. */
-enum { DEAR_US = 50000, DEAR_SHARE = 20, DEAR_MAX = 32 };
+enum { DEAR_US = 50000, DEAR_SHARE = 100, DEAR_MAX = 32 };
 
 enum statement {
 	/* of facts.db */
@@ -92,9 +97,14 @@ struct analysis {
 	int64_t past_before_us;	/* sums of earlier hours are closed */
 	long long analyzed_seq;
 	int64_t seen_rowid;
+	int64_t shown_rowid;	/* transactions up to it were shown to readers */
+	bool writing;		/* a transaction of verdicts is open */
+	int64_t written_us;	/* since then; times of clock_us */
 	bool following;
 	struct dear dear[DEAR_MAX];
 	int dear_count;
+	bool risk_stale;
+	int64_t risk_due_us;
 };
 
 static sqlite3_stmt *query(struct analysis *a, enum statement which, int64_t v)
@@ -146,7 +156,7 @@ static bool next_range(struct analysis *a, const struct range *from, struct rang
 	*to = *from;
 	*last = true;
 	while (sqlite3_step(s) == SQLITE_ROW) {
-		if (found && to->transaction_rowid - from->transaction_rowid + to->session_rowid - from->session_rowid >= SLICE_TRANSACTIONS) {
+		if (found && to->transaction_rowid - from->transaction_rowid + to->session_rowid - from->session_rowid >= SLICE_FACTS) {
 			*last = false;
 			break;
 		}
@@ -173,14 +183,14 @@ static void mark_taken(struct analysis *a, int64_t seq)
 
 /* ---- judging ---- */
 
-static void judge_recipient(struct analysis *a, int64_t recipient_id, int64_t fresh_rowid)
+static void judge_recipient(struct analysis *a, int64_t recipient_id)
 {
 	struct idset asked = { 0 };
 	struct victim v;
 
 	servers_record(a->servers, &asked);
 	if (correlate_victim(a->correlate, recipient_id, &v))
-		findings_write(a->findings, &v, fresh_rowid);
+		findings_write(a->findings, &v, a->shown_rowid);
 	else
 		findings_remove(a->findings, recipient_id);
 	servers_record(a->servers, NULL);
@@ -234,20 +244,24 @@ static int64_t next_pending(struct analysis *a, int64_t recipient_id)
 	}
 }
 
-/* Until none is pending (true), or the time of a slice is over. Transactions above fresh_rowid were not shown to readers yet. */
-static bool judge_pending(struct analysis *a, int64_t fresh_rowid)
+enum pace { PACE_NOTHING, PACE_MORE, PACE_DONE };
+
+/* Until none is pending whose time has come, or the time of a slice is over. */
+static enum pace judge_pending(struct analysis *a)
 {
 	int64_t begin_us = clock_us(), until_us = begin_us + JUDGE_SLICE_US, recipient_id = INT64_MIN;
+	enum pace pace = PACE_NOTHING;
 
 	while (begin_us < until_us && (recipient_id = next_pending(a, recipient_id))) {
-		judge_recipient(a, recipient_id, fresh_rowid);
+		judge_recipient(a, recipient_id);
 		int64_t end_us = clock_us();
 		note_cost(a, recipient_id, end_us - begin_us);
 		begin_us = end_us;
+		pace = PACE_DONE;
 	}
 	take_news(a->take);
 	run(query(a, SETTLE, take_last_us(a->take) - SIGHTING_WINDOW_US));
-	return next_pending(a, INT64_MIN) == 0;
+	return next_pending(a, INT64_MIN) ? PACE_MORE : pace;
 }
 
 static int64_t now_of(const struct analysis *a)
@@ -257,8 +271,12 @@ static int64_t now_of(const struct analysis *a)
 
 static void write_risk(struct analysis *a)
 {
+	int64_t begun_us = clock_us();
+
 	policy_write_risk(a->verdicts, a->options.lists, now_of(a));
 	run(query(a, JUDGED_AT, now_of(a)));
+	a->risk_stale = false;
+	a->risk_due_us = clock_us() + RISK_SHARE * (clock_us() - begun_us);
 }
 
 /* ---- slices ---- */
@@ -267,63 +285,66 @@ enum slice { SLICE_FAILED = -1, SLICE_NOTHING, SLICE_MORE, SLICE_DONE };
 
 static enum slice work(struct analysis *a)
 {
+	static const enum slice after[] = { [PACE_NOTHING] = SLICE_NOTHING, [PACE_MORE] = SLICE_MORE, [PACE_DONE] = SLICE_DONE };
 	struct range from = range_until(a, a->analyzed_seq), to;
-	int64_t fresh_rowid = INT64_MAX;
 	bool last;
 
-	if (next_range(a, &from, &to, &last)) {
-		struct take_range r = { from.session_rowid, to.session_rowid, from.transaction_rowid, to.transaction_rowid, a->seen_rowid };
-
-		take_facts(a->take, &r);
-		mark_taken(a, to.seq);
-		if (!last)
-			return SLICE_MORE;
-		fresh_rowid = from.transaction_rowid;
-	} else if (next_pending(a, INT64_MIN) == 0)
-		return SLICE_NOTHING;
-	return judge_pending(a, fresh_rowid) ? SLICE_DONE : SLICE_MORE;
+	if (!next_range(a, &from, &to, &last))
+		return after[judge_pending(a)];
+	struct take_range r = { from.session_rowid, to.session_rowid, from.transaction_rowid, to.transaction_rowid, a->seen_rowid };
+	take_facts(a->take, &r);
+	mark_taken(a, to.seq);
+	return !last || judge_pending(a) == PACE_MORE ? SLICE_MORE : SLICE_DONE;
 }
 
-/* The read transaction on facts.db lasts one slice. */
+static int begin_writing(struct analysis *a, char *error, size_t size)
+{
+	a->written_us = clock_us();
+	a->shown_rowid = range_until(a, a->analyzed_seq).transaction_rowid;
+	return db_exec(a->verdicts, "BEGIN IMMEDIATE", error, size);
+}
+
+static int end_writing(struct analysis *a, char *error, size_t size)
+{
+	a->writing = false;
+	if (db_exec(a->verdicts, "COMMIT", error, size) == 0)
+		return 0;
+	db_exec(a->verdicts, "ROLLBACK", NULL, 0);
+	return -1;
+}
+
+/* The read transaction on facts.db lasts one slice, what is written to verdicts.db may be more. */
 static enum slice do_slice(struct analysis *a, char *error, size_t size)
 {
 	enum slice result = SLICE_FAILED;
 
 	if (db_exec(a->facts, "BEGIN", error, size))
 		return SLICE_FAILED;
-	if (db_exec(a->verdicts, "BEGIN IMMEDIATE", error, size) == 0) {
+	if (a->writing || begin_writing(a, error, size) == 0) {
 		result = work(a);
-		if (result == SLICE_DONE)
+		a->risk_stale |= result == SLICE_DONE;
+		if (a->risk_stale && result != SLICE_MORE && (!a->following || clock_us() >= a->risk_due_us))
 			write_risk(a);
-		if (db_exec(a->verdicts, "COMMIT", error, size)) {
-			db_exec(a->verdicts, "ROLLBACK", NULL, 0);
+		a->writing = result == SLICE_MORE && clock_us() - a->written_us < COMMIT_US;
+		if (!a->writing && end_writing(a, error, size))
 			result = SLICE_FAILED;
-		}
 	}
 	db_exec(a->facts, "COMMIT", NULL, 0);
 	return result;
 }
 
-/* Without a new fact, a new time or new lists may still change the risk. */
-static int write_risk_alone(struct analysis *a, char *error, size_t size)
-{
-	if (db_exec(a->verdicts, "BEGIN IMMEDIATE", error, size))
-		return -1;
-	write_risk(a);
-	return db_exec(a->verdicts, "COMMIT", error, size);
-}
-
 int analysis_run(struct analysis *a, char *error, size_t error_size)
 {
-	enum slice slice, before = SLICE_NOTHING;
+	enum slice slice;
 
+	a->risk_stale = true;	/* without a new fact, a new time or new lists may still change it */
 	while ((slice = do_slice(a, error, error_size)) > SLICE_NOTHING)
-		before = slice;
+		;
 	if (slice == SLICE_FAILED)
 		return -1;
 	while (forget_slice(&a->forget, a->verdicts))
 		;
-	return before == SLICE_DONE ? 0 : write_risk_alone(a, error, error_size);
+	return 0;
 }
 
 int analysis_follow(struct analysis *a, const volatile int *stop, char *error, size_t error_size)
@@ -335,14 +356,16 @@ int analysis_follow(struct analysis *a, const volatile int *stop, char *error, s
 		if (db_files_moved(a->options.store, DB_FACTS, &a->files))
 			return 1;
 		long long v = db_int(a->facts, "PRAGMA data_version", 0);
+		bool due = (a->risk_stale || a->dear_count) && clock_us() >= a->risk_due_us;
 
-		if (v != version || a->dear_count) {
+		a->risk_stale |= clock_us() >= a->risk_due_us + RISK_US;
+		if (v != version || due) {
 			enum slice slice;
 
 			version = v;
 			while ((slice = do_slice(a, error, error_size)) > SLICE_NOTHING && !*stop)
 				;
-			if (slice == SLICE_FAILED)
+			if (slice == SLICE_FAILED || (a->writing && end_writing(a, error, error_size)))
 				return -1;
 		}
 		if (!forget_slice(&a->forget, a->verdicts))
@@ -491,7 +514,7 @@ struct analysis *analysis_open(const struct analysis_options *o, bool *busy, cha
 	if (!a->verdicts || check_inputs(a, error, error_size))
 		goto fail;
 	db_files_look(o->store, DB_FACTS, &a->files);
-	db_exec(a->facts, "PRAGMA cache_size = -65536; PRAGMA mmap_size = 1073741824", NULL, 0);
+	db_exec(a->facts, "PRAGMA cache_size = -65536; PRAGMA mmap_size = 67108864", NULL, 0);
 	db_exec(a->verdicts, "PRAGMA synchronous = NORMAL; PRAGMA cache_size = -65536; PRAGMA wal_autocheckpoint = 16384", NULL, 0);
 	prepare_all(a);
 	return a;

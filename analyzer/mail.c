@@ -12,7 +12,7 @@ const char mail_select[] =
 	" t.bytes_seen IS NOT NULL, t.complete,"
 	" m.transaction_rowid, m.message_id_hash, m.in_reply_to_hash, m.from_id, m.from_class, m.reply_to_id, m.subject, m.auto_submitted,"
 	" m.precedence, m.list_id, m.x_auto_response_suppress, m.x_failed_recipients, m.content_type, m.phrases,"
-	" m.in_reply_to LIKE '%<%>%', m.markers,"
+	" m.in_reply_to LIKE '%<%>%', m.markers, m.received,"
 	" p.report_type, p.reporting_mta, p.queue_id, p.disposition, p.feedback_type, p.in_multipart_report, p.original_message_id_hash,"
 	" r.transaction_rowid, r.message_id_hash, r.received_spf, r.authserv, r.spf, r.dkim, r.dmarc, r.dkim_domains, r.spam,"
 	" (SELECT group_concat(action, ' ') FROM report_recipients a WHERE a.transaction_rowid = p.transaction_rowid), g.status, g.diagnostic"
@@ -126,6 +126,7 @@ static void read_message(struct reader *r, struct mail *m)
 	m->phrases = next_text(r);
 	m->has_in_reply_to = next_bool(r);
 	m->markers = (uint64_t)next_int(r);
+	m->received = next_text(r);
 }
 
 static void read_report(struct reader *r, struct mail *m)

@@ -49,6 +49,7 @@ struct mail {
 	int64_t message_id_hash, in_reply_to_hash, from_id, reply_to_id;
 	unsigned from_class;
 	struct text subject, auto_submitted, precedence, list_id, x_auto_response_suppress, x_failed_recipients, content_type, phrases;
+	struct text received;		/* see hop.h */
 	bool has_in_reply_to;
 	uint64_t markers;
 

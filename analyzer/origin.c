@@ -4,17 +4,17 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "analyzer/hop.h"
 #include "analyzer/mail.h"
 #include "common/xmalloc.h"
 #include "schema/db.h"
 
-static const char sql_lines[] = "SELECT from_ip, with_protocol, from_host FROM received WHERE transaction_rowid = ?1 AND part = ?2 ORDER BY n";
-
-enum { PART_OUTER, PART_RETURNED };
+static const char sql_outer[] = "SELECT received FROM messages WHERE transaction_rowid = ?1";
+static const char sql_returned[] = "SELECT received FROM returned WHERE transaction_rowid = ?1";
 
 struct origins {
 	const struct own *own;
-	sqlite3_stmt *lines;
+	sqlite3_stmt *outer, *returned;
 };
 
 struct origins *origins_new(sqlite3 *facts, const struct own *own)
@@ -22,14 +22,17 @@ struct origins *origins_new(sqlite3 *facts, const struct own *own)
 	struct origins *o = xcalloc(1, sizeof *o);
 
 	o->own = own;
-	o->lines = db_prepare(facts, sql_lines);
+	o->outer = db_prepare(facts, sql_outer);
+	o->returned = db_prepare(facts, sql_returned);
 	return o;
 }
 
 void origins_free(struct origins *o)
 {
-	if (o)
-		sqlite3_finalize(o->lines);
+	if (!o)
+		return;
+	sqlite3_finalize(o->outer);
+	sqlite3_finalize(o->returned);
 	free(o);
 }
 
@@ -44,25 +47,25 @@ static bool is_loopback(const struct ip_addr *a)
  * From the top, lines were written by hosts ever farther away. The first address that is not ours is the one that handed the mail to us (or
  * to the upstream); what stands below it, a spammer may have written.
  */
-static struct origin first_outside(struct origins *o, int64_t rowid, int part)
+static struct origin first_outside(struct origins *o, sqlite3_stmt *s, int64_t rowid)
 {
 	struct origin found = { 0 };
+	struct hop hop;
 
-	sqlite3_reset(o->lines);
-	sqlite3_bind_int64(o->lines, 1, rowid);
-	sqlite3_bind_int(o->lines, 2, part);
-	while (sqlite3_step(o->lines) == SQLITE_ROW) {
-		struct text t = column_text(o->lines, 0);
+	sqlite3_reset(s);
+	sqlite3_bind_int64(s, 1, rowid);
+	struct text lines = sqlite3_step(s) == SQLITE_ROW ? column_text(s, 0) : (struct text){ 0 };
+	while (hop_next(&lines, &hop)) {
 		struct ip_addr a;
 
-		if (!t.p || ip_parse(t.p, t.len, &a) || is_loopback(&a) || own_has(o->own, &a) || own_is_upstream(o->own, &a))
+		if (!hop.from_ip.p || ip_parse(hop.from_ip.p, hop.from_ip.len, &a) || is_loopback(&a) || own_has(o->own, &a)
+		    || own_is_upstream(o->own, &a))
 			continue;
-		found = (struct origin){ .address = a, .from = "received", .authenticated = text_ends_nocase(column_text(o->lines, 1), "a") };
-		struct text name = column_text(o->lines, 2);
-		snprintf(found.name, sizeof found.name, "%.*s", (int)name.len, name.p ? name.p : "");
+		found = (struct origin){ .address = a, .from = "received", .authenticated = text_ends_nocase(hop.with, "a") };
+		snprintf(found.name, sizeof found.name, "%.*s", (int)hop.from_host.len, hop.from_host.p ? hop.from_host.p : "");
 		break;
 	}
-	sqlite3_reset(o->lines);
+	sqlite3_reset(s);
 	return found;
 }
 
@@ -70,10 +73,10 @@ struct origin origin_of(struct origins *o, int64_t rowid, const struct route *ro
 {
 	if (route->origin_from)
 		return (struct origin){ .address = route->origin, .from = route->origin_from };
-	return first_outside(o, rowid, PART_OUTER);
+	return first_outside(o, o->outer, rowid);
 }
 
 struct origin origin_of_returned(struct origins *o, int64_t answer_rowid)
 {
-	return first_outside(o, answer_rowid, PART_RETURNED);
+	return first_outside(o, o->returned, answer_rowid);
 }

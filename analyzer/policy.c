@@ -4,22 +4,24 @@
 #include "analyzer/policy.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "common/kind.h"
 #include "analyzer/mail.h"
 #include "common/buf.h"
 #include "common/ip.h"
+#include "common/xmalloc.h"
 #include "schema/db.h"
 
 /* Public addresses of a server: those it sends by, those its findings left by, and that of one that only serves. */
 static const char sql_addresses[] =
 	"SELECT server_id, public_address FROM server_address WHERE sends UNION SELECT server_id, public_address FROM finding"
 	" UNION SELECT id, public_address FROM server ORDER BY 1, 2";
-/* Ordered by domain, so that distinct ones are counted in passing. */
+/* From the index finding_risk alone. Ordered by domain, so that distinct ones are counted in passing. */
 static const char sql_findings[] =
-	"SELECT recipient_domain, kind, sender, misdirected, count(*), sum(attempts), min(first_us), max(last_us), via FROM finding"
-	" WHERE server_id = ?1 AND public_address = ?2 AND last_us > ?3 AND first_us <= ?4 GROUP BY 1, 2, 3, 4, via ORDER BY 1";
+	"SELECT recipient_domain, kind, sender, misdirected, attempts, first_us, last_us, via FROM finding"
+	" WHERE server_id = ?1 AND public_address = ?2 AND misdirected <> 'no' AND first_us <= ?3 ORDER BY recipient_domain";
 static const char sql_refusal[] =
 	"SELECT max(at_us), remote_ip FROM refusal WHERE server_id = ?1 AND address = ?2 AND list = ?3 AND at_us > ?4 AND at_us <= ?5";
 static const char sql_coverage[] =
@@ -53,13 +55,13 @@ struct risk {
 	int sessions, unread;
 };
 
-static void tally_add(struct tally *t, enum kind kind, int mails, int attempts, const char *domain)
+static void tally_add(struct tally *t, enum kind kind, int attempts, const char *domain)
 {
 	t->domains += t->mails == 0 || strncmp(t->domain, domain, sizeof t->domain - 1) != 0;
 	snprintf(t->domain, sizeof t->domain, "%s", domain);
-	t->mails += mails;
+	t->mails++;
 	t->attempts += attempts;
-	t->by_kind[kind] += mails;
+	t->by_kind[kind]++;
 }
 
 static bool is_word(struct text t, const char *word)
@@ -72,33 +74,34 @@ static void read_finding(const struct list *l, sqlite3_stmt *s, struct risk *r)
 	const char *domain = (const char *)sqlite3_column_text(s, 0);
 	enum kind kind = kind_parse((const char *)sqlite3_column_text(s, 1));
 	enum list_count count = kind < KIND_COUNT ? list_counts(l, kind, list_sender_parse((const char *)sqlite3_column_text(s, 2))) : LIST_NOT;
-	struct text misdirected = column_text(s, 3);
-	int mails = sqlite3_column_int(s, 4), attempts = sqlite3_column_int(s, 5);
+	int attempts = sqlite3_column_int(s, 4);
 
-	if (count == LIST_NOT || is_word(misdirected, "no"))
+	if (count == LIST_NOT)
 		return;
-	bool sure = count == LIST_COUNTS && !is_word(misdirected, "unknown");
-	struct text via = column_text(s, 8);
-	tally_add(via.p ? &r->instead : sure ? &r->counted : &r->doubtful, kind, mails, attempts, domain);
-	if (via.p && via.len < sizeof r->via)
+	bool sure = count == LIST_COUNTS && !is_word(column_text(s, 3), "unknown");
+	struct text via = column_text(s, 7);
+	tally_add(via.p ? &r->instead : sure ? &r->counted : &r->doubtful, kind, attempts, domain);
+	if (via.p && via.len < sizeof r->via && strcmp(via.p, r->via) > 0)
 		memcpy(r->via, via.p, via.len + 1);
-	tally_add(&r->all, kind, mails, attempts, domain);
-	int64_t first = sqlite3_column_int64(s, 6), last = sqlite3_column_int64(s, 7);
+	tally_add(&r->all, kind, attempts, domain);
+	int64_t first = sqlite3_column_int64(s, 5), last = sqlite3_column_int64(s, 6);
 	if (!r->first_us || first < r->first_us)
 		r->first_us = first;
 	if (last > r->last_us)
 		r->last_us = last;
 }
 
-static void read_findings(struct policy *p, const struct list *l, struct risk *r)
+/* What is found at one address is read once for all lists; r has one for each. */
+static void read_findings(struct policy *p, const struct lists *lists, int64_t server_id, const char *address, struct risk *r)
 {
 	sqlite3_reset(p->findings);
-	sqlite3_bind_int64(p->findings, 1, r->server_id);
-	sqlite3_bind_text(p->findings, 2, r->address, -1, SQLITE_STATIC);
-	sqlite3_bind_int64(p->findings, 3, p->now_us - l->window_us);
-	sqlite3_bind_int64(p->findings, 4, p->now_us);
+	sqlite3_bind_int64(p->findings, 1, server_id);
+	sqlite3_bind_text(p->findings, 2, address, -1, SQLITE_STATIC);
+	sqlite3_bind_int64(p->findings, 3, p->now_us);
 	while (sqlite3_step(p->findings) == SQLITE_ROW)
-		read_finding(l, p->findings, r);
+		for (size_t i = 0; i < lists->count; i++)
+			if (sqlite3_column_int64(p->findings, 6) > p->now_us - lists->item[i].window_us)
+				read_finding(&lists->item[i], p->findings, &r[i]);
 	sqlite3_reset(p->findings);
 }
 
@@ -240,15 +243,20 @@ static void insert_risk(struct policy *p, const struct list *l, const struct ris
 	insert_reasons(p, l, r);
 }
 
-static void judge_address(struct policy *p, const struct list *l, int64_t server_id, const char *address)
+static void judge_address(struct policy *p, const struct lists *lists, int64_t server_id, const char *address)
 {
-	struct risk r = { .server_id = server_id, .address = address };
+	struct risk *r = xcalloc(lists->count + 1, sizeof *r);
 
-	read_findings(p, l, &r);
-	read_refusal(p, l, &r);
-	read_coverage(p, l, &r);
-	r.status = status_of(l, &r);
-	insert_risk(p, l, &r);
+	read_findings(p, lists, server_id, address, r);
+	for (size_t i = 0; i < lists->count; i++) {
+		r[i].server_id = server_id;
+		r[i].address = address;
+		read_refusal(p, &lists->item[i], &r[i]);
+		read_coverage(p, &lists->item[i], &r[i]);
+		r[i].status = status_of(&lists->item[i], &r[i]);
+		insert_risk(p, &lists->item[i], &r[i]);
+	}
+	free(r);
 }
 
 void policy_write_risk(sqlite3 *verdicts, const struct lists *lists, int64_t now_us)
@@ -259,8 +267,7 @@ void policy_write_risk(sqlite3 *verdicts, const struct lists *lists, int64_t now
 
 	db_exec(verdicts, "DELETE FROM risk; DELETE FROM risk_reason", NULL, 0);
 	while (sqlite3_step(p.addresses) == SQLITE_ROW)
-		for (size_t i = 0; i < lists->count; i++)
-			judge_address(&p, &lists->item[i], sqlite3_column_int64(p.addresses, 0), (const char *)sqlite3_column_text(p.addresses, 1));
+		judge_address(&p, lists, sqlite3_column_int64(p.addresses, 0), (const char *)sqlite3_column_text(p.addresses, 1));
 	for (size_t i = 0; i < sizeof all / sizeof *all; i++)
 		sqlite3_finalize(all[i]);
 }

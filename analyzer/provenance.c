@@ -7,26 +7,26 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "analyzer/hop.h"
 #include "common/xmalloc.h"
 #include "schema/db.h"
 
 /* Mail of nobody that came in just before: ?1 and ?2 the time, ?3 the server that took it. */
 static const char sql_null_before[] = "SELECT src_ip, proxy, xclient, size_bytes FROM transactions WHERE ended_us BETWEEN ?1 AND ?2"
 	" AND null_sender = 1 AND outcome = 'accepted' AND dest_ip = ?3 LIMIT 64";
-static const char sql_lines[] = "SELECT from_ip, with_protocol FROM received WHERE transaction_rowid = ?1 AND part = 0 ORDER BY n";
 
 struct provenances {
 	const struct own *own;
 	struct servers *servers;
 	struct shared *shared;
-	sqlite3_stmt *lines, *null_before;
+	sqlite3_stmt *null_before;
 };
 
 struct provenances *provenances_new(sqlite3 *facts, const struct own *own, struct servers *servers, struct shared *shared)
 {
 	struct provenances *p = xcalloc(1, sizeof *p);
 
-	*p = (struct provenances){ own, servers, shared, db_prepare(facts, sql_lines), db_prepare(facts, sql_null_before) };
+	*p = (struct provenances){ own, servers, shared, db_prepare(facts, sql_null_before) };
 	return p;
 }
 
@@ -34,7 +34,6 @@ void provenances_free(struct provenances *p)
 {
 	if (!p)
 		return;
-	sqlite3_finalize(p->lines);
 	sqlite3_finalize(p->null_before);
 	free(p);
 }
@@ -54,24 +53,23 @@ struct hops {
 
 static struct hops read_hops(struct provenances *p, const struct mail *m)
 {
-	sqlite3_stmt *s = query(p->lines, m->rowid);
+	struct text lines = m->received;
 	struct hops h = { 0 };
+	struct hop hop;
 
-	while (sqlite3_step(s) == SQLITE_ROW) {
-		struct text address = column_text(s, 0);
+	while (hop_next(&lines, &hop)) {
 		struct ip_addr from;
 
-		if (!address.p || ip_parse(address.p, address.len, &from) || ip_equal(&from, &m->src))
+		if (!hop.from_ip.p || ip_parse(hop.from_ip.p, hop.from_ip.len, &from) || ip_equal(&from, &m->src))
 			continue;
 		bool own = own_has(p->own, &from);
 		h.any |= own || ip_is_world(&from);
-		if (!own && ip_is_world(&from) && !text_ends_nocase(column_text(s, 1), "a"))
+		if (!own && ip_is_world(&from) && !text_ends_nocase(hop.with, "a"))
 			h.outside = true;
 		struct server *server = own ? servers_find(p->servers, &from) : NULL;
 		if (server && !h.inner && server != servers_find(p->servers, &m->src))
 			h.inner = server;
 	}
-	sqlite3_reset(s);
 	return h;
 }
 
@@ -87,7 +85,7 @@ static struct earlier look_earlier(struct provenances *p, const struct mail *m)
 	struct sightings list = { 0 };
 	struct earlier e = { 0 };
 
-	shared_by_hash(p->shared, m->message_id_hash, NULL, &list);
+	shared_by_hash_else(p->shared, m->message_id_hash, NULL, &list);
 	for (size_t i = 0; i < list.count; i++) {
 		const struct sighting *s = &list.item[i];
 

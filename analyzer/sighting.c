@@ -107,14 +107,15 @@ void sightings_sort(struct sightings *list)
 
 /* ---- what mails share ---- */
 
-/* The count comes from the index alone; LIMIT is one more than SIGHTING_SHARED_MAX. */
-static const char sql_hash_count[] = "SELECT count(*) FROM (SELECT 1 FROM messages WHERE message_id_hash = ?1 LIMIT 501)";
-static const char sql_sender_count[] = "SELECT count(*) FROM (SELECT 1 FROM transactions WHERE mail_from_id = ?1 AND null_sender = 0 LIMIT 501)";
+/* From the index alone. */
+static const char sql_hash_count[] = "SELECT count(*) FROM (SELECT 1 FROM messages WHERE message_id_hash = ?1 LIMIT ?2)";
+static const char sql_sender_count[] = "SELECT count(*) FROM (SELECT 1 FROM transactions WHERE mail_from_id = ?1 AND null_sender = 0 LIMIT ?2)";
 static const char sql_by_hash[] = COLUMNS "FROM messages m JOIN transactions t ON t.id = m.transaction_rowid WHERE m.message_id_hash = ?1";
 
 struct shared {
 	const struct own *own;
 	struct key {
+		int most;
 		sqlite3_stmt *count, *rows;
 		struct idset too_many;	/* facts are only added: it stays so */
 	} hash, sender;
@@ -125,8 +126,8 @@ struct shared *shared_new(sqlite3 *facts, const struct own *own)
 	struct shared *s = xcalloc(1, sizeof *s);
 
 	s->own = own;
-	s->hash = (struct key){ db_prepare(facts, sql_hash_count), db_prepare(facts, sql_by_hash), { 0 } };
-	s->sender = (struct key){ db_prepare(facts, sql_sender_count), db_prepare(facts, sighting_sql_by_sender), { 0 } };
+	s->hash = (struct key){ SIGHTING_SHARE_HASH, db_prepare(facts, sql_hash_count), db_prepare(facts, sql_by_hash), { 0 } };
+	s->sender = (struct key){ SIGHTING_SHARE_SENDER, db_prepare(facts, sql_sender_count), db_prepare(facts, sighting_sql_by_sender), { 0 } };
 	return s;
 }
 
@@ -146,17 +147,20 @@ void shared_free(struct shared *s)
 	free(s);
 }
 
-static bool collect(struct shared *s, struct key *k, int64_t id, struct arena *a, struct sightings *out)
+static bool collect(struct shared *s, struct key *k, int64_t id, bool others, struct arena *a, struct sightings *out)
 {
 	if (idset_has(&k->too_many, id))
 		return false;
 	sqlite3_bind_int64(k->count, 1, id);
-	bool too_many = sqlite3_step(k->count) == SQLITE_ROW && sqlite3_column_int(k->count, 0) > SIGHTING_SHARED_MAX;
+	sqlite3_bind_int(k->count, 2, k->most + 1);
+	int count = sqlite3_step(k->count) == SQLITE_ROW ? sqlite3_column_int(k->count, 0) : 0;
 	sqlite3_reset(k->count);
-	if (too_many) {
+	if (count > k->most) {
 		idset_add(&k->too_many, id);
 		return false;
 	}
+	if (count <= others)
+		return true;
 	sqlite3_bind_int64(k->rows, 1, id);
 	sightings_collect(k->rows, s->own, a, out);
 	sightings_sort(out);
@@ -165,10 +169,15 @@ static bool collect(struct shared *s, struct key *k, int64_t id, struct arena *a
 
 bool shared_by_hash(struct shared *s, int64_t message_id_hash, struct arena *a, struct sightings *out)
 {
-	return !message_id_hash || collect(s, &s->hash, message_id_hash, a, out);
+	return !message_id_hash || collect(s, &s->hash, message_id_hash, false, a, out);
+}
+
+bool shared_by_hash_else(struct shared *s, int64_t message_id_hash, struct arena *a, struct sightings *out)
+{
+	return !message_id_hash || collect(s, &s->hash, message_id_hash, true, a, out);
 }
 
 bool shared_by_sender(struct shared *s, int64_t sender_id, struct arena *a, struct sightings *out)
 {
-	return !sender_id || collect(s, &s->sender, sender_id, a, out);
+	return !sender_id || collect(s, &s->sender, sender_id, false, a, out);
 }

@@ -53,7 +53,8 @@ void sightings_sort(struct sightings *list);
  * A Message-ID or sender that more mails share than this tells nothing about one of them, so all of them are left out: which of them were seen
  * first must not matter.
  */
-#define SIGHTING_SHARED_MAX 500
+#define SIGHTING_SHARE_HASH 500
+#define SIGHTING_SHARE_SENDER 100
 
 /* Mails that share a Message-ID or a sender, from facts.db. Remembers what too many share. */
 struct shared;
@@ -61,6 +62,8 @@ struct shared *shared_new(sqlite3 *facts, const struct own *own);
 void shared_free(struct shared *s);
 /* As sightings_collect, sorted; false, and nothing, when too many share it. 0 is shared by nobody. */
 bool shared_by_hash(struct shared *s, int64_t message_id_hash, struct arena *a, struct sightings *out);
+/* The same for who has one of them himself: when there is no other one, none is collected. */
+bool shared_by_hash_else(struct shared *s, int64_t message_id_hash, struct arena *a, struct sightings *out);
 bool shared_by_sender(struct shared *s, int64_t sender_id, struct arena *a, struct sightings *out);
 
 #endif

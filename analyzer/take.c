@@ -334,9 +334,9 @@ static void mark_earlier(struct take *t, const struct mail *m, int64_t taken_bef
 	if (m->message_id_hash) {
 		s = query(t, WITH_HASH, m->message_id_hash);
 		sqlite3_bind_int64(s, 2, taken_before);
-		sqlite3_bind_int(s, 3, SIGHTING_SHARED_MAX + 1);
+		sqlite3_bind_int(s, 3, SIGHTING_SHARE_HASH + 1);
 		collect(&rows, s);
-		if (rows.count <= SIGHTING_SHARED_MAX)
+		if (rows.count <= SIGHTING_SHARE_HASH)
 			idset_add_all(&t->review, &rows);
 		idset_fini(&rows);
 	}
@@ -346,8 +346,8 @@ static void mark_earlier(struct take *t, const struct mail *m, int64_t taken_bef
 	if (rows.count) {
 		s = query(t, OF_SENDER, m->mail_from_id);
 		sqlite3_bind_int64(s, 2, taken_before);
-		sqlite3_bind_int(s, 3, SIGHTING_SHARED_MAX + 1);
-		if (sqlite3_step(s) == SQLITE_ROW && sqlite3_column_int(s, 0) <= SIGHTING_SHARED_MAX)
+		sqlite3_bind_int(s, 3, SIGHTING_SHARE_SENDER + 1);
+		if (sqlite3_step(s) == SQLITE_ROW && sqlite3_column_int(s, 0) <= SIGHTING_SHARE_SENDER)
 			idset_add_all(&t->review, &rows);
 		sqlite3_reset(s);
 	}

@@ -169,6 +169,8 @@ CREATE TABLE finding (			-- an answering mail that left for a recipient who is n
   digest INTEGER NOT NULL		-- of what is printed: another one makes a new revision
 );
 CREATE INDEX finding_server ON finding (server_id, public_address, last_us);
+CREATE INDEX finding_risk ON finding (server_id, public_address, recipient_domain, kind, sender, misdirected, first_us, last_us, attempts, via)
+  WHERE misdirected <> 'no';
 CREATE INDEX finding_recipient ON finding (recipient_id);
 CREATE INDEX finding_origin ON finding (origin_ip) WHERE origin_ip IS NOT NULL;
 CREATE INDEX finding_last ON finding (last_us);
