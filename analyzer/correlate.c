@@ -202,6 +202,9 @@ static void load_mail(struct correlate *c, struct victim *v)
 		sightings_collect(QUERY(c, BY_ROWID, sqlite3_column_int64(s, 0)), c->own, &v->arena, &list);
 	sqlite3_reset(s);
 	sightings_sort(&list);
+	for (size_t i = 0; i < list.count; i++)
+		if (list.item[i].route.arrives)
+			list.item[i].origin_host = domain_host(list.item[i].origin_name);
 	v->mail = list.item;
 	v->mail_count = list.count;
 }

@@ -116,7 +116,7 @@ static struct text next_word(struct text t, uint32_t *at)
 	return (struct text){ t.p + begin, end - begin };
 }
 
-bool domain_is_access_line(struct text host)
+static bool is_access_line(struct text host, struct text registrable)
 {
 	static const char *const lines[] = { "access", "adsl", "broadband", "cable", "catv", "client", "cpe", "cust", "customer", "customers", "dhcp", "dial",
 		"dialin", "dialup", "dip", "dsl", "dyn", "dynamic", "dynamicip", "dynip", "ftth", "fttb", "gprs", "hsd", "lte", "mobile", "pool", "ppp",
@@ -125,9 +125,6 @@ bool domain_is_access_line(struct text host)
 		"send", "sender", "server", "smtp", "srv", "static", "vps" };
 	bool line = false;
 
-	if (!host.p || !domain_is_name(host))
-		return false;
-	struct text registrable = domain_registrable(host);
 	host.len = registrable.p > host.p ? (uint32_t)(registrable.p - host.p) : 0;
 	for (uint32_t at = 0; at < host.len;) {
 		struct text word = next_word(host, &at);
@@ -139,6 +136,11 @@ bool domain_is_access_line(struct text host)
 	return line;
 }
 
+bool domain_is_access_line(struct text host)
+{
+	return host.p && domain_is_name(host) && is_access_line(host, domain_registrable(host));
+}
+
 bool domain_is_private(struct text host)
 {
 	static const char *const tops[] = { ".local", ".localdomain", ".lan", ".internal", ".intranet", ".intern", ".corp", ".home", ".home.arpa", ".localhost" };
@@ -148,4 +150,18 @@ bool domain_is_private(struct text host)
 		if (text_ends_nocase(host, tops[i]))
 			return true;
 	return false;
+}
+
+struct domain_host domain_host(struct text name)
+{
+	struct domain_host h = { .access_line = false };
+
+	if (!name.p || !name.len || domain_is_private(name))
+		return h;
+	h.registrable = domain_registrable(name);
+	if (is_listed(platforms, sizeof platforms / sizeof *platforms, h.registrable))
+		h.registrable = (struct text){ 0 };
+	else
+		h.access_line = is_access_line(name, h.registrable);
+	return h;
 }

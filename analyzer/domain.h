@@ -27,6 +27,13 @@ bool domain_is_access_line(struct text host);
 /* A name that means something only inside somebody's network (.local, .lan and their like). */
 bool domain_is_private(struct text host);
 
+/* All of these about one name, asked once. */
+struct domain_host {
+	struct text registrable;	/* p NULL: no name, or one that says nothing about who stands behind it: a platform's, or a private one */
+	bool access_line;
+};
+struct domain_host domain_host(struct text name);
+
 /* Of the list of public suffixes in use: another list gives another value. */
 uint64_t domain_list_hash(void);
 

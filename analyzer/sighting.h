@@ -7,6 +7,7 @@
 #include <stdint.h>
 #include <sqlite3.h>
 
+#include "analyzer/domain.h"
 #include "analyzer/mail.h"
 #include "analyzer/own.h"
 #include "common/text.h"
@@ -31,6 +32,7 @@ struct sighting {
 	int64_t size_bytes;	/* -1: not known */
 	struct text helo, queue_id;
 	struct text origin_name;	/* what route.origin called itself; NULL: not told */
+	struct domain_host origin_host;	/* what that name says; set for a victim's mail */
 	bool taken;		/* an earlier answer was matched to it by envelope alone */
 };
 

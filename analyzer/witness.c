@@ -42,6 +42,7 @@ struct witnesses {
 struct targets {
 	const struct victim *victim;
 	char name[128];
+	struct text domain, server_domain;	/* registrable, of the recipient and of that name */
 };
 
 struct witnesses *witnesses_new(sqlite3 *facts, sqlite3 *verdicts, const struct own *own, const struct servers *servers, struct origins *origins,
@@ -103,9 +104,10 @@ static void read_banner(struct witnesses *x, const struct mail *m, struct target
 
 static void find_targets(struct witnesses *x, const struct victim *v, const struct mail_group *g, struct targets *t)
 {
-	*t = (struct targets){ .victim = v };
+	*t = (struct targets){ .victim = v, .domain = domain_registrable(v->domain) };
 	if (g->edge && !own_is_smarthost(x->own, &g->edge->mail.dest))
 		read_banner(x, &g->edge->mail, t);
+	t->server_domain = domain_registrable(text_of(t->name));
 }
 
 static bool is_target(const struct targets *t, const struct ip_addr *a)
@@ -124,20 +126,16 @@ static bool is_near_target(const struct targets *t, const struct ip_addr *a)
 	return false;
 }
 
-static bool is_related_name(const struct targets *t, struct text name)
+static bool is_same_domain(struct text a, struct text b)
 {
-	return domain_is_related(name, t->victim->domain) || domain_is_related(name, text_of(t->name));
+	return a.p && a.len && text_equal_nocase(a, b);
 }
 
-/* A name that says nothing about who stands behind it: a platform's, or one of somebody's inner network. */
-static bool is_mute(struct text name)
+/* A name that is no host name has nothing to do with anybody. */
+static bool is_unrelated(const struct targets *t, const struct ip_addr *a, const struct domain_host *h)
 {
-	return !name.p || !name.len || domain_is_platform(name) || domain_is_private(name);
-}
-
-static bool is_unrelated(const struct targets *t, const struct ip_addr *a, struct text name)
-{
-	return a->version && t->victim->target_count && !is_near_target(t, a) && !is_mute(name) && !is_related_name(t, name);
+	return a->version && t->victim->target_count && h->registrable.p && !is_near_target(t, a) && !is_same_domain(h->registrable, t->domain)
+	    && !is_same_domain(h->registrable, t->server_domain);
 }
 
 /* ---- the original ---- */
@@ -198,8 +196,10 @@ static void look_at_way(struct witnesses *x, struct evidence *e, const struct ta
 	e->origin_is_target = is_target(t, a);
 	e->origin_near_target = !e->origin_is_target && is_near_target(t, a);
 	if (e->client != CLIENT_INSIDE) {
-		e->origin_unrelated = is_unrelated(t, a, origin_name(e));
-		e->access_line = domain_is_access_line(origin_name(e));
+		struct domain_host h = domain_host(origin_name(e));
+
+		e->origin_unrelated = is_unrelated(t, a, &h);
+		e->access_line = h.access_line;
 	}
 	e->passed_target = e->origin_unrelated && passed_target(x, e, t);
 }
@@ -339,12 +339,12 @@ static void look_at_other_places(struct evidence *e, const struct victim *v, con
 		if (s->mail_from_id != v->id || !s->route.arrives || s->auth == 1 || !a->version)
 			continue;
 		looked++;
-		if (!is_unrelated(t, a, s->origin_name))
-			e->sender_related_too |= !is_mute(s->origin_name);
-		else if (domain_is_access_line(s->origin_name))
+		if (!is_unrelated(t, a, &s->origin_host))
+			e->sender_related_too |= s->origin_host.registrable.p != NULL;
+		else if (s->origin_host.access_line)
 			add_line(&p, a);
 		else
-			add_name(&p, domain_registrable(s->origin_name));
+			add_name(&p, s->origin_host.registrable);
 	}
 	if (!e->origin_unrelated || !looked)
 		return;
