@@ -188,6 +188,8 @@ int canvas_put(struct canvas *c, int y, int x, int width, enum style style, stru
 	if (width <= 0 || y < 0 || y >= c->height)
 		return 0;
 	escape_terminal(&escaped, t, CANVAS_WIDTH_MAX);
+	if (!escaped.len)
+		return 0;
 	put_escaped(c, y, x, width, style, &escaped);
 	int columns = measure(c, &escaped);
 	buf_fini(&escaped);
@@ -334,7 +336,7 @@ int canvas_width_of(const struct canvas *c, struct text t)
 	struct buf escaped = { 0 };
 
 	escape_terminal(&escaped, t, CANVAS_WIDTH_MAX);
-	int columns = measure(c, &escaped);
+	int columns = escaped.len ? measure(c, &escaped) : 0;
 	buf_fini(&escaped);
 	return columns;
 }
