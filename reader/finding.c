@@ -220,6 +220,14 @@ static void page_init(struct finding_page *p, size_t limit)
 	p->row = xcalloc(limit ? limit : 1, sizeof *p->row);
 }
 
+/* The newest rows are sorted before they are joined: where all of them match, no more of them than are asked for. */
+static int64_t effort_for(const struct finding_filter *f, size_t limit)
+{
+	bool all = !f->server_id && !f->kinds && !f->misdirected && !f->exposure && !f->domain && !f->text;
+
+	return all ? (int64_t)limit : FINDING_LOOKED_AT_MAX;
+}
+
 int finding_page_read(struct reader *r, const struct finding_filter *filter, struct finding_place place, size_t limit, struct finding_page *out)
 {
 	limit = limit > FINDING_PAGE_MAX ? FINDING_PAGE_MAX : limit;
@@ -227,7 +235,7 @@ int finding_page_read(struct reader *r, const struct finding_filter *filter, str
 	page_init(out, limit);
 	reader_begin(r);
 	if (reader_is_judged(r)) {
-		sqlite3_stmt *s = select_matching(r, sql_page, filter, place, FINDING_LOOKED_AT_MAX, (int64_t)limit);
+		sqlite3_stmt *s = select_matching(r, sql_page, filter, place, effort_for(filter, limit), (int64_t)limit);
 
 		while (out->count < limit && reader_step(r, s))
 			add_row(r, out, s, filter->now_us);
