@@ -12,7 +12,7 @@
 static const char *exposure_words(const struct finding_row *f)
 {
 	if (strcmp(f->exposure, "no") == 0)
-		return "who caused it was authenticated or ours: not the way backscatter is made";
+		return "who caused it was authenticated, trusted or ours: not the way backscatter is made";
 	if (strcmp(f->exposure, "can-backscatter") != 0)
 		return "whether anybody outside can cause such mail is not known";
 	return f->kind == KIND_CALLOUT ? "anybody outside who offers mail makes it ask so: the way callouts hit bystanders"

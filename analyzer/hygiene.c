@@ -246,7 +246,8 @@ static void look_for_taken(struct hygiene *h, const struct mail *m, const struct
 	struct sign x = { servers_id_of(h->own, &m->dest), OPEN_RELAY, m->mail_us, m->rowid, tie_of(m->session_id) };
 	bool tried = false;
 
-	if (!route->arrives || m->auth != 0 || !own_knows_domains(h->own) || own_is_upstream(h->own, &m->src))
+	if (!route->arrives || m->auth != 0 || !own_knows_domains(h->own) || own_is_upstream(h->own, &m->src)
+	    || own_is_trusted_sender(h->own, &route->origin))
 		return;
 	sqlite3_stmt *s = query(h, RECIPIENTS, m->rowid);
 	while (sqlite3_step(s) == SQLITE_ROW) {

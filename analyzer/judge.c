@@ -49,12 +49,12 @@ static bool is_negative(struct text result)
 /* Both ways failed: plain forwarding breaks SPF, but not DKIM. DMARC is about From; the answer goes to the envelope, for which SPF may pass. */
 static bool auth_fail(const struct evidence *e)
 {
-	return (is_word(e->dmarc, "fail") && !is_word(e->spf, "pass")) || (is_word(e->spf, "fail") && is_negative(e->dkim));
+	return !e->trusted_sender && ((is_word(e->dmarc, "fail") && !is_word(e->spf, "pass")) || (is_word(e->spf, "fail") && is_negative(e->dkim)));
 }
 
 static bool spf_fail(const struct evidence *e)
 {
-	return is_word(e->spf, "fail") && !auth_fail(e) && !is_word(e->dkim, "pass") && !is_word(e->dmarc, "pass");
+	return is_word(e->spf, "fail") && !e->trusted_sender && !auth_fail(e) && !is_word(e->dkim, "pass") && !is_word(e->dmarc, "pass");
 }
 
 static bool spf_pass(const struct evidence *e)
@@ -70,7 +70,7 @@ static bool dkim_pass(const struct evidence *e)
 /* What shows that the origin may send for this sender, whatever it is called. */
 static bool is_entitled(const struct evidence *e)
 {
-	return spf_pass(e) || dkim_pass(e) || e->correspondent;
+	return spf_pass(e) || dkim_pass(e) || e->correspondent || e->trusted_sender;
 }
 
 /* Where a user of ours sits who authenticated says nothing: people write from anywhere, and by other addresses of theirs. */
@@ -107,7 +107,7 @@ static bool line_many_senders(const struct evidence *e)
 static bool client_many_senders(const struct evidence *e)
 {
 	return (e->client == CLIENT_AUTHENTICATED || e->client == CLIENT_INSIDE) && e->to_outside && !e->origin_is_target
-	    && e->sender_domains >= JUDGE_CLIENT_SENDERS;
+	    && !e->trusted_sender && e->sender_domains >= JUDGE_CLIENT_SENDERS;
 }
 
 /* A letter that several forwarders hand on was sent by its author, too: then only customers' lines tell. */
@@ -150,6 +150,11 @@ static bool origin_near_target(const struct evidence *e)
 static bool correspondent(const struct evidence *e)
 {
 	return e->correspondent;
+}
+
+static bool trusted_sender(const struct evidence *e)
+{
+	return e->trusted_sender;
 }
 
 static bool own_sender(const struct evidence *e)
@@ -198,6 +203,7 @@ static const struct rule {
 	{ "spf-pass", AGAINST, STRONG, GROUND_PATH, spf_pass, "our own SPF check of the original passed" },
 	{ "dkim-pass", AGAINST, STRONG, GROUND_FORM, dkim_pass, "the original was signed by the sender's domain (DKIM)" },
 	{ "correspondent", AGAINST, STRONG, GROUND_SENDER, correspondent, "from the network of %o he answered mail of ours" },
+	{ "trusted-sender", AGAINST, STRONG, GROUND_SENDER, trusted_sender, "the configuration trusts %o to write in others' names" },
 	{ "own-sender", AGAINST, MEDIUM, GROUND_SENDER, own_sender, "the envelope of the original is one of ours" },
 	{ "batv-verp-srs", AGAINST, MEDIUM, GROUND_FORM, signed_sender, "the sender's address has the form of one made for this mail (BATV, SRS or VERP)" },
 	{ "notify-asked", AGAINST, WEAK, GROUND_FORM, notify_asked, "the original asked for a report (NOTIFY)" },
@@ -309,8 +315,11 @@ static void apply_rules(const struct evidence *e, struct judgement *out)
 
 /* ---- exposure, class of the cause ---- */
 
+/* Servers relay for those whom they trust, or ask less about their recipients: neither shows what they do with strangers. */
 static const char *exposure_of(const struct evidence *e)
 {
+	if (e->trusted_sender && e->client == CLIENT_OUTSIDE)
+		return e->to_outside ? "no" : "unknown";
 	switch (e->client) {
 	case CLIENT_OUTSIDE:
 		return "can-backscatter";

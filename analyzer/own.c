@@ -63,6 +63,7 @@ void own_write(const struct own *o, struct buf *out)
 	write_prefixes(out, "upstreams", &c->own.upstreams);
 	write_prefixes(out, "smarthosts", &c->own.smarthosts);
 	write_prefixes(out, "next-hops", &c->own.next_hops);
+	write_prefixes(out, "trusted-senders", &c->own.trusted_senders);
 	write_strings(out, "domains", &c->own.domains);
 	for (size_t i = 0; i < c->server_count; i++) {
 		buf_printf(out, "server %s %s", c->server[i].name, ip_format(&c->server[i].public_address, text));
@@ -134,6 +135,11 @@ bool own_is_smarthost(const struct own *o, const struct ip_addr *a)
 bool own_is_next_hop(const struct own *o, const struct ip_addr *a)
 {
 	return in_any(&o->config->own.next_hops, a);
+}
+
+bool own_is_trusted_sender(const struct own *o, const struct ip_addr *a)
+{
+	return in_any(&o->config->own.trusted_senders, a);
 }
 
 static bool in_domains(const struct config_strings *list, struct text domain)

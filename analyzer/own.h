@@ -35,6 +35,8 @@ bool own_has(const struct own *o, const struct ip_addr *a);
 bool own_is_upstream(const struct own *o, const struct ip_addr *a);
 bool own_is_smarthost(const struct own *o, const struct ip_addr *a);
 bool own_is_next_hop(const struct own *o, const struct ip_addr *a);
+/* Whoever writes there may write in others' names. */
+bool own_is_trusted_sender(const struct own *o, const struct ip_addr *a);
 /* A configured own or tenant domain, or a subdomain of one written as ".example.net". */
 bool own_has_domain(const struct own *o, struct text domain);
 /* A host name within an own domain. */

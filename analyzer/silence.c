@@ -34,6 +34,7 @@ static const struct {
 	{ "spf-pass", REPORT, "the returned headers show no SPF check of ours that passed" },
 	{ "dkim-pass", REPORT, "the returned headers show no DKIM signature of the sender's domain that our check passed" },
 	{ "correspondent", ORIGIN, "no answer to mail of ours was seen from the network of the origin" },
+	{ "trusted-sender", NOTHING, "the configuration names no trusted sender that it came from" },
 	{ "own-sender", CAUSE, "the original's envelope is none of ours" },
 	{ "batv-verp-srs", NOTHING, "the recipient's address has no such form" },
 	{ "notify-asked", CAUSE, "the original did not ask for a report" },

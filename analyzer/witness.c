@@ -154,15 +154,14 @@ static const struct answer *attempt_with_cause(const struct mail_group *g)
 static void find_origin(struct witnesses *x, struct evidence *e)
 {
 	const struct sighting *c = e->caused ? &e->caused->cause : NULL;
+	bool inside = c && c->route.direction == DIRECTION_INTERNAL;
 
-
-	if (c && c->route.direction == DIRECTION_INTERNAL && !servers_serves(x->servers, &c->src)) {
+	if (!inside || servers_serves(x->servers, &c->src))
+		e->origin = c ? origin_of(x->origins, c->rowid, &c->route) : origin_of_returned(x->origins, e->said->rowid);
+	if (inside && !e->origin.address.version && (!servers_serves(x->servers, &c->src) || own_is_trusted_sender(x->own, &c->src))) {
 		e->origin.address = c->src;
 		e->client = CLIENT_INSIDE;
-		return;
-	}
-	e->origin = c ? origin_of(x->origins, c->rowid, &c->route) : origin_of_returned(x->origins, e->said->rowid);
-	if (c && c->route.arrives)
+	} else if (c && c->route.arrives)
 		e->client = c->auth == 1 ? CLIENT_AUTHENTICATED : c->auth == 0 ? CLIENT_OUTSIDE : CLIENT_UNKNOWN;
 	else if (e->origin.address.version)
 		e->client = e->origin.authenticated ? CLIENT_AUTHENTICATED : CLIENT_OUTSIDE;
@@ -193,6 +192,7 @@ static void look_at_way(struct witnesses *x, struct evidence *e, const struct ta
 {
 	const struct ip_addr *a = &e->origin.address;
 
+	e->trusted_sender = own_is_trusted_sender(x->own, a);
 	e->origin_is_target = is_target(t, a);
 	e->origin_near_target = !e->origin_is_target && is_near_target(t, a);
 	if (e->client != CLIENT_INSIDE) {
@@ -326,7 +326,7 @@ static void add_name(struct places *p, struct text name)
 		p->name[p->names++] = name;
 }
 
-static void look_at_other_places(struct evidence *e, const struct victim *v, const struct targets *t)
+static void look_at_other_places(struct witnesses *x, struct evidence *e, const struct victim *v, const struct targets *t)
 {
 	int64_t at = e->caused ? e->caused->cause.mail_us : e->said->mail_us;
 	struct places p = { .lines = 0 };
@@ -339,7 +339,9 @@ static void look_at_other_places(struct evidence *e, const struct victim *v, con
 		if (s->mail_from_id != v->id || !s->route.arrives || s->auth == 1 || !a->version)
 			continue;
 		looked++;
-		if (!is_unrelated(t, a, &s->origin_host))
+		if (own_is_trusted_sender(x->own, a))
+			e->sender_related_too = true;
+		else if (!is_unrelated(t, a, &s->origin_host))
 			e->sender_related_too |= s->origin_host.registrable.p != NULL;
 		else if (s->origin_host.access_line)
 			add_line(&p, a);
@@ -434,7 +436,7 @@ void witness_gather(struct witnesses *x, const struct victim *v, const struct ma
 	look_at_original(x, e, v);
 	look_at_results(x, e);
 	e->sender_domains = count_senders(x, &e->origin.address);
-	look_at_other_places(e, v, &t);
+	look_at_other_places(x, e, v, &t);
 	e->correspondent = is_correspondent(x, e, v);
 	e->signed_sender = v->class & (CLASS_BATV | CLASS_SRS | CLASS_VERP);
 	e->signs_otherwise = signs_otherwise(e, v);

@@ -47,6 +47,7 @@ struct evidence {
 
 	/* Who he is. */
 	bool correspondent;		/* from this network came an answer to mail of ours */
+	bool trusted_sender;		/* the origin is configured as one whose mail is never forged */
 	bool own_sender;		/* the original's MAIL FROM is in a domain of ours */
 	bool signed_sender;		/* BATV, SRS or VERP */
 	bool signs_otherwise;		/* others of his mails carried a BATV signature, the original does not */

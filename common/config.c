@@ -43,6 +43,7 @@ static const struct config_key keys[] = {
 	{ "own", "upstreams", &config_type_prefixes, IN_CONFIG(own.upstreams), NULL, "" },
 	{ "own", "smarthosts", &config_type_prefixes, IN_CONFIG(own.smarthosts), NULL, "" },
 	{ "own", "next-hops", &config_type_prefixes, IN_CONFIG(own.next_hops), NULL, "" },
+	{ "own", "trusted-senders", &config_type_prefixes, IN_CONFIG(own.trusted_senders), NULL, "" },
 	{ "capture", "sensor", &config_type_sensor, IN_CONFIG(capture.sensor), NULL, "local" },
 	{ "capture", "any-port", &config_type_boolean, IN_CONFIG(capture.any_port), NULL, "no" },
 	{ "capture", "key-vlan", &config_type_boolean, IN_CONFIG(capture.key_vlan), NULL, "no" },

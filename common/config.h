@@ -50,7 +50,7 @@ struct config_tenant {		/* [tenant NAME] */
 
 struct config {
 	struct {
-		struct config_prefixes networks, upstreams, smarthosts, next_hops;
+		struct config_prefixes networks, upstreams, smarthosts, next_hops, trusted_senders;
 		struct config_strings domains;	/* lower case, without trailing dot, ".example.net" for subdomains; tenants' too */
 	} own;
 	struct config_server *server;

@@ -107,6 +107,7 @@ static void every_key_reads(void **state)
 		"upstreams = 10.1.0.0/16\n"
 		"smarthosts = 10.2.0.1\n"
 		"next-hops = 10.3.0.1\n"
+		"trusted-senders = 10.4.0.1 198.51.100.64/29\n"
 		"[server mx1]\n"
 		"addresses = 10.0.0.1\n"
 		"public = 192.0.2.1\n"
@@ -131,6 +132,7 @@ static void every_key_reads(void **state)
 	assert_prefix(&c->own.upstreams, 0, "10.1.0.0/16");
 	assert_prefix(&c->own.smarthosts, 0, "10.2.0.1");
 	assert_prefix(&c->own.next_hops, 0, "10.3.0.1");
+	assert_prefix(&c->own.trusted_senders, 1, "198.51.100.64/29");
 	assert_string_equal(c->server[0].name, "mx1");
 	assert_prefix(&c->server[0].addresses, 0, "10.0.0.1");
 	assert_int_equal(c->server[0].public_address.bytes[3], 1);

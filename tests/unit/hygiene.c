@@ -122,6 +122,9 @@ static void an_open_relay_is_proved_by_what_leaves(void **state)
 	assert_string_equal(defect(w, MX1, "open-relay"), "1 of 2");
 	analyze(w, true);
 	assert_string_equal(defect(w, MX1, "open-relay"), "1 of 2");
+	configure(w, "own", NULL, "trusted-senders", BOT);
+	analyze(w, false);
+	assert_string_equal(defect(w, MX1, "open-relay"), "-");
 }
 
 static void what_leaves_first_proves_it_too(void **state)

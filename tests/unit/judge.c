@@ -254,6 +254,8 @@ static void every_rule_decides_something(void **state)
 		{ "spf-pass", "no", { .spf = { "pass", 4 } } },
 		{ "dkim-pass", "no", { .dkim = { "pass", 4 }, .dkim_aligned = true } },
 		{ "correspondent", "no", { .correspondent = true } },
+		{ "trusted-sender", "no", { .trusted_sender = true, .origin_unrelated = true, .access_line = true, .sender_domains = 8, .spf = { "fail", 4 },
+		  .dkim = { "none", 4 }, .said_unknown = true } },
 		{ "own-sender", "no", { .own_sender = true, .origin_near_target = true } },
 		{ "batv-verp-srs", "unknown", { .origin_unrelated = true, .signed_sender = true } },
 		{ "notify-asked", "unknown", { .origin_unrelated = true, .notify_asked = true } },
@@ -281,6 +283,9 @@ static void twins_are_not_accused(void **state)
 		{ "SPF passes for a server behind an access line", { .origin_unrelated = true, .access_line = true, .spf = { "pass", 4 }, .sender_domains = 5 } },
 		{ "DKIM passes after forwarding broke SPF", { .origin_unrelated = true, .spf = { "fail", 4 }, .dkim = { "pass", 4 }, .dkim_aligned = true } },
 		{ "a list: SPF passes for its envelope, DMARC fails for From", { .spf = { "pass", 4 }, .dkim = { "fail", 4 }, .dmarc = { "fail", 4 } } },
+		{ "a hosted mailer that we trust, with our customers' names", { .trusted_sender = true, .origin_unrelated = true, .sender_domains = 8, .sender_networks = 4,
+		  .dmarc = { "fail", 4 }, .spf = { "fail", 4 }, .spam_mark = true } },
+		{ "forms on a web server of ours that we trust", { .client = CLIENT_INSIDE, .trusted_sender = true, .sender_domains = 8, .to_outside = true } },
 		{ "who answers our letters from his own line", { .origin_unrelated = true, .access_line = true, .correspondent = true, .sender_domains = 3 } },
 	};
 
@@ -437,6 +442,61 @@ static void an_answer_to_our_letter_acquits_its_network(void **state)
 	assert_answer("no", "SELECT misdirected FROM finding");
 }
 
+static void a_trusted_sender_writes_in_others_names(void **state)
+{
+	struct world *w = *state;
+
+	add(w, spam_to(3, 5, "a@one.invalid", USER, "x1"));
+	add(w, spam_to(4, 6, "b@two.invalid", USER, "x2"));
+	judge_pair(w, spam_to(1, 10, VICTIM, USER, "m"), bounce_to(2, 11, VICTIM, "m"));
+	assert_answer("yes can-backscatter", "SELECT misdirected || ' ' || exposure FROM finding");
+	configure(w, "own", NULL, "trusted-senders", BOT);
+	analyze(w, false);
+	assert_true(fired(w, "trusted-sender"));
+	assert_answer("no unknown", "SELECT misdirected || ' ' || exposure FROM finding");
+}
+
+static void relaying_for_a_trusted_sender_is_no_exposure(void **state)
+{
+	struct world *w = *state;
+
+	configure(w, "own", NULL, "trusted-senders", BOT);
+	judge_pair(w, written_out(1, 10, BOT, VICTIM, "m"), bounce_to(2, 11, VICTIM, "m"));
+	assert_answer("no no", "SELECT misdirected || ' ' || exposure FROM finding");
+}
+
+static void a_trusted_server_of_ours_stands_for_what_is_written_on_it(void **state)
+{
+	struct world *w = *state;
+	struct fake form = spam_to(1, 10, VICTIM, USER, "m");
+
+	form.src = MX1;
+	add_server_session(w, MX1, "www.campus.example");
+	judge_pair(w, form, bounce_to(2, 11, VICTIM, "m"));
+	assert_answer("unknown", "SELECT misdirected FROM finding");
+	configure(w, "own", NULL, "trusted-senders", MX1);
+	analyze(w, false);
+	assert_answer("no " MX1, "SELECT misdirected || ' ' || origin_ip FROM finding");
+}
+
+static void a_trusted_sender_elsewhere_is_no_strange_place(void **state)
+{
+	static const char *const lines[] = { "198.18.20.7", "198.18.30.7" };
+	struct world *w = *state;
+
+	for (int i = 0; i < 2; i++) {
+		struct fake f = spam_to(10 + i, 5 + i, VICTIM, USER, NULL);
+
+		f.src = lines[i];
+		add(w, f);
+	}
+	judge_pair(w, spam_to(1, 10, VICTIM, USER, "m"), bounce_to(2, 11, VICTIM, "m"));
+	assert_true(fired(w, "sender-many-origins"));
+	configure(w, "own", NULL, "trusted-senders", lines[0]);
+	analyze(w, false);
+	assert_false(fired(w, "sender-many-origins"));
+}
+
 static void who_signs_elsewhere_did_not_sign_this(void **state)
 {
 	struct world *w = *state;
@@ -508,6 +568,10 @@ int main(void)
 		TEST(a_user_with_another_address_of_his_is_not_accused),
 		TEST(one_sender_from_many_lines_is_forged),
 		TEST(an_answer_to_our_letter_acquits_its_network),
+		TEST(a_trusted_sender_writes_in_others_names),
+		TEST(relaying_for_a_trusted_sender_is_no_exposure),
+		TEST(a_trusted_server_of_ours_stands_for_what_is_written_on_it),
+		TEST(a_trusted_sender_elsewhere_is_no_strange_place),
 		TEST(who_signs_elsewhere_did_not_sign_this),
 		cmocka_unit_test(every_rule_decides_something),
 		cmocka_unit_test(twins_are_not_accused),

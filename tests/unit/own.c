@@ -21,6 +21,7 @@ static int make(void **state)
 	set(c, "own", NULL, "networks", "192.0.2.0/24 2001:db8:1::/48");
 	set(c, "own", NULL, "upstreams", "203.0.113.0/28");
 	set(c, "own", NULL, "next-hops", "198.51.100.7");
+	set(c, "own", NULL, "trusted-senders", "198.51.100.64/30");
 	set(c, "own", NULL, "domains", "campus.example .lab.example");
 	set(c, "server", "edge", "addresses", "198.51.100.80 198.51.100.81");
 	set(c, "tenant", "red", "networks", "10.1.0.0/16");
@@ -137,6 +138,41 @@ static void domains_match_whole_or_below_a_dot(void **state)
 	own_free(o);
 }
 
+/* Every key of who is ours changes the text that inputs are compared by. */
+static void who_is_ours_is_written_in_full(void **state)
+{
+	static const char *const keys[] = { "networks", "domains", "upstreams", "smarthosts", "next-hops", "trusted-senders" };
+	struct buf before = { 0 }, after = { 0 };
+	struct config *c = config_new();
+	struct own *o = own_new(c);
+
+	(void)state;
+	for (size_t i = 0; i < sizeof keys / sizeof *keys; i++) {
+		buf_clear(&before);
+		buf_clear(&after);
+		own_write(o, &before);
+		set(c, "own", NULL, keys[i], strcmp(keys[i], "domains") ? "192.0.2.1" : "campus.example");
+		own_write(o, &after);
+		if (strcmp(buf_cstr(&before), buf_cstr(&after)) == 0)
+			fail_msg("%s", keys[i]);
+	}
+	buf_fini(&before);
+	buf_fini(&after);
+	own_free(o);
+	config_free(c);
+}
+
+static void trusted_senders_are_those_configured(void **state)
+{
+	struct own *o = own_new(*state);
+	struct ip_addr in = ip("198.51.100.66"), out = ip("198.51.100.68"), none = { 0 };
+
+	assert_true(own_is_trusted_sender(o, &in));
+	assert_false(own_is_trusted_sender(o, &out));
+	assert_false(own_is_trusted_sender(o, &none));
+	own_free(o);
+}
+
 static void nothing_configured_is_told(void **state)
 {
 	struct config *c = config_new();
@@ -157,6 +193,8 @@ int main(void)
 		cmocka_unit_test(proxy_and_xclient_are_believed_from_our_own_side_only),
 		cmocka_unit_test(odd_proxy_lines_tell_nothing),
 		cmocka_unit_test(domains_match_whole_or_below_a_dot),
+		cmocka_unit_test(who_is_ours_is_written_in_full),
+		cmocka_unit_test(trusted_senders_are_those_configured),
 		cmocka_unit_test(nothing_configured_is_told),
 	};
 
