@@ -8,7 +8,7 @@
 #include <string.h>
 
 #include "common/buf.h"
-#include "sensor/marker.h"
+#include "schema/marker.h"
 
 #define SIGNALS(X) \
 	X(NULL_SENDER) X(DAEMON) X(POSTMASTER) X(DOUBLE_BOUNCE) X(LIST_SENDER) X(FROM_DAEMON) \

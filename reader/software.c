@@ -6,7 +6,7 @@
 #include <string.h>
 
 #include "schema/db.h"
-#include "sensor/marker.h"
+#include "schema/marker.h"
 
 /* The first that fits: special ones before what they are built on. Lower-case text within the greeting. */
 static const struct {

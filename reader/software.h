@@ -18,7 +18,7 @@ struct software_signs {
 	struct text message_id;		/* without <> */
 	struct text from_header, x_mailer, auto_submitted;
 	struct text phrases;		/* ids of data/phrases.def, separated by blanks */
-	uint64_t markers;		/* bits of sensor/marker.def */
+	uint64_t markers;		/* bits of schema/marker.def */
 };
 
 /* The program that wrote it: a mail server for bounces, else a responder ("Dovecot Pigeonhole", "OTRS"). NULL when nothing tells. */

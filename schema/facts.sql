@@ -181,7 +181,7 @@ CREATE TABLE messages (			-- outer headers of the data of a transaction; values 
   x_failed_recipients TEXT,
   x_mailer TEXT,
   content_type TEXT,			-- type/subtype in lower case
-  markers INTEGER NOT NULL,		-- bits of sensor/marker.def
+  markers INTEGER NOT NULL,		-- bits of schema/marker.def
   phrases TEXT,				-- ids of data/phrases.def that matched, separated by blanks
   phrases_version INTEGER,		-- of the set that was used
   received TEXT,			-- Received lines, see the view received

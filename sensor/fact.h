@@ -142,8 +142,6 @@ struct fact_recipient {
 	struct text notify, orcpt;		/* RFC 3461; NULL when not given */
 };
 
-/* Header markers of automated mail, one bit each: sensor/marker.def. */
-
 struct fact_received {			/* one Received line, RFC 5321 4.4; each NULL when not found */
 	struct text from_host;		/* the name after "from" (EHLO name) */
 	struct ip_addr from_ip;		/* from the TCP-info comment; version 0 when none */
@@ -213,7 +211,7 @@ struct fact_message {
 	struct text sender, return_path, to, x_mailer;
 	struct text content_type;	/* value up to the first ";" in lower case: "multipart/report" */
 	struct text x_failed_recipients;/* Exim */
-	uint64_t markers;		/* bits of marker.def */
+	uint64_t markers;		/* bits of schema/marker.def */
 	struct fact_received *received;	/* the first RECEIVED_KEPT */
 	uint8_t received_count;
 	uint16_t phrase[PHRASES_KEPT];	/* ids of data/phrases.def, in the order of first match */

@@ -21,11 +21,11 @@
 #include <strings.h>
 
 #include "common/xmalloc.h"
+#include "schema/marker.h"
 #include "sensor/dsn.h"
 #include "sensor/header.h"
 #include "sensor/limits.h"
 #include "sensor/lines.h"
-#include "sensor/marker.h"
 #include "sensor/phrase.h"
 #include "sensor/received.h"
 #include "sensor/returned.h"
@@ -153,7 +153,7 @@ static const struct {
 	const char *field, *value;
 } markers[] = {
 #define MARKER(bit, name, field, value, closer) { sizeof(field) - 1, bit, closer, field, value },
-#include "sensor/marker.def"
+#include "schema/marker.def"
 #undef MARKER
 };
 

@@ -7,10 +7,10 @@
 
 #include "common/json.h"
 #include "common/utf8.h"
+#include "schema/marker.h"
 #include "sensor/address.h"
 #include "sensor/header.h"
 #include "sensor/limits.h"
-#include "sensor/marker.h"
 #include "sensor/phrase.h"
 
 #define NAME(column) ", " #column
@@ -559,7 +559,7 @@ static bool subject_is_kept(const struct row_encoder *e, const struct fact_messa
 {
 	static const uint64_t automated = 0
 #define MARKER(bit, name, field, value, closer) | (UINT64_C(closer) << (bit))
-#include "sensor/marker.def"
+#include "schema/marker.def"
 #undef MARKER
 		;
 	const unsigned senders = ADDRESS_NULL | ADDRESS_POSTMASTER | ADDRESS_DAEMON | ADDRESS_DOUBLE_BOUNCE;
