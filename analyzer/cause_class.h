@@ -1,8 +1,8 @@
 /*
  * cause_class.h - what a refusal was about, in five words: user-unknown, mailbox-full, content, policy, other.
  *
- * Of what a server said: its reply to RCPT or to the data, or Status and Diagnostic-Code of a report. From the texts of servers that are in use;
- * corpora collect more of them (domain.md 3.4). A text beats an enhanced code that says less.
+ * Of what a server said: its reply to RCPT or to the data, or Status and Diagnostic-Code of a report. From the texts of servers that are in use.
+ * A text beats an enhanced code that says less.
  */
 #ifndef ANALYZER_CAUSE_CLASS_H
 #define ANALYZER_CAUSE_CLASS_H

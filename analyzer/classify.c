@@ -139,7 +139,7 @@ static uint64_t envelope_bits(const struct mail *m)
 	     | when(c & CLASS_LIST, LIST_SENDER);
 }
 
-/* A message exists where the client knew its size or its kind of body (Postfix, Exim, Sendmail, Courier say so; lab.md 1). */
+/* A message exists where the client knew its size or its kind of body (Postfix, Exim, Sendmail, Courier say so). */
 static bool size_is_given(const struct mail *m)
 {
 	return text_find_nocase(m->mail_params, "size=") >= 0 || text_find_nocase(m->mail_params, "body=") >= 0;

@@ -1,6 +1,6 @@
 /*
  * correlate.c - see correlate.h. By MAIL time, never by the connection's: servers reuse connections, so the SYN of one that carries a
- * bounce may be older than the mail that caused it (lab.md 1).
+ * bounce may be older than the mail that caused it.
  *
  *   load answers and mail of the victim -> cause of each -> root cause -> close open kinds -> group attempts -> provenance
  */
@@ -473,7 +473,7 @@ static const struct answer *handed_on(const struct victim *v, const struct answe
 	return NULL;
 }
 
-/* A mail refused before it said what it is: what does it answer? (domain.md 2.2) */
+/* A mail refused before it said what it is: what does it answer? */
 static void close_kind(struct correlate *c, struct victim *v, struct answer *a)
 {
 	bool accepted, under_way;

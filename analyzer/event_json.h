@@ -1,4 +1,4 @@
-/* event_json.h - one row of a store as one JSON object of the event stream (DESIGN.md 6, schema/events.schema.json). */
+/* event_json.h - one row of a store as one JSON object of the event stream (schema/events.schema.json). */
 #ifndef ANALYZER_EVENT_JSON_H
 #define ANALYZER_EVENT_JSON_H
 

@@ -170,7 +170,7 @@ static void delete_finding(struct findings *f, int64_t id)
 	run_id(f, DELETE_FINDING, id);
 }
 
-/* An id that an earlier attempt took over: the old one stays as its alias (DESIGN.md 6). */
+/* An id that an earlier attempt took over: the old one stays as its alias. */
 static void keep_aliases(struct findings *f, const struct olds *o, const struct mail_group *g, int64_t id)
 {
 	for (size_t i = 1; i < g->count && o->count; i++) {

@@ -17,7 +17,7 @@ enum { WORD_MAX = 64, MESSAGE_MAX = 512 };
 
 /* Mail that could not be returned stays in queues for five days (Postfix's and Exim's are alike), and tries to leave all the time: a week without is proof. */
 #define CLEAN_DEFAULT_US (INT64_C(7) * 24 * 3600 * 1000000)
-enum { COVERAGE_DEFAULT = 80 };	/* percent; DESIGN.md 4 is silent below that */
+enum { COVERAGE_DEFAULT = 80 };	/* percent of the traffic to be seen before anything is called clean: what counts most hides in a fifth unseen */
 
 static const char suffix[] = ".list";
 

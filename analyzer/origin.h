@@ -1,5 +1,5 @@
 /*
- * origin.h - where mail that arrived came from: the first hop outside our networks and our upstreams (DESIGN.md 1).
+ * origin.h - where mail that arrived came from: the first hop outside our networks and our upstreams.
  *
  * Told by the connection (own.h), else by a Received line that an upstream wrote, or by the Received lines of a returned message.
  */

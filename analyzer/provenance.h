@@ -1,5 +1,5 @@
 /*
- * provenance.h - where an outbound mail was made: by the server that sends it, by another one of ours, or outside (DESIGN.md 1).
+ * provenance.h - where an outbound mail was made: by the server that sends it, by another one of ours, or outside.
  */
 #ifndef ANALYZER_PROVENANCE_H
 #define ANALYZER_PROVENANCE_H

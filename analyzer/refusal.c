@@ -1,5 +1,5 @@
 /*
- * refusal.c - see refusal.h. Forms of domain.md 3.4; a list of domains (URIBL, DBL) and a receiver's own resolver fault are not about us.
+ * refusal.c - see refusal.h. Forms that receivers' servers are known to write; a list of domains (URIBL, DBL) and a receiver's own resolver fault are not about us.
  */
 #include "analyzer/refusal.h"
 

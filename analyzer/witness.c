@@ -401,7 +401,7 @@ static bool says_any(const struct mail_group *g, const char *const *needles, siz
 	return false;
 }
 
-/* domain.md 3.3. "Backscatter: ..." beside a blocklist's name is about our address, not about this mail. */
+/* Words of configurations of Exim for BATV, of Barracuda and of other gateways. "Backscatter: ..." beside a blocklist's name is about our address, not about this mail. */
 static bool says_backscatter(const struct mail_group *g)
 {
 	static const char *const about_mail[] = { "unsigned reverse path", "reverse path signature", "backscatter protection", "invalid bounce",

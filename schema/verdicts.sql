@@ -19,7 +19,7 @@ CREATE TABLE session_verdict (
 CREATE TABLE transaction_verdict (
   transaction_rowid INTEGER PRIMARY KEY,
   direction TEXT NOT NULL,		-- inbound, outbound, internal, foreign
-  kind TEXT NOT NULL,			-- ordinary, bounce, delay-notice, ... : DESIGN.md 1
+  kind TEXT NOT NULL,			-- ordinary, bounce, delay-notice, ... : common/kind.h
   kind_rule TEXT NOT NULL,		-- the rule that said so
   provenance TEXT,			-- generated, relayed-own, forwarded, unknown; NULL: not outbound
   origin_ip TEXT,			-- first hop outside own networks, upstreams and balancers

@@ -73,7 +73,7 @@ static void set_client(struct flow *f, int endpoint)
 		f->flags |= F_CLIENT_IS_1;
 }
 
-/* DESIGN 2: the sender of the SYN, else the side not on a mail port, else the higher port. */
+/* The client is the sender of the SYN, else the side not on a mail port, else the higher port. */
 static void settle_client(const struct connection_context *x, struct flow *f)
 {
 	bool mail0 = is_mail_port(x, flow_port(f, 0)), mail1 = is_mail_port(x, flow_port(f, 1));
@@ -96,7 +96,11 @@ static bool is_tunnelled(const struct flow *f)
 	return flow_path(f) & TUNNEL_BIT;
 }
 
-/* DESIGN 2, "Ids". What came through a tunnel that nobody named has an id of its own: nobody can take the place of the session that it forges. */
+/*
+ * SHA-256 over what any observer of the session sees, so that live and replay, and two sensors, give it the same id: version byte, client and
+ * server address, client and server port, both initial sequence numbers (0: not seen), all big-endian; where one is 0, the first packet's time in µs.
+ * What came through a tunnel that nobody named has an id of its own: nobody can take the place of the session that it forges.
+ */
 static void make_session_id(const struct flow *f, uint8_t out[SESSION_ID_BYTES])
 {
 	enum { ID_VERSION = 1, ID_TUNNEL_VERSION = 2 };

@@ -238,7 +238,7 @@ struct fact_transaction {
 	struct fact_reply mail_reply;
 	struct fact_recipient *rcpt;		/* the first LIMIT_RECIPIENTS */
 	uint32_t rcpt_kept, rcpt_count, rcpt_accepted;
-	enum fact_outcome outcome;		/* DESIGN 6 */
+	enum fact_outcome outcome;		/* transaction_emit() decides */
 	struct fact_reply reply;		/* the deciding reply */
 	struct text queue_id;			/* from the reply to the end of data */
 	uint64_t mail_us, data_end_us, reply_us;/* times of MAIL, of the last byte of data, of the reply to it; 0: not seen */

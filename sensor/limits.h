@@ -11,12 +11,12 @@
 #define LIMIT_REPLY_LINE 2048		/* RFC 5321 4.5.3.1.5 says 512 */
 #define LIMIT_REPLY_TEXT 4096		/* a multi-line reply that names a list has its URL within the first lines */
 #define LIMIT_EHLO_TEXT 4096
-#define LIMIT_RECIPIENTS 100		/* kept per transaction; DESIGN 6; all are counted */
+#define LIMIT_RECIPIENTS 100		/* kept per transaction, as many as RFC 5321 4.5.3.1.8 makes every server take; all are counted */
 #define LIMIT_PENDING 4096		/* commands that wait for replies; replies to more are not told apart, but counted */
 #define LIMIT_UNPLACED 128		/* replies behind a hole that are kept until it shows what they answer; an envelope of 100 recipients and more */
 #define LIMIT_UNPLACED_BYTES 16384	/* of their texts */
 #define LIMIT_OPEN_TRANSACTIONS 32	/* of one session; clients that pipeline mails have two */
-#define LIMIT_STEPS 64			/* DESIGN 2 */
+#define LIMIT_STEPS 64			/* for the ladder: a mail to ten recipients has some thirty */
 #define LIMIT_LOOKAHEAD 16384		/* bytes kept behind a doubtful end of data until the server's reply judges it */
 #define LIMIT_TRANSACTION_ARENA (512 * 1024)	/* 100 recipients with replies, a report with 100 recipients, headers */
 #define LIMIT_SESSION_ARENA (64 * 1024)

@@ -554,7 +554,7 @@ static void encode_returned(struct row_encoder *e, struct buf *out, const struct
 	row_end(&r);
 }
 
-/* DESIGN 2: where the sensor saw a null or daemon sender, a marker, a report part or a phrase. */
+/* bouncetap.conf(5), [privacy] subject = marked: where the sensor saw a null or daemon sender, a marker, a report part or a phrase. */
 static bool subject_is_kept(const struct row_encoder *e, const struct fact_message *m, unsigned sender_class)
 {
 	static const uint64_t automated = 0

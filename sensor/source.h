@@ -1,4 +1,4 @@
-/* source.h - what a run reads: the list of files, recognised again by their sizes and contents (DESIGN 2). */
+/* source.h - what a run reads: the list of files, recognised again by their sizes and contents. */
 #ifndef SENSOR_SOURCE_H
 #define SENSOR_SOURCE_H
 

@@ -1,4 +1,4 @@
-/* transaction.c - see transaction.h. transaction_decide is DESIGN 6 in code. */
+/* transaction.c - see transaction.h. transaction_decide is what the header says of outcomes. */
 #include "sensor/transaction.h"
 
 #include <string.h>

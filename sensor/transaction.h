@@ -62,7 +62,12 @@ void transaction_close(struct transaction *t, enum transaction_end end, uint64_t
 /* What it holds in bytes. */
 size_t transaction_memory_bytes(const struct transaction *t);
 
-/* Decides (DESIGN 6), gives it to the sink, frees it. */
+/*
+ * Decides, gives it to the sink, frees it. Outcome: accepted = a 2yz to the end of data and one RCPT with 2yz at least (LMTP: one recipient's 2yz);
+ * rejected = the deciding reply was 4yz or 5yz; aborted = the client ended it and nobody refused (RCPT 250, then QUIT: a callout); unknown = the
+ * rest, and whenever the deciding reply was not seen. The deciding reply: to MAIL, if that was refused; else, when no RCPT was accepted, to the last
+ * refused RCPT; else to the end of data; else to DATA or BDAT. A 503 or 554 that only follows from an earlier refusal never decides.
+ */
 void transaction_emit(struct transaction *t, const struct fact_sink *sink);
 void transaction_free(struct transaction *t);
 

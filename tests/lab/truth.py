@@ -56,7 +56,7 @@ def refused(reply):
 
 
 def deciding(raw):
-    """The reply that decides a transaction, as in DESIGN.md 6; None when the client left without one."""
+    """The reply that decides a transaction, as sensor/transaction.h has it; None when the client left without one."""
     if not raw["mail_reply"].startswith("2"):
         return raw["mail_reply"]
     if raw["final"] or any(rcpt["reply"].startswith("2") for rcpt in raw["rcpt_to"]):

@@ -165,7 +165,7 @@ static size_t id_put(uint8_t *p, uint64_t v, size_t n)
 	return n;
 }
 
-/* DESIGN 2: version byte 1, client and server address, client and server port, client and server ISN, and the time where an ISN is 0. */
+/* SHA-256 over version byte 1, client and server address, client and server port, client and server ISN, and the time where an ISN is 0. */
 static void assert_id(const struct got *g, const struct talk *k, int client, uint32_t client_isn, uint32_t server_isn)
 {
 	uint8_t text[64] = { 1 }, digest[EVP_MAX_MD_SIZE];

@@ -1,6 +1,6 @@
 """A program that answers mail, as many do: answering.py HOW ADDRESS, the mail on standard input; runs on a real server as a user's mailbox.
 
-What each writes follows programs of its kind (domain.md 2.1): headers, markers and words, not their code. The sender's address is believed.
+What each writes follows programs of its kind: headers, markers and words, not their code. The sender's address is believed.
 """
 
 import email
