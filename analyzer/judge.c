@@ -172,11 +172,16 @@ static bool notify_asked(const struct evidence *e)
 	return e->notify_asked;
 }
 
+static bool doubtful_capture(const struct evidence *e)
+{
+	return e->doubt;
+}
+
 enum sign { FOR, AGAINST };
 enum strength { WEAK, MEDIUM, STRONG };
-enum ground { GROUND_PATH, GROUND_CROWD, GROUND_SENDER, GROUND_VICTIM, GROUND_CONTENT, GROUND_FORM };
+enum ground { GROUND_PATH, GROUND_CROWD, GROUND_SENDER, GROUND_VICTIM, GROUND_CONTENT, GROUND_FORM, GROUND_CAPTURE };
 
-/* %o in a sentence is the origin of the original, %t the server that takes the answer. */
+/* %o in a sentence is the origin of the original, %t the server that takes the answer, %d what is in doubt. */
 static const struct rule {
 	const char *id;
 	enum sign sign;
@@ -207,6 +212,7 @@ static const struct rule {
 	{ "own-sender", AGAINST, MEDIUM, GROUND_SENDER, own_sender, "the envelope of the original is one of ours" },
 	{ "batv-verp-srs", AGAINST, MEDIUM, GROUND_FORM, signed_sender, "the sender's address has the form of one made for this mail (BATV, SRS or VERP)" },
 	{ "notify-asked", AGAINST, WEAK, GROUND_FORM, notify_asked, "the original asked for a report (NOTIFY)" },
+	{ "doubtful-capture", AGAINST, WEAK, GROUND_CAPTURE, doubtful_capture, "%d: likely at most" },
 };
 
 enum { RULE_COUNT = sizeof rules / sizeof *rules };
@@ -241,7 +247,9 @@ static char *fill_sentence(const char *sentence, const struct evidence *e)
 	struct buf b = { 0 };
 
 	for (const char *p = sentence; *p; p++) {
-		if (p[0] == '%' && (p[1] == 'o' || p[1] == 't'))
+		if (p[0] == '%' && p[1] == 'd')
+			buf_add_str(&b, (p++, e->doubt));
+		else if (p[0] == '%' && (p[1] == 'o' || p[1] == 't'))
 			buf_add_str(&b, ip_format(*++p == 'o' ? &e->origin.address : &e->target, ip));
 		else
 			buf_add_char(&b, *p);
@@ -255,6 +263,7 @@ static char *fill_sentence(const char *sentence, const struct evidence *e)
 struct sum {
 	int points[2], strong[2], medium[2];
 	unsigned strong_grounds;	/* for; one bit each */
+	bool doubt;			/* GROUND_CAPTURE weighs nothing; it forbids proof */
 };
 
 static const char *verdict_of(const struct sum *s)
@@ -262,7 +271,7 @@ static const char *verdict_of(const struct sum *s)
 	bool two_grounds = s->strong_grounds & (s->strong_grounds - 1);
 
 	if (two_grounds && !s->strong[AGAINST])
-		return "yes";
+		return s->doubt ? "likely" : "yes";
 	if (!s->strong[FOR] && !s->medium[FOR] && (s->strong[AGAINST] || s->medium[AGAINST] >= 2))
 		return "no";
 	if (s->strong[AGAINST] && !s->strong[FOR] && s->points[AGAINST] > s->points[FOR])
@@ -292,6 +301,10 @@ static struct sum sum_of(unsigned set)
 
 		if (!(set >> i & 1))
 			continue;
+		if (r->ground == GROUND_CAPTURE) {
+			s.doubt = true;
+			continue;
+		}
 		s.points[r->sign] += worth[r->strength];
 		s.strong[r->sign] += r->strength == STRONG;
 		s.medium[r->sign] += r->strength == MEDIUM;

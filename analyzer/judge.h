@@ -1,7 +1,7 @@
 /*
  * judge.h - was this answer misdirected, and could its server do harm? Named rules, each with a sign, a strength and a sentence.
  *
- * "yes" needs two strong rules for it on different grounds and no strong one against; doubt is "unknown".
+ * "yes" needs two strong rules for it on different grounds, no strong one against, and that all of it was captured well; doubt is "unknown".
  */
 #ifndef ANALYZER_JUDGE_H
 #define ANALYZER_JUDGE_H

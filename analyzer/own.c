@@ -65,6 +65,7 @@ void own_write(const struct own *o, struct buf *out)
 	write_prefixes(out, "next-hops", &c->own.next_hops);
 	write_prefixes(out, "trusted-senders", &c->own.trusted_senders);
 	write_strings(out, "domains", &c->own.domains);
+	buf_printf(out, "tunnels %s\n", own_names_tunnels(o) ? "named" : "any");
 	for (size_t i = 0; i < c->server_count; i++) {
 		buf_printf(out, "server %s %s", c->server[i].name, ip_format(&c->server[i].public_address, text));
 		write_prefixes(out, "", &c->server[i].addresses);
@@ -195,6 +196,11 @@ bool own_knows_domains(const struct own *o)
 		if (o->config->tenant[i].domains.count)
 			return true;
 	return false;
+}
+
+bool own_names_tunnels(const struct own *o)
+{
+	return !o->config->capture.tunnels.any && o->config->capture.tunnels.networks.count;
 }
 
 /* The n-th word (from 0) of t, separated by blanks; p == NULL when there are fewer. */

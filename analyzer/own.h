@@ -42,6 +42,8 @@ bool own_has_domain(const struct own *o, struct text domain);
 /* A host name within an own domain. */
 bool own_has_host(const struct own *o, struct text host);
 bool own_knows_domains(const struct own *o);
+/* The sensor looks into tunnels of configured endpoints only; else a stranger may have sent what came through one. */
+bool own_names_tunnels(const struct own *o);
 /* The [server NAME] that has this address, or NULL. */
 const struct config_server *own_server(const struct own *o, const struct ip_addr *a);
 

@@ -38,6 +38,7 @@ static const struct {
 	{ "own-sender", CAUSE, "the original's envelope is none of ours" },
 	{ "batv-verp-srs", NOTHING, "the recipient's address has no such form" },
 	{ "notify-asked", CAUSE, "the original did not ask for a report" },
+	{ "doubtful-capture", NOTHING, "what it rests on was captured in full" },
 };
 
 static bool is_there(enum need need, const struct finding_row *f)

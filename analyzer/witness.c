@@ -19,7 +19,7 @@ enum {
 	PLACES_MAX = 8,		/* told apart; rules ask for three */
 };
 
-enum statement { NOTIFY, ORIGINAL, OUTSIDE_RCPT, LINES, BANNER, FACTS_COUNT, SENDERS = FACTS_COUNT, STATEMENT_COUNT };
+enum statement { NOTIFY, ORIGINAL, OUTSIDE_RCPT, LINES, BANNER, NOTES, FACTS_COUNT, SENDERS = FACTS_COUNT, STATEMENT_COUNT };
 
 static const char *const sql[STATEMENT_COUNT] = {
 	[NOTIFY] = "SELECT 1 FROM recipients WHERE transaction_rowid = ?1 AND notify IS NOT NULL AND notify NOT LIKE '%never%' LIMIT 1",
@@ -27,6 +27,7 @@ static const char *const sql[STATEMENT_COUNT] = {
 	[OUTSIDE_RCPT] = "SELECT address FROM recipients WHERE transaction_rowid = ?1",
 	[LINES] = "SELECT from_ip, from_host FROM received WHERE transaction_rowid = ?1 AND part = ?2",
 	[BANNER] = "SELECT banner FROM sessions WHERE started_us / 1000000 = ?1 / 1000000 AND session_id = ?2",
+	[NOTES] = "SELECT t.notes, m.notes, m.headers_complete FROM transactions t LEFT JOIN messages m ON m.transaction_rowid = t.id WHERE t.id = ?1",
 	[SENDERS] = "SELECT count(*) FROM origin_sender WHERE origin_ip = ?1",
 };
 
@@ -423,6 +424,66 @@ static bool says_unknown(const struct mail_group *g)
 	return false;
 }
 
+/* ---- how well all of this was captured ---- */
+
+static bool has_note(struct text notes, const char *word)
+{
+	uint32_t n = (uint32_t)strlen(word);
+
+	for (uint32_t begin = 0, i = 0; i <= notes.len; i++)
+		if (i == notes.len || notes.p[i] == ' ') {
+			if (i - begin == n && memcmp(notes.p + begin, word, n) == 0)
+				return true;
+			begin = i + 1;
+		}
+	return false;
+}
+
+static const char *doubt_of_bytes(const struct witnesses *x, struct text notes)
+{
+	return has_note(notes, "overlap") ? "bytes came twice, and differed, in what it rests on"
+	     : has_note(notes, "tunnelled") && !own_names_tunnels(x->own) ? "it was captured in a tunnel that the configuration does not name, into which strangers may send"
+	     : NULL;
+}
+
+/* What is missing may have spoken against it: a check that passed, a List-Id, a hop. Of the original, the header is enough. */
+static const char *doubt_of_message(struct witnesses *x, int64_t rowid, bool is_original)
+{
+	static const char *const holes[] = { "gap", "truncated", "mime-limit", "no-end" };
+	sqlite3_stmt *s = query(x, NOTES, rowid);
+	bool doubt = false;
+
+	if (sqlite3_step(s) == SQLITE_ROW) {
+		struct text notes = column_text(s, 1);
+
+		if (sqlite3_column_type(s, 1) == SQLITE_NULL)
+			doubt = has_note(column_text(s, 0), "gap");
+		else if (is_original)
+			doubt = !sqlite3_column_int(s, 2) || has_note(notes, "truncated");
+		for (size_t i = 0; i < sizeof holes / sizeof *holes && !is_original; i++)
+			doubt |= has_note(notes, holes[i]);
+	}
+	sqlite3_reset(s);
+	return !doubt ? NULL : is_original ? "the header of the original was not captured in full" : "the answer was not captured in full";
+}
+
+static const char *find_doubt(struct witnesses *x, const struct evidence *e, const struct mail_group *g)
+{
+	const char *doubt = NULL;
+
+	for (size_t i = 0; i < g->count && !doubt; i++)
+		doubt = doubt_of_bytes(x, g->attempt[i]->mail.notes);
+	if (!doubt)
+		doubt = doubt_of_message(x, e->said->rowid, false);
+	if (!doubt && e->caused) {
+		sqlite3_stmt *s = query(x, NOTES, e->caused->cause.rowid);
+
+		doubt = sqlite3_step(s) == SQLITE_ROW ? doubt_of_bytes(x, column_text(s, 0)) : NULL;
+		sqlite3_reset(s);
+	}
+	return doubt || !e->caused ? doubt : doubt_of_message(x, e->caused->cause.rowid, true);
+}
+
 void witness_gather(struct witnesses *x, const struct victim *v, const struct mail_group *g, struct evidence *e)
 {
 	struct targets t;
@@ -442,4 +503,5 @@ void witness_gather(struct witnesses *x, const struct victim *v, const struct ma
 	e->signs_otherwise = signs_otherwise(e, v);
 	e->said_backscatter = says_backscatter(g);
 	e->said_unknown = says_unknown(g);
+	e->doubt = find_doubt(x, e, g);
 }

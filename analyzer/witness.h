@@ -55,6 +55,8 @@ struct evidence {
 
 	/* What his server said to the answer. */
 	bool said_backscatter, said_unknown;
+
+	const char *doubt;		/* why what was captured of this may be incomplete or not what was taken; NULL: it is not */
 };
 
 struct witnesses;

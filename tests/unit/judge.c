@@ -83,6 +83,52 @@ static void two_strong_grounds_make_yes(void **state)
 	assert_answer("yes", "SELECT misdirected FROM finding");
 }
 
+/* What would be proved, when this is said of the original or of the answer. */
+static const char *proof_with(struct world *w, const char *original, const char *original_message, bool no_header, const char *answer, const char *answer_message)
+{
+	struct fake cause = spam_to(1, 10, VICTIM, USER, "m"), bounce = bounce_to(2, 11, VICTIM, "m");
+
+	run_sql(w->facts, "DELETE FROM transactions; DELETE FROM messages; DELETE FROM recipients; DELETE FROM reports; DELETE FROM report_recipients;"
+			  " DELETE FROM returned; DELETE FROM batch");
+	cause.notes = original;
+	cause.message_notes = original_message;
+	cause.headers_incomplete = no_header;
+	bounce.notes = answer;
+	bounce.message_notes = answer_message;
+	bounce.code = bounce.rcpt_code = 550;
+	bounce.rcpt_reply = bounce.reply = "Invalid reverse path signature";
+	add(w, cause);
+	add(w, bounce);
+	analyze(w, true);
+	return ask(w, "SELECT misdirected || coalesce((SELECT ', ' || text FROM finding_reason WHERE rule = 'doubtful-capture'), '') FROM finding");
+}
+
+static void what_rests_on_doubtful_bytes_is_no_proof(void **state)
+{
+	static const char twice[] = "likely, bytes came twice, and differed, in what it rests on: likely at most",
+		answer[] = "likely, the answer was not captured in full: likely at most",
+		header[] = "likely, the header of the original was not captured in full: likely at most",
+		tunnel[] = "likely, it was captured in a tunnel that the configuration does not name, into which strangers may send: likely at most";
+	struct world *w = *state;
+
+	assert_string_equal(proof_with(w, NULL, NULL, false, NULL, NULL), "yes");
+	assert_string_equal(proof_with(w, "overlap", NULL, false, NULL, NULL), twice);
+	assert_string_equal(proof_with(w, NULL, NULL, false, "mid-stream overlap", NULL), twice);
+	assert_string_equal(proof_with(w, NULL, NULL, false, "gap", "gap"), answer);
+	assert_string_equal(proof_with(w, NULL, NULL, false, "truncated", "truncated"), answer);
+	assert_string_equal(proof_with(w, NULL, NULL, false, NULL, "mime-limit"), answer);
+	assert_string_equal(proof_with(w, NULL, NULL, false, "no-end", "no-end"), answer);
+	assert_string_equal(proof_with(w, "gap", "gap", true, NULL, NULL), header);
+	assert_string_equal(proof_with(w, "truncated", "truncated", false, NULL, NULL), header);
+	assert_string_equal(proof_with(w, "tunnelled", NULL, false, "tunnelled", NULL), tunnel);
+	/* Odd, but nothing that the verdict rests on: a hole in the body of the original, a reply that was lost, a long reply. */
+	assert_string_equal(proof_with(w, "gap", "gap", false, NULL, NULL), "yes");
+	assert_string_equal(proof_with(w, "mid-stream rcpt-truncated", NULL, false, "gap steps-truncated ordinal-uncertain", NULL), "yes");
+	assert_string_equal(proof_with(w, NULL, NULL, false, "truncated out-of-window clock-backward", NULL), "yes");
+	configure(w, "capture", NULL, "tunnels", "192.0.2.250 192.0.2.251");
+	assert_string_equal(proof_with(w, "tunnelled", NULL, false, "tunnelled", NULL), "yes");
+}
+
 static void rules_of_one_ground_make_no_yes(void **state)
 {
 	struct world *w = *state;
@@ -259,6 +305,7 @@ static void every_rule_decides_something(void **state)
 		{ "own-sender", "no", { .own_sender = true, .origin_near_target = true } },
 		{ "batv-verp-srs", "unknown", { .origin_unrelated = true, .signed_sender = true } },
 		{ "notify-asked", "unknown", { .origin_unrelated = true, .notify_asked = true } },
+		{ "doubtful-capture", "likely", { .origin_unrelated = true, .access_line = true, .said_backscatter = true, .doubt = "gap" } },
 	};
 
 	(void)state;
@@ -553,6 +600,7 @@ int main(void)
 		TEST(mail_from_the_server_that_takes_the_bounce_is_no),
 		TEST(a_related_name_or_a_platform_keeps_silent),
 		TEST(two_strong_grounds_make_yes),
+		TEST(what_rests_on_doubtful_bytes_is_no_proof),
 		TEST(rules_of_one_ground_make_no_yes),
 		TEST(only_our_own_authentication_results_count),
 		TEST(an_spf_pass_of_ours_acquits),

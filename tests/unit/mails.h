@@ -47,6 +47,8 @@ struct fake {
 	const char *returned_id, *returned_queue_id, *authserv, *spf, *dkim, *dmarc, *spam;
 	const char *received_ip, *received_host;	/* of an outer Received line */
 	const char *list_id;
+	const char *notes, *message_notes;	/* "" */
+	bool headers_incomplete;
 };
 
 struct world {
@@ -154,6 +156,9 @@ static inline void add_message(struct world *w, long long id, const struct fake 
 	if (f->received_ip)
 		run_format(w, "UPDATE messages SET received = json_array(json_array(%Q, %Q, NULL, 'ESMTP', NULL)) WHERE transaction_rowid = %lld",
 			   f->received_host ? f->received_host : "relay", f->received_ip, id);
+	if (f->message_notes || f->headers_incomplete)
+		run_format(w, "UPDATE messages SET notes = %Q, headers_complete = %d WHERE transaction_rowid = %lld", f->message_notes ? f->message_notes : "",
+			   !f->headers_incomplete, id);
 	if (f->list_id)
 		run_format(w, "UPDATE messages SET list_id = %Q WHERE transaction_rowid = %lld", f->list_id, id);
 	if (f->report_type)
@@ -195,6 +200,8 @@ static inline int64_t add_mail(struct world *w, const struct fake *f)
 	if (f->mail_code || f->inner || f->proxy)
 		run_format(w, "UPDATE transactions SET mail_code = nullif(%d, 0), mail_from_inner_id = nullif(%lld, 0), proxy = %Q WHERE id = %lld", f->mail_code,
 			   (long long)fake_hash(f->inner), f->proxy, (long long)id);
+	if (f->notes)
+		run_format(w, "UPDATE transactions SET notes = %Q WHERE id = %lld", f->notes, (long long)id);
 	for (int i = 0; i < rcpts; i++)
 		run_format(w, "INSERT INTO recipients VALUES (%lld, %d, %Q, %lld, %u, NULL, %d, NULL, %Q, %Q, NULL)", (long long)id, i, f->to[i],
 			   (long long)fake_hash(f->to[i]), fake_class(f->to[i]), rcpt_code, f->rcpt_reply, f->notify);
