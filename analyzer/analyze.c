@@ -38,6 +38,7 @@
 #include "common/buf.h"
 #include "common/timefmt.h"
 #include "common/xmalloc.h"
+#include "reader/geo.h"
 #include "schema/db.h"
 
 enum {
@@ -81,6 +82,7 @@ struct analysis {
 	sqlite3 *facts, *verdicts;
 	struct db_files files;	/* of facts, as they were opened */
 	struct own *own;
+	struct geo *geo;	/* NULL: none */
 	struct servers *servers;
 	struct origins *origins;
 	struct judge *judge;
@@ -401,8 +403,8 @@ static void hash_inputs(const struct analysis *a, char out[65])
 	unsigned n = sizeof digest;
 
 	own_write(a->own, &b);
-	buf_printf(&b, "rules %llx %llx suffixes %llx\n", (unsigned long long)classify_version(), (unsigned long long)judge_version(),
-		   (unsigned long long)domain_list_hash());
+	buf_printf(&b, "rules %llx %llx suffixes %llx networks %llx\n", (unsigned long long)classify_version(), (unsigned long long)judge_version(),
+		   (unsigned long long)domain_list_hash(), (unsigned long long)geo_networks_hash(a->geo));
 	for (size_t i = 0; i < a->options.lists->count; i++) {
 		char *text = NULL;
 		size_t len = 0;
@@ -467,7 +469,7 @@ static int check_inputs(struct analysis *a, char *error, size_t size)
 	if (!fresh && other)
 		say(a, "facts.db is another store than the verdicts were about: starting anew");
 	else if (!fresh && changed && !a->options.rebuild)
-		say(a, "own networks, rules or lists changed: judging everything again");
+		say(a, "own networks, rules, lists or the database of networks changed: judging everything again");
 	if ((fresh || other || changed || a->options.rebuild) && empty_verdicts(a, facts_id, inputs, error, size))
 		return -1;
 	a->past_before_us = past_before(a->options.store, facts_id);
@@ -484,7 +486,7 @@ static void prepare_all(struct analysis *a)
 	a->servers = servers_new(a->verdicts, a->own);
 	a->origins = origins_new(a->facts, a->own);
 	a->shared = shared_new(a->facts, a->own);
-	a->judge = judge_new(a->facts, a->verdicts, a->own, a->servers, a->origins, a->shared);
+	a->judge = judge_new(a->facts, a->verdicts, a->own, a->servers, a->origins, a->shared, a->geo);
 	a->provenances = provenances_new(a->facts, a->own, a->servers, a->shared);
 	a->correlate = correlate_new(a->facts, a->verdicts, a->own, a->provenances, a->shared);
 	a->hygiene = hygiene_new(a->facts, a->verdicts, a->own);
@@ -502,6 +504,7 @@ struct analysis *analysis_open(const struct analysis_options *o, bool *busy, cha
 
 	a->options = *o;
 	a->own = own_new(o->config);
+	a->geo = geo_open(o->config->report.geoip);
 	a->lock_fd = -1;
 	*busy = false;
 	a->facts = db_open_read(o->store, &present, error, error_size);
@@ -550,6 +553,7 @@ void analysis_close(struct analysis *a)
 	sqlite3_close(a->verdicts);
 	sqlite3_close(a->facts);
 	own_free(a->own);
+	geo_close(a->geo);
 	if (a->lock_fd >= 0)
 		close(a->lock_fd);
 	free(a);

@@ -19,11 +19,11 @@ struct judge {
 };
 
 struct judge *judge_new(sqlite3 *facts, sqlite3 *verdicts, const struct own *own, const struct servers *servers, struct origins *origins,
-			struct shared *shared)
+			struct shared *shared, const struct geo *geo)
 {
 	struct judge *j = xcalloc(1, sizeof *j);
 
-	j->witnesses = witnesses_new(facts, verdicts, own, servers, origins, shared);
+	j->witnesses = witnesses_new(facts, verdicts, own, servers, origins, shared, geo);
 	return j;
 }
 

@@ -33,8 +33,10 @@ struct judgement {
 
 struct judge;
 
+/* geo: NULL without databases. */
+struct geo;
 struct judge *judge_new(sqlite3 *facts, sqlite3 *verdicts, const struct own *own, const struct servers *servers, struct origins *origins,
-			struct shared *shared);
+			struct shared *shared, const struct geo *geo);
 void judge_free(struct judge *j);
 
 void judge_group(struct judge *j, const struct victim *v, const struct mail_group *g, struct judgement *out);

@@ -12,6 +12,7 @@
 #include "analyzer/domain.h"
 #include "analyzer/judge.h"
 #include "common/xmalloc.h"
+#include "reader/geo.h"
 #include "schema/db.h"
 
 enum {
@@ -36,6 +37,7 @@ struct witnesses {
 	const struct servers *servers;
 	struct origins *origins;
 	struct shared *shared;
+	const struct geo *geo;
 	sqlite3_stmt *q[STATEMENT_COUNT];
 };
 
@@ -44,10 +46,11 @@ struct targets {
 	const struct victim *victim;
 	char name[128];
 	struct text domain, server_domain;	/* registrable, of the recipient and of that name */
+	uint32_t asn[VICTIM_TARGETS_MAX];	/* of his servers; 0: not known */
 };
 
 struct witnesses *witnesses_new(sqlite3 *facts, sqlite3 *verdicts, const struct own *own, const struct servers *servers, struct origins *origins,
-				struct shared *shared)
+				struct shared *shared, const struct geo *geo)
 {
 	struct witnesses *x = xcalloc(1, sizeof *x);
 
@@ -55,6 +58,7 @@ struct witnesses *witnesses_new(sqlite3 *facts, sqlite3 *verdicts, const struct 
 	x->servers = servers;
 	x->origins = origins;
 	x->shared = shared;
+	x->geo = geo;
 	for (int i = 0; i < STATEMENT_COUNT; i++)
 		x->q[i] = db_prepare(i < FACTS_COUNT ? facts : verdicts, sql[i]);
 	return x;
@@ -109,6 +113,8 @@ static void find_targets(struct witnesses *x, const struct victim *v, const stru
 	if (g->edge && !own_is_smarthost(x->own, &g->edge->mail.dest))
 		read_banner(x, &g->edge->mail, t);
 	t->server_domain = domain_registrable(text_of(t->name));
+	for (int i = 0; i < v->target_count; i++)
+		t->asn[i] = geo_asn(x->geo, &v->target[i]);
 }
 
 static bool is_target(const struct targets *t, const struct ip_addr *a)
@@ -127,16 +133,27 @@ static bool is_near_target(const struct targets *t, const struct ip_addr *a)
 	return false;
 }
 
+/* Of a large provider it tells little: reason enough to be silent, none to believe. */
+static bool is_in_asn_of_target(const struct witnesses *x, const struct targets *t, const struct ip_addr *a)
+{
+	uint32_t asn = geo_asn(x->geo, a);
+
+	for (int i = 0; asn && i < t->victim->target_count; i++)
+		if (t->asn[i] == asn)
+			return true;
+	return false;
+}
+
 static bool is_same_domain(struct text a, struct text b)
 {
 	return a.p && a.len && text_equal_nocase(a, b);
 }
 
 /* A name that is no host name has nothing to do with anybody. */
-static bool is_unrelated(const struct targets *t, const struct ip_addr *a, const struct domain_host *h)
+static bool is_unrelated(const struct witnesses *x, const struct targets *t, const struct ip_addr *a, const struct domain_host *h)
 {
 	return a->version && t->victim->target_count && h->registrable.p && !is_near_target(t, a) && !is_same_domain(h->registrable, t->domain)
-	    && !is_same_domain(h->registrable, t->server_domain);
+	    && !is_same_domain(h->registrable, t->server_domain) && !is_in_asn_of_target(x, t, a);
 }
 
 /* ---- the original ---- */
@@ -199,7 +216,7 @@ static void look_at_way(struct witnesses *x, struct evidence *e, const struct ta
 	if (e->client != CLIENT_INSIDE) {
 		struct domain_host h = domain_host(origin_name(e));
 
-		e->origin_unrelated = is_unrelated(t, a, &h);
+		e->origin_unrelated = is_unrelated(x, t, a, &h);
 		e->access_line = h.access_line;
 	}
 	e->passed_target = e->origin_unrelated && passed_target(x, e, t);
@@ -309,10 +326,13 @@ struct places {
 	int lines, names;
 };
 
-static void add_line(struct places *p, const struct ip_addr *a)
+/* One line may get address after address of its provider. */
+static void add_line(const struct witnesses *x, struct places *p, const struct ip_addr *a)
 {
+	uint32_t asn = geo_asn(x->geo, a);
+
 	for (int i = 0; i < p->lines; i++)
-		if (ip_is_near(&p->line[i], a))
+		if (ip_is_near(&p->line[i], a) || (asn && geo_asn(x->geo, &p->line[i]) == asn))
 			return;
 	if (p->lines < PLACES_MAX)
 		p->line[p->lines++] = *a;
@@ -342,10 +362,10 @@ static void look_at_other_places(struct witnesses *x, struct evidence *e, const 
 		looked++;
 		if (own_is_trusted_sender(x->own, a))
 			e->sender_related_too = true;
-		else if (!is_unrelated(t, a, &s->origin_host))
+		else if (!is_unrelated(x, t, a, &s->origin_host))
 			e->sender_related_too |= s->origin_host.registrable.p != NULL;
 		else if (s->origin_host.access_line)
-			add_line(&p, a);
+			add_line(x, &p, a);
 		else
 			add_name(&p, s->origin_host.registrable);
 	}

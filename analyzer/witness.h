@@ -28,7 +28,7 @@ struct evidence {
 
 	/* The way that the original came. */
 	bool origin_is_target, origin_near_target;
-	bool origin_unrelated;		/* another network, and a name that has nothing to do with the recipient's domain, his server or a platform */
+	bool origin_unrelated;		/* another network, autonomous system as far as one is known, and a name that has nothing to do with the recipient's domain, his server or a platform */
 	bool access_line;		/* the name is one of a customer's line */
 	bool passed_target;		/* some hop of the original belongs to the recipient's side */
 	bool from_list;			/* it has a List-Id */
@@ -42,7 +42,7 @@ struct evidence {
 	int sender_domains;
 	bool to_outside;		/* the original had a recipient who is not ours */
 	int sender_networks;		/* unrelated places that used his address within a day, this one among them; 0: this one is related */
-	int sender_lines;		/* of them access lines */
+	int sender_lines;		/* of them access lines; those of one autonomous system are one place */
 	bool sender_related_too;	/* and one that is his own, too */
 
 	/* Who he is. */
@@ -61,8 +61,10 @@ struct evidence {
 
 struct witnesses;
 
+/* geo: NULL without databases. */
+struct geo;
 struct witnesses *witnesses_new(sqlite3 *facts, sqlite3 *verdicts, const struct own *own, const struct servers *servers, struct origins *origins,
-				struct shared *shared);
+				struct shared *shared, const struct geo *geo);
 void witnesses_free(struct witnesses *x);
 
 void witness_gather(struct witnesses *x, const struct victim *v, const struct mail_group *g, struct evidence *out);

@@ -83,6 +83,8 @@ static void take_folder(struct geo *g, const char *folder)
 
 struct geo *geo_open(const char *folder)
 {
+	if (folder && strcmp(folder, "none") == 0)
+		return NULL;
 	struct geo *g = xcalloc(1, sizeof *g);
 
 	if (folder)
@@ -166,10 +168,31 @@ static uint32_t number(MMDB_entry_s *e, const char *const *path)
 	return found && v.type == MMDB_DATA_TYPE_UINT32 ? v.uint32 : found && v.type == MMDB_DATA_TYPE_UINT16 ? v.uint16 : 0;
 }
 
+static const char *const asn[] = { "autonomous_system_number", NULL };
+
+uint32_t geo_asn(const struct geo *g, const struct ip_addr *a)
+{
+	MMDB_entry_s e;
+
+	return g && find(&g->of[NETWORKS], a, &e) ? number(&e, asn) : 0;
+}
+
+uint64_t geo_networks_hash(const struct geo *g)
+{
+	uint64_t h = UINT64_C(14695981039346656037);	/* FNV-1a: tells files apart, defends against nobody */
+
+	if (!geo_has_networks(g))
+		return 0;
+	const MMDB_s *f = &g->of[NETWORKS].file;
+	for (ssize_t i = 0; i < f->file_size; i++)
+		h = (h ^ f->file_content[i]) * UINT64_C(1099511628211);
+	return h;
+}
+
 bool geo_lookup(const struct geo *g, const struct ip_addr *a, struct geo_place *out)
 {
 	static const char *const country[] = { "country", "iso_code", NULL }, *const registered[] = { "registered_country", "iso_code", NULL };
-	static const char *const asn[] = { "autonomous_system_number", NULL }, *const owner[] = { "autonomous_system_organization", NULL };
+	static const char *const owner[] = { "autonomous_system_organization", NULL };
 	MMDB_entry_s e;
 
 	*out = (struct geo_place){ .asn = 0 };

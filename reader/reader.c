@@ -105,7 +105,7 @@ struct reader *reader_open(const char *dir)
 void reader_use_geo(struct reader *r, const char *folder)
 {
 	geo_close(r->geo);
-	r->geo = folder && strcmp(folder, "none") == 0 ? NULL : geo_open(folder);
+	r->geo = geo_open(folder);
 }
 
 const struct geo *reader_geo(const struct reader *r)

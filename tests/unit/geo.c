@@ -57,6 +57,31 @@ static void addresses_have_countries_and_networks(void **state)
 	geo_close(g);
 }
 
+static void networks_are_told_alone_and_apart_from_others(void **state)
+{
+	struct geo *g = geo_open(*state);
+	struct ip_addr a;
+
+	assert_int_equal(ip_parse("198.51.100.25", 13, &a), 0);
+	assert_int_equal(geo_asn(g, &a), 64500);
+	assert_int_equal(ip_parse("192.0.2.25", 10, &a), 0);
+	assert_int_equal(geo_asn(g, &a), 0);
+	assert_int_equal(geo_asn(NULL, &a), 0);
+	assert_true(geo_networks_hash(g) != 0);
+	assert_true(geo_networks_hash(NULL) == 0);
+	uint64_t before = geo_networks_hash(g);
+	geo_close(g);
+	char *command = xasprintf("mkdir %s/new && cp %s/GeoLite2-ASN.mmdb %s/new/ && printf x >>%s/new/GeoLite2-ASN.mmdb", (char *)*state, (char *)*state,
+				  (char *)*state, (char *)*state), *folder = xasprintf("%s/new", (char *)*state);
+	assert_int_equal(system(command), 0);
+	g = geo_open(folder);
+	assert_true(geo_networks_hash(g) != before);
+	geo_close(g);
+	free(command);
+	free(folder);
+	assert_null(geo_open("none"));
+}
+
 static void what_no_database_knows_is_empty(void **state)
 {
 	struct geo *g = geo_open(*state);
@@ -108,6 +133,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(addresses_have_countries_and_networks),
+		cmocka_unit_test(networks_are_told_alone_and_apart_from_others),
 		cmocka_unit_test(what_no_database_knows_is_empty),
 		cmocka_unit_test(long_names_are_cut),
 		cmocka_unit_test(the_age_is_known),

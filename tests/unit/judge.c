@@ -489,6 +489,70 @@ static void an_answer_to_our_letter_acquits_its_network(void **state)
 	assert_answer("no", "SELECT misdirected FROM finding");
 }
 
+/* tests/geo-database: the victim's server and 198.19.66.0/24 are of one network, the other lines of another one. */
+static void know_networks(struct world *w, bool known)
+{
+	char folder[80], command[200];
+
+	snprintf(folder, sizeof folder, "%s.geo", w->dir);
+	snprintf(command, sizeof command, known ? "mkdir %s && tests/geo-database %s" : "rm -r %s", folder, folder);
+	assert_int_equal(system(command), 0);
+	configure(w, "report", NULL, "geoip", known ? folder : "none");
+}
+
+static void the_network_of_his_server_is_not_strange_to_him(void **state)
+{
+	struct world *w = *state;
+	struct fake cause = spam_to(1, 10, VICTIM, USER, "m");
+
+	cause.src = "198.19.66.7";
+	judge_pair(w, cause, bounce_to(2, 11, VICTIM, "m"));
+	assert_true(fired(w, "origin-unrelated"));
+	assert_answer("likely", "SELECT misdirected FROM finding");
+	know_networks(w, true);
+	analyze(w, false);
+	assert_answer("0", "SELECT count(*) FROM finding_reason");
+	assert_answer("unknown", "SELECT misdirected FROM finding");
+	know_networks(w, false);
+	analyze(w, false);
+	assert_answer("likely", "SELECT misdirected FROM finding");
+}
+
+static void another_network_speaks_against_nobody(void **state)
+{
+	struct world *w = *state;
+	struct fake related = spam_to(3, 20, "b@victim.invalid", USER, "m2");
+
+	related.helo = "out7.victim.invalid";
+	know_networks(w, true);
+	add(w, related);
+	add(w, bounce_to(4, 21, "b@victim.invalid", "m2"));
+	judge_pair(w, spam_to(1, 10, VICTIM, USER, "m"), bounce_to(2, 11, VICTIM, "m"));
+	assert_answer("likely", "SELECT misdirected FROM finding WHERE recipient = %Q", VICTIM);
+	assert_answer("unknown", "SELECT misdirected FROM finding WHERE recipient = 'b@victim.invalid'");
+	know_networks(w, false);
+}
+
+static void one_line_with_many_addresses_is_one_place(void **state)
+{
+	static const char *const lines[] = { "198.18.20.7", "198.18.30.7", "198.18.40.7" };
+	struct world *w = *state;
+
+	for (int i = 0; i < 3; i++) {
+		struct fake f = spam_to(10 + i, 5 + i, VICTIM, USER, NULL);
+
+		f.src = lines[i];
+		add(w, f);
+	}
+	judge_pair(w, spam_to(1, 10, VICTIM, USER, "m"), bounce_to(2, 11, VICTIM, "m"));
+	assert_answer("yes", "SELECT misdirected FROM finding");
+	know_networks(w, true);
+	analyze(w, false);
+	assert_false(fired(w, "sender-many-origins"));
+	assert_answer("likely", "SELECT misdirected FROM finding");
+	know_networks(w, false);
+}
+
 static void a_trusted_sender_writes_in_others_names(void **state)
 {
 	struct world *w = *state;
@@ -616,6 +680,9 @@ int main(void)
 		TEST(a_user_with_another_address_of_his_is_not_accused),
 		TEST(one_sender_from_many_lines_is_forged),
 		TEST(an_answer_to_our_letter_acquits_its_network),
+		TEST(the_network_of_his_server_is_not_strange_to_him),
+		TEST(another_network_speaks_against_nobody),
+		TEST(one_line_with_many_addresses_is_one_place),
 		TEST(a_trusted_sender_writes_in_others_names),
 		TEST(relaying_for_a_trusted_sender_is_no_exposure),
 		TEST(a_trusted_server_of_ours_stands_for_what_is_written_on_it),
