@@ -117,6 +117,7 @@ static void bind_row(struct insert *i, const struct row_head *h, struct row_read
 {
 	sqlite3_stmt *stmt = i->row[h->statement];
 
+	sqlite3_clear_bindings(stmt);	/* most values of most rows are NULL */
 	for (unsigned k = 0; k < h->values; k++) {
 		struct row_field v;
 		int n = (int)k + 1;
@@ -124,6 +125,8 @@ static void bind_row(struct insert *i, const struct row_head *h, struct row_read
 		row_next_value(r, &v);
 		if (k < ROW_VALUES_MAX)
 			first[k] = v;
+		if (v.type == VALUE_NULL)
+			continue;
 		if (v.type == VALUE_BATCH)
 			sqlite3_bind_int64(stmt, n, batch_seq);
 		else if (v.type == VALUE_RUN)
