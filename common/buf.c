@@ -11,11 +11,11 @@ void buf_reserve(struct buf *b, size_t n)
 {
 	if (b->cap - b->len >= n)
 		return;
-	size_t cap = b->cap ? b->cap * 2 : 64;
+	size_t cap = b->cap ? (size_t)b->cap * 2 : 64;
 	while (cap - b->len < n)
 		cap *= 2;
-	b->p = xreallocarray(b->p, cap, 1);
-	b->cap = cap;
+	b->p = cap <= UINT32_MAX ? xreallocarray(b->p, cap, 1) : xcheck(NULL);
+	b->cap = (uint32_t)cap;
 }
 
 void buf_fini(struct buf *b)

@@ -14,7 +14,7 @@
 
 struct buf {
 	char *p;
-	size_t len, cap;
+	uint32_t len, cap;	/* 2 GiB at most: more ends the program, as want of memory does */
 };
 
 void buf_fini(struct buf *b);
@@ -29,7 +29,7 @@ static inline void buf_add(struct buf *b, const void *p, size_t n)
 	if (b->cap - b->len < n)
 		buf_reserve(b, n);
 	memcpy(b->p + b->len, p, n);
-	b->len += n;
+	b->len += (uint32_t)n;
 }
 
 static inline void buf_add_char(struct buf *b, char c)

@@ -11,8 +11,8 @@ enum { CHUNK_MIN = 960, CHUNK_MAX = 65536 };	/* with its head, the least one is 
 
 struct arena_chunk {
 	struct arena_chunk *next;
-	size_t size, used;
-	alignas(max_align_t) char data[];
+	uint32_t size, used;
+	alignas(uint64_t) char data[];
 };
 
 bool text_equal(struct text a, struct text b)
@@ -72,7 +72,7 @@ struct text text_trim(struct text t)
 	return t;
 }
 
-void arena_init(struct arena *a, size_t max_bytes)
+void arena_init(struct arena *a, uint32_t max_bytes)
 {
 	*a = (struct arena){ .max_bytes = max_bytes };
 }
@@ -106,31 +106,35 @@ static struct arena_chunk *arena_grow(struct arena *a, size_t n)
 	}
 	struct arena_chunk *c = xmalloc(sizeof *c + size);
 	c->next = a->chunk;
-	c->size = size;
+	c->size = (uint32_t)size;
 	c->used = 0;
 	a->chunk = c;
-	a->used_bytes += size;
+	a->used_bytes += (uint32_t)size;
 	return c;
 }
 
-void *arena_alloc(struct arena *a, size_t n)
+static void *arena_take(struct arena *a, size_t n, size_t align)
 {
-	size_t align = alignof(max_align_t);
-	size_t want = (n + align - 1) / align * align;
 	struct arena_chunk *c = a->chunk;
+	size_t at = c ? (c->used + align - 1) / align * align : 0;
 
 	if (n > a->max_bytes) {
 		a->full = true;
 		return NULL;
 	}
-	if (!c || c->size - c->used < want) {
-		c = arena_grow(a, want);
+	if (!c || at > c->size || c->size - at < n) {
+		at = 0;
+		c = arena_grow(a, n);
 		if (!c)
 			return NULL;
 	}
-	void *p = c->data + c->used;
-	c->used += want;
-	return p;
+	c->used = (uint32_t)(at + n);
+	return c->data + at;
+}
+
+void *arena_alloc(struct arena *a, size_t n)
+{
+	return arena_take(a, n, alignof(uint64_t));
 }
 
 struct text arena_copy(struct arena *a, const void *p, size_t n, size_t max, bool *cut)
@@ -140,7 +144,7 @@ struct text arena_copy(struct arena *a, const void *p, size_t n, size_t max, boo
 		if (cut)
 			*cut = true;
 	}
-	char *copy = arena_alloc(a, n);
+	char *copy = arena_take(a, n, 1);
 	if (!copy) {
 		if (cut)
 			*cut = true;

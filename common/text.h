@@ -48,16 +48,16 @@ struct text text_trim(struct text t);
  */
 struct arena {
 	struct arena_chunk *chunk;
-	size_t used_bytes;	/* memory taken from malloc so far */
-	size_t max_bytes;	/* the ceiling */
-	size_t first_bytes;	/* of the first chunk, later ones double; 0: CHUNK_MIN of text.c */
+	uint32_t used_bytes;	/* memory taken from malloc so far */
+	uint32_t max_bytes;	/* the ceiling */
+	uint16_t first_bytes;	/* of the first chunk, later ones double; 0: CHUNK_MIN of text.c */
 	bool full;
 };
 
-void arena_init(struct arena *a, size_t max_bytes);
+void arena_init(struct arena *a, uint32_t max_bytes);
 void arena_fini(struct arena *a);
 
-/* n bytes aligned for any object, not zeroed; NULL when over the ceiling. n may be 0. */
+/* n bytes aligned for any struct of ours, not zeroed; NULL when over the ceiling. n may be 0. */
 void *arena_alloc(struct arena *a, size_t n);
 
 /* A copy of p[0..n) of at most max bytes (cut there, *cut set to true if cut != NULL); NULL text when over the ceiling. */

@@ -35,6 +35,7 @@ static const struct verb_info {
 	[VERB_AUTH_LINE] = V("*", true, false),
 	[VERB_DATA_END] = V(".", false, false),
 	[VERB_HOLE] = V("-", false, false),
+	[VERB_TLS] = V("TLS", false, false),
 #undef V
 };
 

@@ -14,6 +14,7 @@ enum verb {
 	VERB_AUTH_LINE,		/* a line of an AUTH exchange: never looked at, never kept */
 	VERB_DATA_END,		/* the end of the data */
 	VERB_HOLE,		/* commands or replies that were not captured */
+	VERB_TLS,		/* the first record of TLS */
 };
 
 struct command {
@@ -24,7 +25,7 @@ struct command {
 /* line is without its line end. Verbs match in any case; "MAIL FROM" needs its colon in the argument to count as MAIL. */
 struct command command_parse(struct text line);
 
-/* The word for a step: the verb in upper case, "?" for unknown ones (they may be credentials), "." for the end of the data. */
+/* The word for a step: the verb in upper case, "?" for unknown ones (they may be credentials), "." for the end of the data, "TLS". */
 const char *command_verb_name(enum verb v);
 
 /* True when a client has to wait for the reply before it may send more (RFC 2920 3.1). */

@@ -42,3 +42,10 @@ const char *fact_report_type_name(enum fact_report_type t)
 {
 	return report_names[t];
 }
+
+const struct fact_session_rare *fact_session_rare(const struct fact_session *s)
+{
+	static const struct fact_session_rare none;
+
+	return s->rare ? s->rare : &none;
+}

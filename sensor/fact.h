@@ -55,9 +55,9 @@ struct fact_reply {
 
 /* One command or reply, for the ladder. */
 struct fact_step {
-	const char *word;	/* verb in upper case; "." is the end of data, "TLS" the first record; NULL: a reply. Static */
 	uint32_t offset_us;	/* since started_us of the fact it belongs to */
-	uint16_t code;		/* of the reply */
+	uint16_t code;		/* of the reply; 0: something else */
+	uint8_t verb;		/* enum verb of command.h, where it is no reply */
 	uint8_t side;		/* enum side */
 };
 
@@ -104,37 +104,45 @@ struct fact_tls_detail {
 	} side[2];
 };
 
-/* One TCP connection. Filled in as it goes on; transactions point to it before it is final. */
+/* What few sessions have. */
+struct fact_session_rare {
+	struct fact_reply refusal;		/* the reply that refused the banner or EHLO */
+	struct text auth_mechanism;
+	struct text proxy;			/* PROXY v1 line or "v2 TCP4 src dst sport dport", raw; whom to believe is a verdict */
+	struct text xclient, xforward;		/* raw arguments of the last such command that was accepted */
+};
+
+/* One TCP connection. Filled in as it goes on; transactions point to it before it is final. Many are open at a time: small things stand together. */
 struct fact_session {
+	uint64_t started_us, ended_us;		/* first and last packet, UTC */
 	uint8_t session_id[SESSION_ID_BYTES];
 	struct ip_addr src_ip, dest_ip;		/* src is the SMTP client */
 	uint16_t src_port, dest_port;
+	uint8_t interface;			/* index of the one that captured its first packet */
+	bool complete;				/* from SYN to FIN or RST, both directions, no gap */
 	uint32_t client_isn, server_isn;	/* 0: not seen */
-	unsigned interface;			/* index of the one that captured its first packet */
-	uint64_t started_us, ended_us;		/* first and last packet, UTC */
-	enum fact_end end;
-	enum fact_session_outcome outcome;
-	struct text app_proto;			/* what was spoken instead of SMTP, a static word: "http"; NULL: nothing else that is known */
+	enum fact_end end : 8;
+	enum fact_session_outcome outcome : 8;
+	enum fact_tristate auth : 8;		/* TRUE: AUTH answered 235 */
+	enum fact_tls tls : 8;
+	uint32_t notes;
+	uint32_t packets;
+	uint32_t transaction_count;		/* ordinals given out */
+	uint32_t vrfy_count;			/* VRFY and EXPN commands */
 	struct fact_reply banner;
 	struct text helo_verb;			/* HELO, EHLO or LHLO: the last one that was granted, else the last one sent */
 	struct text helo;			/* its argument */
 	struct text ehlo_keywords;		/* keywords of the last EHLO reply, separated by LF, parameters kept */
-	struct fact_reply refusal;		/* the reply that refused the banner or EHLO */
-	uint32_t vrfy_count;			/* VRFY and EXPN commands */
-	enum fact_tristate auth;		/* TRUE: AUTH answered 235 */
-	struct text auth_mechanism;
-	enum fact_tls tls;
+	struct fact_steps steps;		/* those outside transactions */
+	struct text app_proto;			/* what was spoken instead of SMTP, a static word: "http"; NULL: nothing else that is known */
+	struct fact_session_rare *rare;		/* NULL: nothing of it; fact_session_rare reads it */
 	struct fact_tls_detail *tls_detail;	/* NULL without TLS */
-	struct text proxy;			/* PROXY v1 line or "v2 TCP4 src dst sport dport", raw; whom to believe is a verdict */
-	struct text xclient, xforward;		/* raw arguments of the last such command that was accepted */
 	uint64_t bytes_toserver, bytes_toclient;/* payload seen once */
 	uint64_t unseen_bytes;			/* acknowledged by the other side, never captured */
-	uint32_t packets;
-	uint32_t transaction_count;		/* ordinals given out */
-	uint32_t notes;
-	bool complete;				/* from SYN to FIN or RST, both directions, no gap */
-	struct fact_steps steps;		/* those outside transactions */
 };
+
+/* All zero for most. */
+const struct fact_session_rare *fact_session_rare(const struct fact_session *s);
 
 struct fact_recipient {
 	struct text address;			/* without <>, as written */

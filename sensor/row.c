@@ -9,6 +9,7 @@
 #include "common/utf8.h"
 #include "schema/marker.h"
 #include "sensor/address.h"
+#include "sensor/command.h"
 #include "sensor/header.h"
 #include "sensor/limits.h"
 #include "sensor/phrase.h"
@@ -276,10 +277,10 @@ static void put_steps(struct row *r, const struct fact_steps *steps)
 		if (i)
 			buf_add_char(b, '\n');
 		buf_add_str(b, s->side == SIDE_CLIENT ? "c " : "s ");
-		if (s->word)
-			buf_add_str(b, s->word);
-		else
+		if (s->code)
 			add_code(b, s->code);
+		else
+			buf_add_str(b, command_verb_name((enum verb)s->verb));
 		buf_add_char(b, ' ');
 		add_uint(b, s->offset_us);
 	}
@@ -408,6 +409,7 @@ static void put_endpoints(struct row *r, const struct fact_session *f)
 
 void row_session(struct row_encoder *e, struct buf *out, const struct fact_session *f)
 {
+	const struct fact_session_rare *rare = fact_session_rare(f);
 	struct row r = row_begin(e, out, ROW_SESSION);
 
 	e->notes = f->notes;
@@ -427,14 +429,14 @@ void row_session(struct row_encoder *e, struct buf *out, const struct fact_sessi
 	put_text(&r, f->helo_verb);
 	put_text(&r, f->helo);
 	put_text(&r, f->ehlo_keywords);
-	put_reply(&r, &f->refusal);
+	put_reply(&r, &rare->refusal);
 	put_int(&r, f->vrfy_count);
 	put_tristate(&r, f->auth);
-	put_text(&r, f->auth_mechanism);
+	put_text(&r, rare->auth_mechanism);
 	put_tls(&r, f);
-	put_text(&r, f->proxy);
-	put_text(&r, f->xclient);
-	put_text(&r, f->xforward);
+	put_text(&r, rare->proxy);
+	put_text(&r, rare->xclient);
+	put_text(&r, rare->xforward);
 	put_int(&r, f->client_isn);
 	put_int(&r, f->server_isn);
 	put_int(&r, (int64_t)f->bytes_toserver);

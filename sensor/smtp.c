@@ -35,7 +35,9 @@ struct smtp *smtp_new(const struct fact_sink *sink, const struct fact_session *s
 	s->now_us = start->started_us;
 	s->lmtp = start->dest_port == LMTP_PORT;	/* until the client says what it speaks */
 	arena_init(&s->arena, LIMIT_SESSION_ARENA);
-	s->arena.first_bytes = 384;	/* greeting and steps of most sessions */
+	s->arena.first_bytes = 168;	/* greeting and steps of most sessions, with its head and that of malloc 192 */
+	s->queue = &s->alone;
+	s->queue_cap = 1;
 	if (start->notes & NOTE_MID_STREAM)
 		s->mode = C_LOST;
 	else
@@ -56,10 +58,13 @@ struct fact_session *smtp_session(struct smtp *s)
 
 size_t smtp_memory_bytes(const struct smtp *s)
 {
-	size_t n = sizeof *s + s->arena.used_bytes + s->line[0].cap + s->line[1].cap + s->ahead.cap + s->guess.cap + s->reply_text.cap + s->helo.cap + s->helo_sent.cap
-		   + s->keywords.cap + s->xclient.cap + s->xforward.cap
-		   + s->queue_cap * sizeof *s->queue;
+	const struct smtp_rare *r = s->rare;
+	size_t n = sizeof *s + s->arena.used_bytes + s->line[0].cap + s->line[1].cap + s->reply_text.cap;
 
+	if (s->queue != &s->alone)
+		n += s->queue_cap * sizeof *s->queue;
+	if (r)
+		n += sizeof *r + r->ahead.cap + r->guess.cap + r->xclient.cap + r->xforward.cap;
 	if (s->tls)
 		n += tls_memory_bytes(s->tls);
 	if (s->unplaced)
@@ -80,15 +85,40 @@ struct text smtp_keep(struct smtp *s, struct text t, size_t max)
 	return copy;
 }
 
-struct text smtp_keep_last(struct smtp *s, struct buf *b, struct text t, size_t max)
+void smtp_keep_last(struct smtp *s, struct text *kept, uint16_t *room, struct text t, size_t max)
 {
+	enum { LEAST = 16 };
+
 	if (t.len > max) {
 		t.len = (uint32_t)max;
 		s->f.notes |= NOTE_TRUNCATED;
 	}
-	buf_clear(b);
-	buf_add_text(b, t);
-	return (struct text){ buf_cstr(b), (uint32_t)b->len };
+	char *p = (char *)(uintptr_t)kept->p;	/* in our arena, where it may be written */
+	if (!p || t.len > *room) {
+		uint16_t wanted = LEAST;
+
+		while (wanted < t.len)
+			wanted = (uint16_t)(2 * wanted);
+		p = arena_alloc(&s->arena, wanted);
+		*room = wanted;
+	}
+	if (!p) {
+		*kept = (struct text){ 0 };
+		s->f.notes |= NOTE_TRUNCATED;
+		return;
+	}
+	if (t.len)
+		memcpy(p, t.p, t.len);
+	*kept = (struct text){ p, t.len };
+}
+
+struct smtp_rare *smtp_rare(struct smtp *s)
+{
+	if (!s->rare) {
+		s->rare = xcalloc(1, sizeof *s->rare);
+		s->f.rare = &s->rare->f;
+	}
+	return s->rare;
 }
 
 static void add_step(struct smtp *s, struct transaction *t, struct fact_step what)
@@ -102,9 +132,9 @@ static void add_step(struct smtp *s, struct transaction *t, struct fact_step wha
 		s->f.notes |= NOTE_STEPS_TRUNCATED;
 }
 
-void smtp_step(struct smtp *s, struct transaction *t, enum side side, const char *word)
+void smtp_step(struct smtp *s, struct transaction *t, enum side side, enum verb what)
 {
-	add_step(s, t, (struct fact_step){ .word = word, .side = (uint8_t)side });
+	add_step(s, t, (struct fact_step){ .verb = (uint8_t)what, .side = (uint8_t)side });
 }
 
 void smtp_step_reply(struct smtp *s, struct transaction *t, const struct fact_reply *r)
@@ -116,7 +146,7 @@ bool smtp_is_without_auth(const struct smtp *s)
 {
 	if (s->f.tls != TLS_NONE || (s->f.notes & (NOTE_MID_STREAM | NOTE_ORDINAL_UNCERTAIN)))
 		return false;
-	return !s->f.auth_mechanism.p || s->auth_refused;
+	return !fact_session_rare(&s->f)->auth_mechanism.p || s->auth_refused;
 }
 
 /* A command or reply in clear: it is SMTP, and not encrypted so far. */
@@ -217,7 +247,7 @@ static void client_hole(struct smtp *s, uint64_t n)
 		s->body = B_MID;
 		s->body_hole = true;
 		s->candidate = false;
-		buf_clear(&s->ahead);
+		client_forget_ahead(s);
 		if (s->body_doubt)
 			break;
 		return;
@@ -241,7 +271,8 @@ static void client_hole(struct smtp *s, uint64_t n)
 	s->f.notes |= NOTE_ORDINAL_UNCERTAIN;
 	s->mode = C_LOST;
 	smtp_line_done(s, SIDE_CLIENT);
-	buf_clear(&s->guess);
+	if (s->rare)
+		buf_clear(&s->rare->guess);
 	queue_push(s, VERB_HOLE, NULL);
 }
 
@@ -319,7 +350,7 @@ static enum fact_session_outcome session_outcome(const struct smtp *s)
 		return SESSION_ENCRYPTED;
 	if (f->banner.code >= 400)
 		return SESSION_REFUSED_BANNER;
-	if (f->refusal.code && !doubt)
+	if (fact_session_rare(f)->refusal.code && !doubt)
 		return SESSION_REFUSED_HELO;
 	if (!s->saw_reply && !s->saw_command)
 		return (s->odd_banner || s->bytes[SIDE_CLIENT]) && !doubt ? SESSION_NOT_SMTP : SESSION_UNKNOWN;
@@ -339,6 +370,17 @@ static void session_finish(struct smtp *s, enum fact_end end, uint64_t t_us)
 		f->app_proto = (struct text){ 0 };
 	f->outcome = session_outcome(s);
 	f->complete = (end == END_FIN || end == END_RST) && !(f->notes & (NOTE_GAP | NOTE_MID_STREAM | NOTE_ONE_SIDED | NOTE_ORDINAL_UNCERTAIN | NOTE_OVERLAP));
+}
+
+static void rare_free(struct smtp_rare *r)
+{
+	if (!r)
+		return;
+	buf_fini(&r->xclient);
+	buf_fini(&r->xforward);
+	buf_fini(&r->ahead);
+	buf_fini(&r->guess);
+	free(r);
 }
 
 void smtp_end(struct smtp *s, enum fact_end end, enum side by, uint64_t t_us)
@@ -365,16 +407,10 @@ void smtp_end(struct smtp *s, enum fact_end end, enum side by, uint64_t t_us)
 	tls_free(s->tls);
 	for (int i = 0; i < 2; i++)
 		buf_fini(&s->line[i]);
-	buf_fini(&s->helo);
-	buf_fini(&s->helo_sent);
-	buf_fini(&s->keywords);
-	buf_fini(&s->xclient);
-	buf_fini(&s->xforward);
-	buf_fini(&s->ahead);
-	buf_fini(&s->guess);
 	buf_fini(&s->reply_text);
+	rare_free(s->rare);
 	unplaced_clear(s);
 	arena_fini(&s->arena);
-	free(s->queue);
+	queue_fini(s);
 	free(s);
 }

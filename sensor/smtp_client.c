@@ -12,13 +12,18 @@
 
 /* ---- body ---- */
 
+void client_forget_ahead(struct smtp *s)
+{
+	if (s->rare)
+		buf_clear(&s->rare->ahead);
+}
+
 void client_body_begin(struct smtp *s, enum body_state state)
 {
 	s->mode = C_BODY;
 	s->body = state;
-	s->body_hole = s->body_doubt = s->body_guessed = s->candidate = false;
-	buf_clear(&s->ahead);
-	s->ahead_over = false;
+	s->body_hole = s->body_doubt = s->body_guessed = s->candidate = s->ahead_over = false;
+	client_forget_ahead(s);
 }
 
 /* The end of the data: one more reply is due, and commands follow. */
@@ -29,7 +34,7 @@ void client_body_end(struct smtp *s)
 	s->mode = C_COMMAND;
 	t->data_ended = true;
 	t->f.data_end_us = s->now_us;
-	smtp_step(s, t, SIDE_CLIENT, command_verb_name(VERB_DATA_END));
+	smtp_step(s, t, SIDE_CLIENT, VERB_DATA_END);
 	queue_push(s, VERB_DATA_END, t)->doubtful = s->body_hole || s->body_doubt || s->candidate;
 	s->suspended = false;
 	current_close(s, TX_BY_CLIENT);
@@ -42,9 +47,9 @@ static void body_candidate(struct smtp *s)
 	if (s->candidate)
 		return;
 	s->candidate = true;
-	s->candidate_us = s->now_us;
-	s->candidate_size = s->current->f.size_bytes;
-	buf_clear(&s->ahead);
+	smtp_rare(s)->candidate_us = s->now_us;
+	s->rare->candidate_size = s->current->f.size_bytes;
+	client_forget_ahead(s);
 	s->ahead_over = false;
 }
 
@@ -146,10 +151,10 @@ static size_t client_body(struct smtp *s, const char *p, size_t n)
 	enum dot_result result;
 	size_t used = body_bytes(s, p, n, &result);
 
-	if (keep_ahead && s->ahead.len + used > LIMIT_LOOKAHEAD)
+	if (keep_ahead && s->rare->ahead.len + used > LIMIT_LOOKAHEAD)
 		s->ahead_over = true;
 	if (keep_ahead && !s->ahead_over)
-		buf_add(&s->ahead, p, used);
+		buf_add(&s->rare->ahead, p, used);
 	if (result == DOT_END)
 		client_body_end(s);
 	return used;
@@ -250,14 +255,25 @@ void client_take_helo(struct smtp *s, enum verb v)
 	const char *name = command_verb_name(v);
 
 	s->f.helo_verb = (struct text){ name, (uint32_t)strlen(name) };
-	s->f.helo = smtp_keep_last(s, &s->helo, (struct text){ s->helo_sent.p ? s->helo_sent.p : "", (uint32_t)s->helo_sent.len }, LIMIT_HELO);
+	if (!s->hello_waits)
+		return;
+	/* they change places: what was in force makes room for what is sent next */
+	struct text before = s->f.helo;
+	uint16_t room = s->helo_room;
+	s->f.helo = s->helo_sent;
+	s->helo_room = s->helo_sent_room;
+	s->helo_sent = before;
+	s->helo_sent_room = room;
+	s->hello_waits = false;
 }
 
 static void on_hello(struct smtp *s, enum verb v, struct text argument)
 {
 	s->lmtp = v == VERB_LHLO;
-	buf_clear(&s->helo_sent);
-	buf_add(&s->helo_sent, argument.p, argument.len < LIMIT_HELO ? argument.len : LIMIT_HELO);
+	if (argument.len > LIMIT_HELO)
+		argument.len = LIMIT_HELO;
+	smtp_keep_last(s, &s->helo_sent, &s->helo_sent_room, argument, LIMIT_HELO);
+	s->hello_waits = true;
 	if (!s->helo_accepted)
 		client_take_helo(s, v);
 	queue_push(s, v, s->current);
@@ -283,7 +299,7 @@ static void on_auth(struct smtp *s, struct text argument)
 {
 	const char *name = auth_mechanism(argument);
 
-	s->f.auth_mechanism = (struct text){ name, (uint32_t)strlen(name) };
+	smtp_rare(s)->f.auth_mechanism = (struct text){ name, (uint32_t)strlen(name) };
 	s->auth_refused = false;
 	queue_push(s, VERB_AUTH, NULL);
 }
@@ -291,16 +307,31 @@ static void on_auth(struct smtp *s, struct text argument)
 /* Clients send their attributes in several commands (Postfix: two), anew for each mail. */
 static void add_xforward(struct smtp *s, struct text argument)
 {
+	struct smtp_rare *r = smtp_rare(s);
+
 	if (s->xforward_used)
-		buf_clear(&s->xforward);
+		buf_clear(&r->xforward);
 	s->xforward_used = false;
-	if (s->xforward.len && s->xforward.len < LIMIT_XTEXT)
-		buf_add_char(&s->xforward, ' ');
-	if (s->xforward.len + argument.len <= LIMIT_XTEXT)
-		buf_add_text(&s->xforward, argument);
+	if (r->xforward.len && r->xforward.len < LIMIT_XTEXT)
+		buf_add_char(&r->xforward, ' ');
+	if (r->xforward.len + argument.len <= LIMIT_XTEXT)
+		buf_add_text(&r->xforward, argument);
 	else
 		s->f.notes |= NOTE_TRUNCATED;
-	s->f.xforward = (struct text){ buf_cstr(&s->xforward), (uint32_t)s->xforward.len };
+	r->f.xforward = (struct text){ buf_cstr(&r->xforward), r->xforward.len };
+}
+
+static void take_xclient(struct smtp *s, struct text argument)
+{
+	struct smtp_rare *r = smtp_rare(s);
+
+	if (argument.len > LIMIT_XTEXT) {
+		argument.len = LIMIT_XTEXT;
+		s->f.notes |= NOTE_TRUNCATED;
+	}
+	buf_clear(&r->xclient);
+	buf_add_text(&r->xclient, argument);
+	r->f.xclient = (struct text){ buf_cstr(&r->xclient), r->xclient.len };
 }
 
 static void on_command(struct smtp *s, struct command c)
@@ -327,7 +358,7 @@ static void on_command(struct smtp *s, struct command c)
 		on_auth(s, c.argument);
 		break;
 	case VERB_XCLIENT:
-		s->f.xclient = smtp_keep_last(s, &s->xclient, c.argument, LIMIT_XTEXT);
+		take_xclient(s, c.argument);
 		queue_push(s, c.verb, NULL);
 		break;
 	case VERB_XFORWARD:
@@ -456,21 +487,21 @@ static void client_line(struct smtp *s, struct text line)
 		c = (struct command){ VERB_AUTH_LINE, { 0 } };
 	s->mode = C_COMMAND;
 	if (!s->saw_command && c.verb == VERB_UNKNOWN && text_starts_nocase(line, "PROXY ")) {
-		s->f.proxy = smtp_keep(s, text_trim(line), 107);
+		smtp_rare(s)->f.proxy = smtp_keep(s, text_trim(line), 107);
 		return;
 	}
 	if (c.verb != VERB_UNKNOWN)
 		smtp_saw_clear(s, &s->saw_command);
 	if (c.verb != VERB_QUIT)
-		buf_clear(&s->ahead);
+		client_forget_ahead(s);
 	in_step(s);
 	/* A command that ends a transaction is its last step; MAIL is the first of the next. */
 	struct transaction *before = c.verb == VERB_MAIL ? NULL : s->current;
 	if (before)
-		smtp_step(s, before, SIDE_CLIENT, command_verb_name(c.verb));
+		smtp_step(s, before, SIDE_CLIENT, c.verb);
 	on_command(s, c);
 	if (!before)
-		smtp_step(s, s->current, SIDE_CLIENT, command_verb_name(c.verb));
+		smtp_step(s, s->current, SIDE_CLIENT, c.verb);
 }
 
 static size_t client_command(struct smtp *s, const char *p, size_t n)
@@ -574,11 +605,10 @@ static bool looks_like_command(struct text line)
 
 void client_lost_commit(struct smtp *s)
 {
-	struct buf guess = s->guess;
-
-	if (guess.len == 0)
+	if (!s->rare || s->rare->guess.len == 0)
 		return;
-	s->guess = (struct buf){ 0 };
+	struct buf guess = s->rare->guess;
+	s->rare->guess = (struct buf){ 0 };
 	s->mode = C_COMMAND;
 	/* Of several lines, replies in between may have been lost: what comes next need not answer the first of them. */
 	s->committing = memchr(guess.p, '\n', guess.len) != guess.p + guess.len - 1;
@@ -619,16 +649,17 @@ static size_t client_lost(struct smtp *s, const char *p, size_t n)
 	size_t used = smtp_next_line(s, SIDE_CLIENT, p, n, LIMIT_COMMAND_LINE, &line, &whole);
 	if (!whole)
 		return used;
-	if (!looks_like_command(line) || s->guess.len > LIMIT_COMMAND_LINE)
-		buf_clear(&s->guess);
+	struct buf *guess = &smtp_rare(s)->guess;
+	if (!looks_like_command(line) || guess->len > LIMIT_COMMAND_LINE)
+		buf_clear(guess);
 	else {
-		buf_add_text(&s->guess, line);
-		buf_add_str(&s->guess, "\r\n");
+		buf_add_text(guess, line);
+		buf_add_str(guess, "\r\n");
 	}
 	bool data = command_parse(line).verb == VERB_DATA;
 	smtp_line_done(s, SIDE_CLIENT);
 	/* Without a server side no reply will ever confirm it: a whole envelope in a row is then enough. */
-	if (data && s->bytes[SIDE_SERVER] == 0 && s->guess.len && text_starts_nocase((struct text){ s->guess.p, (uint32_t)s->guess.len }, "MAIL"))
+	if (data && s->bytes[SIDE_SERVER] == 0 && guess->len && text_starts_nocase((struct text){ guess->p, guess->len }, "MAIL"))
 		client_lost_commit(s);
 	return used;
 }
@@ -657,7 +688,7 @@ static void proxy_v2_done(struct smtp *s)
 		snprintf(text, sizeof text, "v2 TCP%d %s %s %u %u", a.version, ip_format(&a, src), ip_format(&b, dst),
 			 ports[0] << 8 | ports[1], ports[2] << 8 | ports[3]);
 	}
-	s->f.proxy = smtp_keep(s, (struct text){ text, (uint32_t)strlen(text) }, sizeof text);
+	smtp_rare(s)->f.proxy = smtp_keep(s, (struct text){ text, (uint32_t)strlen(text) }, sizeof text);
 	smtp_line_done(s, SIDE_CLIENT);
 	s->mode = C_COMMAND;
 }
@@ -668,10 +699,10 @@ static size_t client_proxy_v2(struct smtp *s, const char *p, size_t n)
 	size_t used = 0;
 
 	while (used < n) {
-		if (s->proxy_left) {	/* TLVs beyond what is kept */
-			s->proxy_left--;
+		if (s->rare && s->rare->proxy_left) {	/* TLVs beyond what is kept */
+			s->rare->proxy_left--;
 			used++;
-			if (s->proxy_left == 0) {
+			if (s->rare->proxy_left == 0) {
 				proxy_v2_done(s);
 				return used;
 			}
@@ -689,7 +720,7 @@ static size_t client_proxy_v2(struct smtp *s, const char *p, size_t n)
 			return used;
 		}
 		if (carry->len == LIMIT_PROXY_V2)
-			s->proxy_left = (uint32_t)(length - carry->len);
+			smtp_rare(s)->proxy_left = (uint32_t)(length - carry->len);
 	}
 	return used;
 }
@@ -730,7 +761,7 @@ static size_t client_tls(struct smtp *s, const char *p, size_t n)
 		return 0;
 	}
 	if (d->side[SIDE_CLIENT].bytes == 0)
-		smtp_step(s, NULL, SIDE_CLIENT, "TLS");
+		smtp_step(s, NULL, SIDE_CLIENT, VERB_TLS);
 	tls_push(s->tls, SIDE_CLIENT, (const uint8_t *)p, n, s->now_us);
 	return n;
 }

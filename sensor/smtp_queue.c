@@ -11,7 +11,7 @@
 
 struct pending *queue_at(struct smtp *s, uint32_t i)
 {
-	return &s->queue[(s->queue_head + i) % s->queue_cap];
+	return &s->queue[(s->queue_head + i) & (s->queue_cap - 1)];
 }
 
 enum telling queue_telling(enum verb v)
@@ -55,13 +55,23 @@ void queue_front_is(struct smtp *s, enum verb v)
 	front->verb = v;
 }
 
+void queue_fini(struct smtp *s)
+{
+	if (s->queue != &s->alone)
+		free(s->queue);
+	s->queue = &s->alone;
+	s->queue_cap = 1;
+	s->queue_head = s->queue_count = 0;
+}
+
 void queue_answered(struct smtp *s)
 {
 	struct transaction *t = queue_at(s, 0)->tx;
 
 	count_verb(s, queue_at(s, 0)->verb, -1);
-	s->queue_head = (s->queue_head + 1) % s->queue_cap;
-	s->queue_count--;
+	s->queue_head = (s->queue_head + 1) & (s->queue_cap - 1);
+	if (--s->queue_count == 0)
+		queue_fini(s);
 	if (t) {
 		t->waiting--;
 		current_emit_if_done(s, t);
@@ -101,12 +111,13 @@ struct pending *queue_push(struct smtp *s, enum verb v, struct transaction *t)
 		s->overflowed++;	/* its reply comes first */
 	}
 	if (s->queue_count == s->queue_cap) {
-		uint32_t cap = s->queue_cap ? s->queue_cap * 2 : 4;
+		uint32_t cap = s->queue_cap * (s->queue == &s->alone ? 4 : 2);
 		struct pending *grown = xreallocarray(NULL, cap, sizeof *grown);
 
 		for (uint32_t i = 0; i < s->queue_count; i++)
 			grown[i] = *queue_at(s, i);
-		free(s->queue);
+		if (s->queue != &s->alone)
+			free(s->queue);
 		s->queue = grown;
 		s->queue_head = 0;
 		s->queue_cap = cap;

@@ -21,15 +21,19 @@ static bool reply_ends_body(struct smtp *s)
 	if (!s->candidate && !s->body_hole)
 		return false;
 	bool at_candidate = s->candidate, ahead_over = s->ahead_over;
-	struct buf ahead = s->ahead;
-	s->ahead = (struct buf){ 0 };
+	struct buf ahead = { 0 };
+	uint64_t seen_us = 0;
 	if (at_candidate) {
-		uint64_t extra = t->f.size_bytes - s->candidate_size;
+		struct smtp_rare *r = s->rare;
+		uint64_t extra = t->f.size_bytes - r->candidate_size;
+
+		ahead = r->ahead;
+		r->ahead = (struct buf){ 0 };
+		seen_us = r->candidate_us;
 
 		t->f.size_bytes -= extra;
 		t->f.bytes_seen -= extra < t->f.bytes_seen ? extra : t->f.bytes_seen;
 	}
-	uint64_t seen_us = at_candidate ? s->candidate_us : 0;
 	if (!at_candidate)
 		t->f.size_unknown = true;	/* how much of the hole was body? */
 	client_body_end(s);
@@ -175,7 +179,8 @@ static void hidden_data(struct smtp *s)
 	s->suspended = false;
 	t->data_asked = true;
 	t->f.notes |= NOTE_GAP;
-	buf_clear(&s->guess);
+	if (s->rare)
+		buf_clear(&s->rare->guess);
 	smtp_line_done(s, SIDE_CLIENT);
 	client_body_begin(s, B_MID);
 	transaction_body_gap(t, 0);
@@ -254,16 +259,17 @@ static void reply_to_hello(struct smtp *s, enum verb v, struct transaction *t, c
 {
 	if (r->code >= 400) {
 		if (!s->helo_accepted)
-			s->f.refusal = fact_reply_copy(&s->arena, r, &s->f.notes);
+			smtp_rare(s)->f.refusal = fact_reply_copy(&s->arena, r, &s->f.notes);
 		return;
 	}
 	if (t && t == s->current)
 		reset_by_hello(s);
 	s->helo_accepted = true;
 	client_take_helo(s, v);
-	s->f.refusal = (struct fact_reply){ 0 };
+	if (s->rare)
+		s->rare->f.refusal = (struct fact_reply){ 0 };
 	if (v != VERB_HELO && r->text.p)
-		s->f.ehlo_keywords = smtp_keep_last(s, &s->keywords, keywords_of(r->text), LIMIT_EHLO_TEXT);
+		smtp_keep_last(s, &s->f.ehlo_keywords, &s->keywords_room, keywords_of(r->text), LIMIT_EHLO_TEXT);
 }
 
 static bool starts_with_keyword(struct text line)
@@ -298,7 +304,7 @@ static void reply_to_lost_hello(struct smtp *s, const struct fact_reply *r)
 	s->absorbed = 0;
 	s->helo_accepted = true;
 	s->f.helo_verb = s->f.helo = (struct text){ 0 };
-	s->f.ehlo_keywords = smtp_keep_last(s, &s->keywords, keywords_of(r->text), LIMIT_EHLO_TEXT);
+	smtp_keep_last(s, &s->f.ehlo_keywords, &s->keywords_room, keywords_of(r->text), LIMIT_EHLO_TEXT);
 }
 
 /*
@@ -394,11 +400,11 @@ static void reply_to(struct smtp *s, struct pending p, const struct fact_reply *
 		break;
 	case VERB_XCLIENT:
 		if (r->code >= 300)
-			s->f.xclient = (struct text){ 0 };
+			smtp_rare(s)->f.xclient = (struct text){ 0 };
 		break;
 	case VERB_XFORWARD:
 		if (r->code >= 300)
-			s->f.xforward = (struct text){ 0 };
+			smtp_rare(s)->f.xforward = (struct text){ 0 };
 		break;
 	default:
 		break;
@@ -436,7 +442,7 @@ static void on_banner(struct smtp *s, const struct fact_reply *r)
 	s->f.banner = fact_reply_copy(&s->arena, r, &s->f.notes);
 	smtp_step_reply(s, NULL, r);
 	if (r->code >= 400)
-		s->f.refusal = s->f.banner;
+		smtp_rare(s)->f.refusal = s->f.banner;
 }
 
 /* 421 at any time (RFC 5321 3.8): the server hangs up, and refuses what is under way. */
@@ -459,12 +465,12 @@ static void on_421(struct smtp *s, const struct fact_reply *r, bool was_answer)
 /* More replies than commands after a doubtful end of data: the server took it for the end, so that what followed were commands. */
 static void smuggled(struct smtp *s)
 {
-	struct buf ahead = s->ahead;
 	bool quit_next = s->queue_count == 1 && queue_at(s, 0)->verb == VERB_QUIT;
 
-	if (ahead.len == 0 || s->ahead_over || s->mode != C_COMMAND || (s->queue_count && !quit_next))
+	if (!s->rare || s->rare->ahead.len == 0 || s->ahead_over || s->mode != C_COMMAND || (s->queue_count && !quit_next))
 		return;
-	s->ahead = (struct buf){ 0 };
+	struct buf ahead = s->rare->ahead;
+	s->rare->ahead = (struct buf){ 0 };
 	queue_drop(s, s->queue_count);
 	client_bytes_aside(s, &ahead);
 	if (quit_next)
@@ -620,7 +626,7 @@ void smtp_server_bytes(struct smtp *s, const char *p, size_t n)
 		if (s->server_tls) {
 			if (s->tls) {
 				if (tls_detail(s->tls)->side[SIDE_SERVER].bytes == 0)
-					smtp_step(s, NULL, SIDE_SERVER, "TLS");
+					smtp_step(s, NULL, SIDE_SERVER, VERB_TLS);
 				tls_push(s->tls, SIDE_SERVER, (const uint8_t *)p, n, s->now_us);
 			}
 			return;

@@ -25,12 +25,12 @@ enum body_state {
 };
 
 struct pending {
-	enum verb verb;
+	struct transaction *tx;	/* NULL: belongs to none */
 	uint32_t rcpt;		/* index of RCPT */
+	uint32_t heard;		/* smtp.heard when it was sent */
+	enum verb verb : 8;
 	bool last;		/* BDAT LAST */
 	bool doubtful;		/* end of the data: there may have been another one before it, in a hole or as the server sees it */
-	uint32_t heard;		/* smtp.heard when it was sent */
-	struct transaction *tx;	/* NULL: belongs to none */
 };
 
 /* Commands whose replies have codes that no other has: a reply finds them wherever they stand in the queue. */
@@ -46,64 +46,72 @@ struct unplaced {
 	} seen[LIMIT_UNPLACED];
 };
 
-struct smtp {
-	const struct fact_sink *sink;
-	struct fact_session f;
-	struct arena arena;
-	struct tls *tls;
-	uint64_t now_us;
+/* What few sessions need: smtp_rare makes it. */
+struct smtp_rare {
+	struct fact_session_rare f;
+	struct buf xclient, xforward;	/* behind the texts of f */
+	struct buf ahead;		/* what came behind a doubtful end of data */
+	uint64_t candidate_size, candidate_us;	/* of that */
+	struct buf guess;		/* C_LOST: command-like lines that wait for a reply */
+	uint32_t proxy_left;		/* bytes of a PROXY v2 header that are not kept */
+};
 
-	struct buf line[2];		/* carry of a split line */
+/* Thousands are open at a time, and most packets find theirs cold: it is kept small. */
+struct smtp {
+	uint64_t now_us;
+	uint64_t line_us;		/* when the first byte of the client's line at hand was sent */
+	uint64_t bytes[2];
+	enum client_mode mode : 8;
+	enum body_state body : 8;
 	bool skip_reply_line;		/* the server's line at hand is cut by a hole: dropped up to its LF */
 	bool over_cap[2];
-	uint64_t bytes[2];
-	uint32_t heard;			/* lines of the server, and holes in what it said */
-
-	enum client_mode mode;
-	enum body_state body;
-	uint64_t bdat_left;
-	uint32_t proxy_left;		/* bytes of a PROXY v2 header that are not kept */
 	bool bdat_last;
 	bool body_hole;			/* bytes of the body at hand are missing */
 	bool body_doubt;		/* bytes of the server are missing since the body began */
 	bool body_guessed;		/* it began although nothing granted it */
 	bool candidate;			/* a doubtful end of data was seen; what follows is kept in ahead */
-	uint64_t candidate_size, candidate_us;
-	struct buf ahead;
 	bool ahead_over;		/* it was more than is kept */
-	struct buf guess;		/* C_LOST: command-like lines that wait for a reply */
-
 	bool server_tls;
 	bool await_banner;
+	bool hello_waits;		/* helo_sent is not granted yet */
 	bool helo_accepted;
 	bool saw_command, saw_reply, odd_banner;
 	bool auth_refused;
 	bool xforward_used;		/* a transaction began: the next XFORWARD begins anew */
-	struct buf helo, keywords, xclient, xforward;	/* behind the texts of f */
-	struct buf helo_sent;		/* not granted yet */
-	uint64_t line_us;		/* when the first byte of the client's line at hand was sent */
 	bool lmtp;
 	bool closed_by_server;		/* 421 */
 	bool suspended;			/* a hole after which commands of the current transaction may be missing */
-	unsigned absorbed;		/* replies since that hole */
-	struct unplaced *unplaced;	/* the last of them; NULL: none */
 	bool committing;		/* C_LOST: lines of an earlier time are being taken as commands */
 	bool pipelined;
-	unsigned in_turn;		/* commands that were sent with nothing pending */
 	bool reply_open;		/* inside a multi-line reply */
-	struct buf reply_text;
-	unsigned reply_lines;
 	char reply_enhanced[12];
+	uint32_t reply_lines;
+	uint32_t heard;			/* lines of the server, and holes in what it said */
+	uint32_t in_step_heard;		/* heard when none of the commands that must be waited for could have been answered */
+	uint32_t in_turn;		/* commands that were sent with nothing pending */
 
-	struct pending *queue;
-	uint32_t queue_head, queue_count, queue_cap;
+	uint32_t queue_head, queue_count, queue_cap;	/* cap: a power of 2 */
+	struct pending *queue;		/* the next one, or on the heap */
+	struct pending alone;		/* most commands wait for their reply alone */
 	uint16_t telling[TELLING];	/* of them that answer to a code of their own */
 	uint16_t group_ends;		/* of them that must be waited for */
-	uint32_t in_step_heard;		/* heard when none of those could have been answered */
 	uint32_t overflowed;		/* replies that belong to commands which the queue had no room for */
+	uint32_t absorbed;		/* replies since the hole of suspended */
 	uint32_t open_transactions;
 	struct transaction *current;	/* commands belong to it */
 	struct transaction *first, **last;	/* all that are not emitted yet */
+
+	struct buf line[2];		/* carry of a split line */
+	struct buf reply_text;
+	struct arena arena;
+	const struct fact_sink *sink;
+	struct fact_session f;
+	struct text helo_sent;
+	uint16_t helo_room, helo_sent_room, keywords_room;	/* in the arena: smtp_keep_last */
+	uint64_t bdat_left;
+	struct tls *tls;
+	struct unplaced *unplaced;	/* the last replies since a hole; NULL: none */
+	struct smtp_rare *rare;		/* NULL: not needed so far */
 };
 
 /* ---- smtp.c: for all parts ---- */
@@ -111,7 +119,7 @@ struct smtp {
 /* A text of the session; a note tells when it was cut. */
 struct text smtp_keep(struct smtp *s, struct text t, size_t max);
 /* A step of the ladder, of the session when t is NULL. */
-void smtp_step(struct smtp *s, struct transaction *t, enum side side, const char *word);
+void smtp_step(struct smtp *s, struct transaction *t, enum side side, enum verb what);
 void smtp_step_reply(struct smtp *s, struct transaction *t, const struct fact_reply *r);
 /* Nobody has logged in: in clear, all commands seen, none of them an AUTH whose reply was lost. */
 bool smtp_is_without_auth(const struct smtp *s);
@@ -124,8 +132,10 @@ void smtp_saw_clear(struct smtp *s, bool *which);
 size_t smtp_next_line(struct smtp *s, enum side from, const char *p, size_t n, size_t cap, struct text *line, bool *whole);
 void smtp_line_done(struct smtp *s, enum side from);
 
-/* What may come again and again, in a buffer that is overwritten: an arena would fill up. */
-struct text smtp_keep_last(struct smtp *s, struct buf *b, struct text t, size_t max);
+/* The session's part for what few need. */
+struct smtp_rare *smtp_rare(struct smtp *s);
+/* What may come again and again: *kept takes the place of what was kept before, so that the arena does not fill up. *room is its own. */
+void smtp_keep_last(struct smtp *s, struct text *kept, uint16_t *room, struct text t, size_t max);
 
 /* ---- smtp_queue.c ---- */
 
@@ -139,6 +149,8 @@ enum telling queue_telling(enum verb v);
 void queue_answered(struct smtp *s);
 /* The first n commands have no reply that we could tell. */
 void queue_drop(struct smtp *s, uint32_t n);
+/* No memory is left of it. */
+void queue_fini(struct smtp *s);
 /* Keeps a reply that the hole at the front took. */
 void unplaced_add(struct smtp *s, const struct fact_reply *r);
 void unplaced_clear(struct smtp *s);
@@ -169,6 +181,8 @@ void client_bytes_aside(struct smtp *s, struct buf *bytes);
 void client_take_helo(struct smtp *s, enum verb v);
 /* C_DATA_WAIT: the reply to DATA will not come; its first line tells whether what follows is a body. */
 void client_data_guess(struct smtp *s);
+/* What was kept behind a doubtful end of data is of no use any more. */
+void client_forget_ahead(struct smtp *s);
 void client_body_begin(struct smtp *s, enum body_state state);
 /* The end of the data: one more reply is due, and commands follow. */
 void client_body_end(struct smtp *s);

@@ -32,6 +32,7 @@ static struct text keep(struct transaction *t, struct text x, size_t max)
 
 struct transaction *transaction_new(const struct fact_session *session, uint32_t ordinal, bool lmtp, uint64_t t_us)
 {
+	const struct fact_session_rare *rare = fact_session_rare(session);
 	struct transaction *t = xcalloc(1, sizeof *t);
 
 	arena_init(&t->arena, LIMIT_TRANSACTION_ARENA);
@@ -43,9 +44,9 @@ struct transaction *transaction_new(const struct fact_session *session, uint32_t
 	t->f.tls = session->tls;
 	t->f.auth = session->auth;
 	t->f.helo = keep(t, session->helo, LIMIT_COMMAND_LINE);
-	t->f.proxy = keep(t, session->proxy, LIMIT_COMMAND_LINE);
-	t->f.xclient = keep(t, session->xclient, LIMIT_COMMAND_LINE);
-	t->f.xforward = keep(t, session->xforward, LIMIT_COMMAND_LINE);
+	t->f.proxy = keep(t, rare->proxy, LIMIT_COMMAND_LINE);
+	t->f.xclient = keep(t, rare->xclient, LIMIT_COMMAND_LINE);
+	t->f.xforward = keep(t, rare->xforward, LIMIT_COMMAND_LINE);
 	return t;
 }
 

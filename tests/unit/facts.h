@@ -14,6 +14,7 @@
 
 #include "common/buf.h"
 #include "common/xmalloc.h"
+#include "sensor/command.h"
 #include "sensor/fact.h"
 
 struct field {
@@ -199,8 +200,8 @@ static void add_steps(struct record *r, const struct fact_steps *steps)
 		const struct fact_step *s = &steps->step[i];
 
 		buf_printf(&b, "%s%c", i ? " " : "", s->side == SIDE_CLIENT ? '>' : '<');
-		if (s->word)
-			buf_add_str(&b, s->word);
+		if (!s->code)
+			buf_add_str(&b, command_verb_name((enum verb)s->verb));
 		else
 			buf_printf(&b, "%03u", s->code);
 		buf_printf(&times, " %" PRIu32, s->offset_us);
@@ -417,16 +418,16 @@ static void view_session(void *arg, const struct fact_session *s)
 	add_reply(r, "banner", &s->banner);
 	add_helo(r, s);
 	add_text(r, "ehlo_keywords", s->ehlo_keywords);
-	add_reply(r, "refusal", &s->refusal);
+	add_reply(r, "refusal", &fact_session_rare(s)->refusal);
 	if (s->vrfy_count)
 		add_format(r, "vrfy", true, "%" PRIu32, s->vrfy_count);
 	add_state(r, s->tls, s->auth);
-	add_text(r, "auth_mechanism", s->auth_mechanism);
+	add_text(r, "auth_mechanism", fact_session_rare(s)->auth_mechanism);
 	if (s->tls_detail)
 		add_tls(r, s->tls_detail);
-	add_text(r, "proxy", s->proxy);
-	add_text(r, "xclient", s->xclient);
-	add_text(r, "xforward", s->xforward);
+	add_text(r, "proxy", fact_session_rare(s)->proxy);
+	add_text(r, "xclient", fact_session_rare(s)->xclient);
+	add_text(r, "xforward", fact_session_rare(s)->xforward);
 	if (s->transaction_count)
 		add_format(r, "transactions", true, "%" PRIu32, s->transaction_count);
 	add_format(r, "us", false, "%" PRIu64 " %" PRIu64, s->started_us, s->ended_us);

@@ -15,6 +15,7 @@
 #include <cmocka.h>
 
 #include "common/text.h"
+#include "sensor/command.h"
 
 #define START UINT64_C(1700000000000000)
 
@@ -25,6 +26,7 @@ struct world {
 	const char *mailbox;		/* what addresses are made of */
 	struct arena arena;
 	struct fact_session session;
+	struct fact_session_rare rare;
 	struct fact_tls_detail tls;
 	struct fact_transaction mail;
 	struct fact_recipient rcpt[2];
@@ -86,12 +88,13 @@ static void fill_session(struct world *w)
 		.src_ip = ip("192.0.2.7"), .dest_ip = ip("2001:db8::25"), .src_port = 40000, .dest_port = 25, .client_isn = 4000000001u,
 		.server_isn = 2, .started_us = START, .ended_us = START + 9000000, .end = END_FIN, .outcome = SESSION_MAIL, .app_proto = text(w, "app_proto"),
 		.banner = reply(w, 220, "banner"), .helo_verb = text(w, "helo_verb"), .helo = text(w, "helo"),
-		.ehlo_keywords = text(w, "ehlo_keywords"), .refusal = reply(w, 554, "refusal"), .vrfy_count = 3, .auth = TRI_TRUE,
-		.auth_mechanism = text(w, "auth_mechanism"), .tls = TLS_STARTTLS, .tls_detail = &w->tls, .proxy = text(w, "proxy"),
-		.xclient = text(w, "xclient"), .xforward = text(w, "xforward"), .bytes_toserver = 5000000000u, .bytes_toclient = 12,
+		.ehlo_keywords = text(w, "ehlo_keywords"), .vrfy_count = 3, .auth = TRI_TRUE,
+		.tls = TLS_STARTTLS, .tls_detail = &w->tls, .rare = &w->rare, .bytes_toserver = 5000000000u, .bytes_toclient = 12,
 		.unseen_bytes = 13, .packets = 14, .transaction_count = 15, .notes = NOTE_GAP | NOTE_BARE_LF, .complete = true,
 		.steps = { w->step, 2, 2 },
 	};
+	w->rare = (struct fact_session_rare){ .refusal = reply(w, 554, "refusal"), .auth_mechanism = text(w, "auth_mechanism"), .proxy = text(w, "proxy"),
+					      .xclient = text(w, "xclient"), .xforward = text(w, "xforward") };
 	memset(s->session_id, 0xab, sizeof s->session_id);
 	w->tls = (struct fact_tls_detail){ .sni = text(w, "sni"), .alpn = text(w, "alpn"), .hello_version = 0x0304, .chosen_version = 0x0303,
 					   .chosen_cipher = 0xc02f, .cipher_count = 16, .extension_count = 17 };
@@ -99,7 +102,7 @@ static void fill_session(struct world *w)
 	w->tls.side[0].record[0] = (struct fact_tls_record){ 18, 19, 22 };
 	w->tls.side[1].histogram[2] = 20;
 	w->step[0] = (struct fact_step){ .side = SIDE_SERVER, .code = 220, .offset_us = 5 };
-	w->step[1] = (struct fact_step){ .side = SIDE_CLIENT, .word = "EHLO", .offset_us = 6 };
+	w->step[1] = (struct fact_step){ .side = SIDE_CLIENT, .verb = VERB_EHLO, .offset_us = 6 };
 }
 
 static void fill_received(struct world *w)
