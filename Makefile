@@ -44,6 +44,8 @@ say :=
 else
 say = @echo "  $(1) $(2)";
 endif
+# All cores, unless make was told how many; what a compiler says stays together
+JOBS = $(if $(filter -j% --jobserver%,$(MAKEFLAGS)),,-j$(shell nproc)) --output-sync=target
 SANITIZE := -O1 -g -Werror -fno-omit-frame-pointer -fsanitize=address,undefined -fno-sanitize-recover=undefined
 
 all: check-packages programs
@@ -116,36 +118,36 @@ check-packages:
 
 demo:
 	@tools/need-packages --install $(DEBIAN_BUILD)
-	@$(MAKE) -s programs
+	@$(MAKE) -s $(JOBS) programs
 	@$(BUILD)/bouncetap audit --config samples/pcaps/postfix-backup-mx.conf samples/pcaps/postfix-backup-mx.pcap
 
 # The suite runs on a build with sanitizers; gcc has to be content with the sources, too.
 test test-long:
 	@tools/need-packages --install $(DEBIAN_BUILD) $(DEBIAN_TEST)
-	@$(MAKE) -s CFLAGS="-O3 -g -Werror" programs unit $(BENCH)
-	@$(MAKE) -s BUILD=$(BUILD)/san CC=clang CFLAGS="$(SANITIZE)" programs unit
-	@$(MAKE) -s BUILD=$(BUILD)/tsan CC=clang CFLAGS="-O1 -g -Werror -fsanitize=thread" $(BUILD)/tsan/bouncetapd
-	@$(MAKE) -s BUILD=$(BUILD)/fuzz CC=clang CFLAGS="$(SANITIZE) -fsanitize=fuzzer-no-link" fuzz-targets
+	@$(MAKE) -s $(JOBS) CFLAGS="-O3 -g -Werror" programs unit $(BENCH)
+	@$(MAKE) -s $(JOBS) BUILD=$(BUILD)/san CC=clang CFLAGS="$(SANITIZE)" programs unit
+	@$(MAKE) -s $(JOBS) BUILD=$(BUILD)/tsan CC=clang CFLAGS="-O1 -g -Werror -fsanitize=thread" $(BUILD)/tsan/bouncetapd
+	@$(MAKE) -s $(JOBS) BUILD=$(BUILD)/fuzz CC=clang CFLAGS="$(SANITIZE) -fsanitize=fuzzer-no-link" fuzz-targets
 	@$(if $(filter test-long,$@),BOUNCETAP_ALL=1) tests/run --build $(BUILD)/san
 
 bench:
 	@tools/need-packages --install $(DEBIAN_BUILD) $(DEBIAN_BENCH)
-	@$(MAKE) -s programs $(BENCH)
+	@$(MAKE) -s $(JOBS) programs $(BENCH)
 	@SIZE=$(SIZE) tests/bench/run
 
 bench-top:
 	@tools/need-packages --install $(DEBIAN_BUILD) $(DEBIAN_BENCH)
-	@$(MAKE) -s programs
+	@$(MAKE) -s $(JOBS) programs
 	@SIZE=$(SIZE) tests/bench/top.py --build $(BUILD)
 
 bench-analysis:
 	@tools/need-packages --install $(DEBIAN_BUILD) $(DEBIAN_BENCH)
-	@$(MAKE) -s programs $(BENCH)
+	@$(MAKE) -s $(JOBS) programs $(BENCH)
 	@SIZE=$(SIZE) tests/bench/analysis --build $(BUILD)
 
 fuzz:
 	@tools/need-packages --install $(DEBIAN_BUILD) $(DEBIAN_TEST)
-	@$(MAKE) -s BUILD=$(BUILD)/fuzz CC=clang CFLAGS="$(SANITIZE) -fsanitize=fuzzer-no-link" fuzz-targets
+	@$(MAKE) -s $(JOBS) BUILD=$(BUILD)/fuzz CC=clang CFLAGS="$(SANITIZE) -fsanitize=fuzzer-no-link" fuzz-targets
 	@tests/fuzz/run $(BUILD)/fuzz/tests/fuzz $(TIME)
 
 lab:
