@@ -220,17 +220,27 @@ static int end_interfaces(struct run *r, const char **end)
 static int run_into_store(struct run *r)
 {
 	const char *end = "done";
-	int rc = 0, begun = store_begin_source(r->store, r->fingerprint, r->names);
+	int rc = 0;
 
-	if (begun < 0)
+	switch (store_begin_source(r->store, r->fingerprint, r->names)) {
+	case STORE_SOURCE_FAILED:
 		rc = EX_IOERR;
-	else if (!begun)
+		break;
+	case STORE_SOURCE_DONE:
 		fprintf(stderr, "bouncetapd: already in the store, nothing to do: %s\n", r->names);
-	else if (make_facts(r))
-		rc = r->live ? end_interfaces(r, &end) : end_files(r, &end);
-	else {
-		end = "stopped";
-		rc = EX_OSERR;
+		break;
+	case STORE_SOURCE_DAMAGED:
+		fprintf(stderr, "bouncetapd: already in the store as far as it can be read, nothing to do: %s\n", r->names);
+		end = "damaged";
+		rc = EX_DATAERR;
+		break;
+	case STORE_SOURCE_TO_READ:
+		if (make_facts(r)) {
+			rc = r->live ? end_interfaces(r, &end) : end_files(r, &end);
+		} else {
+			end = "stopped";
+			rc = EX_OSERR;
+		}
 	}
 	return store_close(r->store, end) ? EX_IOERR : rc;
 }

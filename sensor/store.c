@@ -529,16 +529,16 @@ static int patiently(struct store *s, int (*work)(struct store *s, const void *a
 	}
 }
 
-int store_begin_source(struct store *s, const char *fingerprint, const char *files_text)
+enum store_source store_begin_source(struct store *s, const char *fingerprint, const char *files_text)
 {
 	struct source_names names = { fingerprint, files_text };
 
 	if (!fingerprint)
-		return 1;
+		return STORE_SOURCE_TO_READ;
 	claim(s);
 	int result = patiently(s, begin_source, &names, GIVE_UP_MS);
 	release(s);
-	return result;
+	return (enum store_source)result;
 }
 
 int store_end_source(struct store *s, bool damaged)

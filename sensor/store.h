@@ -41,12 +41,16 @@ struct store_options {
 /* NULL and a message that says what would help; *exit_code by sysexits. */
 struct store *store_open(const struct store_options *o, char *error, size_t error_size, int *exit_code);
 
-/*
- * Begins a source (an ordered list of files, identified by sizes and hashes; NULL for stdin and live). 1: read it; 0: that source
- * is done already, there is nothing to do; -1: the store cannot be written, which was said. files_text is shown to people.
- */
-int store_begin_source(struct store *s, const char *fingerprint, const char *files_text);
-/* The source was read to its end (or to where it is damaged): it will be skipped from now on. -1: as above. */
+enum store_source {
+	STORE_SOURCE_FAILED = -1,	/* the store cannot be written, which was said */
+	STORE_SOURCE_DONE,		/* it is in the store: there is nothing to do */
+	STORE_SOURCE_TO_READ,
+	STORE_SOURCE_DAMAGED		/* it is in the store, as far as it can be read */
+};
+
+/* Begins a source (an ordered list of files, identified by sizes and hashes; NULL for stdin and live). files_text is shown to people. */
+enum store_source store_begin_source(struct store *s, const char *fingerprint, const char *files_text);
+/* The source was read to its end (or to where it is damaged): it will be skipped from now on. -1: the store cannot be written, which was said. */
 int store_end_source(struct store *s, bool damaged);
 
 /* A feed is used by one thread at a time; facts of one feed are committed in the order in which they were put. */

@@ -439,20 +439,20 @@ bool writer_prune(struct writer *w)
 int writer_begin_source(struct writer *w, const char *fingerprint, const char *files)
 {
 	char *query;
-	int64_t to_read;
+	int64_t state;
 
 	if (exec(w, sqlite3_mprintf("INSERT OR IGNORE INTO source (fingerprint, files, state) VALUES (%Q, %Q, 'reading')", fingerprint, files)))
 		return -1;
 	query = sqlite3_mprintf("SELECT id FROM source WHERE fingerprint = %Q", fingerprint);
 	int rc = ask(w, query, 0, &w->insert.source_id);
 	sqlite3_free(query);
-	query = sqlite3_mprintf("SELECT state = 'reading' FROM source WHERE id = %lld", (long long)w->insert.source_id);
-	rc = rc || ask(w, query, 0, &to_read);
+	query = sqlite3_mprintf("SELECT CASE state WHEN 'reading' THEN 1 WHEN 'damaged' THEN 2 ELSE 0 END FROM source WHERE id = %lld", (long long)w->insert.source_id);
+	rc = rc || ask(w, query, 0, &state);
 	sqlite3_free(query);
 	if (rc || exec(w, sqlite3_mprintf("UPDATE sensor_run SET source_id = %lld WHERE id = %lld", (long long)w->insert.source_id,
 					  (long long)w->insert.run_id)))
 		return -1;
-	return (int)to_read;
+	return (int)state;
 }
 
 int writer_end_source(struct writer *w, const char *state)

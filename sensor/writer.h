@@ -81,7 +81,7 @@ enum writer_result writer_commit(struct writer *w, const struct writer_batch *b,
 /* A slice of old facts goes, if that was asked for (prune.h); nothing when no store is open. True: there is more to do. */
 bool writer_prune(struct writer *w);
 
-/* 1: read it; 0: it is done already; -1. */
+/* An enum store_source. */
 int writer_begin_source(struct writer *w, const char *fingerprint, const char *files);
 int writer_end_source(struct writer *w, const char *state);
 /* The end of the run; it goes on when there is more. lost: as above. */

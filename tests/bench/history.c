@@ -322,7 +322,7 @@ int main(int argc, char **argv)
 		return code;
 	}
 	rng_seed(&h.rng, h.plan.seed);
-	if (store_begin_source(store, line("history %lu", h.plan.after * 1000 + h.plan.seed), "history") != 1)
+	if (store_begin_source(store, line("history %lu", h.plan.after * 1000 + h.plan.seed), "history") != STORE_SOURCE_TO_READ)
 		return 70;
 	h.feed = store_feed_new(store);
 	uint64_t begin_us = BEGIN_US + h.plan.after * 1000000, span_us = h.plan.days * UINT64_C(86400000000);

@@ -145,12 +145,12 @@ int main(int argc, char **argv)
 	}
 	memset(f.text, 'x', p.text);
 	ip_parse("192.0.2.1", 9, &f.ip);
-	int begun = store_begin_source(f.store, p.store.live || p.store.once ? NULL : "print", "names");
+	enum store_source begun = store_begin_source(f.store, p.store.live || p.store.once ? NULL : "print", "names");
 	f.feed = store_feed_new(f.store);
-	if (begun == 1)
+	if (begun == STORE_SOURCE_TO_READ)
 		feed_all(&f);
 	store_feed_free(f.feed);
-	if (begun == 1 && !stop && !store_gave_up(f.store))
+	if (begun == STORE_SOURCE_TO_READ && !stop && !store_gave_up(f.store))
 		store_end_source(f.store, false);
 	int closed = store_close(f.store, stop ? "stopped" : "done");
 	printf("put %lu\nclosed %d\n", f.put, closed);

@@ -282,7 +282,7 @@ static void put_world(const struct store_options *o, const struct world *w)
 {
 	struct store *s = must_open(o);
 
-	assert_true(store_begin_source(s, NULL, NULL));
+	assert_int_equal(store_begin_source(s, NULL, NULL), STORE_SOURCE_TO_READ);
 	struct store_feed *feed = store_feed_new(s);
 	store_put_transaction(feed, &w->mail);
 	store_put_session(feed, &w->session);
@@ -713,7 +713,7 @@ static void put_from(const struct store_options *o, const struct world *w, const
 {
 	struct store *s = must_open(o);
 
-	assert_true(store_begin_source(s, fingerprint, "names"));
+	assert_int_equal(store_begin_source(s, fingerprint, "names"), STORE_SOURCE_TO_READ);
 	struct store_feed *feed = store_feed_new(s);
 	store_put_transaction(feed, &w->mail);
 	store_put_session(feed, &w->session);
@@ -751,7 +751,7 @@ static void longer_sighting_supersedes_what_the_capture_cut_off(void **state)
 	w->session.end = END_CAPTURE_END;
 	put_from(&o, w, "first");
 	struct store *s = must_open(&o);
-	assert_true(store_begin_source(s, "second", "names"));
+	assert_int_equal(store_begin_source(s, "second", "names"), STORE_SOURCE_TO_READ);
 	struct store_feed *feed = store_feed_new(s);
 	w->mail.message = NULL;			/* the first mail again, as it was */
 	w->mail.reply.text = TEXT("not stored: it ends as before");
@@ -915,13 +915,13 @@ static void done_source_is_skipped_and_unfinished_one_is_read_again(void **state
 
 	(void)state;
 	struct store *s = must_open(&o);
-	assert_true(store_begin_source(s, "print", "a.pcap\nb.pcap"));
+	assert_int_equal(store_begin_source(s, "print", "a.pcap\nb.pcap"), STORE_SOURCE_TO_READ);
 	struct store_feed *feed = store_feed_new(s);
 	store_put_transaction(feed, &w->mail);
 	store_feed_free(feed);
 	assert_int_equal(store_close(s, "stopped"), 0);
 	s = must_open(&o);
-	assert_true(store_begin_source(s, "print", "a.pcap\nb.pcap"));
+	assert_int_equal(store_begin_source(s, "print", "a.pcap\nb.pcap"), STORE_SOURCE_TO_READ);
 	feed = store_feed_new(s);
 	store_put_transaction(feed, &w->mail);
 	store_put_session(feed, &w->session);
@@ -929,17 +929,24 @@ static void done_source_is_skipped_and_unfinished_one_is_read_again(void **state
 	store_end_source(s, true);
 	assert_int_equal(store_close(s, "damaged"), 0);
 	s = must_open(&o);
-	assert_false(store_begin_source(s, "print", "a.pcap\nb.pcap"));
+	assert_int_equal(store_begin_source(s, "print", "a.pcap\nb.pcap"), STORE_SOURCE_DAMAGED);
+	assert_int_equal(store_close(s, "damaged"), 0);
+	s = must_open(&o);
+	assert_int_equal(store_begin_source(s, "whole", "d.pcap"), STORE_SOURCE_TO_READ);
+	store_end_source(s, false);
 	assert_int_equal(store_close(s, "done"), 0);
 	s = must_open(&o);
-	assert_true(store_begin_source(s, "another", "c.pcap"));
-	assert_true(store_begin_source(s, NULL, NULL));	/* standard input */
+	assert_int_equal(store_begin_source(s, "whole", "d.pcap"), STORE_SOURCE_DONE);
+	assert_int_equal(store_close(s, "done"), 0);
+	s = must_open(&o);
+	assert_int_equal(store_begin_source(s, "another", "c.pcap"), STORE_SOURCE_TO_READ);
+	assert_int_equal(store_begin_source(s, NULL, NULL), STORE_SOURCE_TO_READ);	/* standard input */
 	assert_int_equal(store_close(s, "done"), 0);
 	sqlite3 *db = db_of(o.dir);
-	assert_value(db, "SELECT group_concat(state || ' ' || files) FROM source", "damaged a.pcap\nb.pcap,reading c.pcap");
+	assert_value(db, "SELECT group_concat(state || ' ' || files) FROM source", "damaged a.pcap\nb.pcap,done d.pcap,reading c.pcap");
 	assert_value(db, "SELECT count(*) || ' ' || min(run_id) FROM transactions", "1 1");
 	assert_value(db, "SELECT count(*) FROM sighting", "0");
-	assert_value(db, "SELECT group_concat(coalesce(source_id, 0)) FROM sensor_run", "1,1,1,2");
+	assert_value(db, "SELECT group_concat(coalesce(source_id, 0)) FROM sensor_run", "1,1,1,2,2,3");
 	sqlite3_close(db);
 	world_free(w);
 }
@@ -953,7 +960,7 @@ static void counters_of_a_source_are_kept_once(void **state)
 		struct fact_capture c = counters;
 		struct store *s = must_open(&o);
 
-		assert_true(store_begin_source(s, run < 2 ? "print" : "other", "names"));
+		assert_int_equal(store_begin_source(s, run < 2 ? "print" : "other", "names"), STORE_SOURCE_TO_READ);
 		struct store_feed *feed = store_feed_new(s);
 		c.packets = 10 + (unsigned)run;
 		store_put_capture(feed, &c);
