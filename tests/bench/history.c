@@ -14,6 +14,7 @@
 #include <string.h>
 
 #include "common/xmalloc.h"
+#include "sensor/command.h"
 #include "sensor/store.h"
 #include "tests/bench/generate_random.h"
 
@@ -66,24 +67,29 @@ static void read_ip(const char *s, struct ip_addr *out)
 		abort();
 }
 
-static void add_step(struct fact_steps *steps, enum side side, const char *word, uint16_t code, uint32_t at_us)
+static void add_verb(struct fact_steps *steps, enum verb verb, uint32_t at_us)
 {
-	steps->step[steps->count++] = (struct fact_step){ word, at_us, code, (uint8_t)side };
+	steps->step[steps->count++] = (struct fact_step){ .verb = (uint8_t)verb, .side = SIDE_CLIENT, .offset_us = at_us };
+}
+
+static void add_reply(struct fact_steps *steps, uint16_t code, uint32_t at_us)
+{
+	steps->step[steps->count++] = (struct fact_step){ .code = code, .side = SIDE_SERVER, .offset_us = at_us };
 }
 
 static void make_steps(struct fact_transaction *t, const struct mail *m, bool rcpt_refused)
 {
-	add_step(&t->steps, SIDE_CLIENT, "MAIL", 0, 0);
-	add_step(&t->steps, SIDE_SERVER, NULL, 250, 1000);
-	add_step(&t->steps, SIDE_CLIENT, "RCPT", 0, 2000);
-	add_step(&t->steps, SIDE_SERVER, NULL, rcpt_refused ? t->reply.code : 250, 3000);
+	add_verb(&t->steps, VERB_MAIL, 0);
+	add_reply(&t->steps, 250, 1000);
+	add_verb(&t->steps, VERB_RCPT, 2000);
+	add_reply(&t->steps, rcpt_refused ? t->reply.code : 250, 3000);
 	if (!m->no_data) {
-		add_step(&t->steps, SIDE_CLIENT, "DATA", 0, 4000);
-		add_step(&t->steps, SIDE_SERVER, NULL, 354, 5000);
-		add_step(&t->steps, SIDE_CLIENT, ".", 0, 6000);
-		add_step(&t->steps, SIDE_SERVER, NULL, t->reply.code, 7000);
+		add_verb(&t->steps, VERB_DATA, 4000);
+		add_reply(&t->steps, 354, 5000);
+		add_verb(&t->steps, VERB_DATA_END, 6000);
+		add_reply(&t->steps, t->reply.code, 7000);
 	} else
-		add_step(&t->steps, SIDE_CLIENT, "QUIT", 0, 4000);
+		add_verb(&t->steps, VERB_QUIT, 4000);
 }
 
 static void put(struct history *h, const struct mail *m)
