@@ -93,6 +93,7 @@ struct analysis {
 	struct refusals *refusals;
 	struct rollups *rollups;
 	struct hygiene *hygiene;
+	struct provisional *provisional;
 	struct take *take;
 	sqlite3_stmt *q[STATEMENT_COUNT];
 	struct forget forget;
@@ -426,7 +427,7 @@ static void hash_inputs(const struct analysis *a, char out[65])
 
 static int empty_verdicts(struct analysis *a, const char *store_id, const char *inputs, char *error, size_t size)
 {
-	static const char *const tables[] = { "meta", "session_verdict", "transaction_verdict", "server", "server_address", "server_name", "own_coverage", "own_mail_hour", "own_hygiene",
+	static const char *const tables[] = { "meta", "session_verdict", "transaction_verdict", "server", "server_address", "server_name", "own_coverage", "own_mail_hour", "own_hygiene", "provisional",
 		"relay", "answer", "pending", "asked", "asked_by_mail", "bare", "answer_key", "author", "origin_sender", "change", "finding", "finding_attempt", "finding_alias", "finding_reason", "finding_hour",
 		"finding_defect", "risk", "risk_reason", "refusal" };
 	struct buf b = { 0 };
@@ -489,12 +490,13 @@ static void prepare_all(struct analysis *a)
 	a->judge = judge_new(a->facts, a->verdicts, a->own, a->servers, a->origins, a->shared, a->geo);
 	a->provenances = provenances_new(a->facts, a->own, a->servers, a->shared);
 	a->correlate = correlate_new(a->facts, a->verdicts, a->own, a->provenances, a->shared);
-	a->hygiene = hygiene_new(a->facts, a->verdicts, a->own);
-	a->rollups = rollups_new(a->verdicts, a->own, a->past_before_us);
+	a->provisional = provisional_new(a->facts, a->verdicts, a->past_before_us);
+	a->hygiene = hygiene_new(a->facts, a->verdicts, a->own, a->provisional);
+	a->rollups = rollups_new(a->verdicts, a->own, a->provisional, a->past_before_us);
 	a->findings = findings_new(a->verdicts, a->own, a->servers, a->judge, a->hygiene);
 	a->refusals = refusals_new(a->facts, a->verdicts, a->own, a->servers, a->options.lists);
 	a->take = take_new(&(struct take_tools){ a->facts, a->verdicts, a->own, a->servers, a->origins, a->provenances, a->refusals, a->rollups,
-						 a->hygiene });
+						 a->hygiene, a->provisional });
 }
 
 struct analysis *analysis_open(const struct analysis_options *o, bool *busy, char *error, size_t error_size)
@@ -539,6 +541,7 @@ void analysis_close(struct analysis *a)
 	refusals_free(a->refusals);
 	rollups_free(a->rollups);
 	hygiene_free(a->hygiene);
+	provisional_free(a->provisional);
 	findings_free(a->findings);
 	correlate_free(a->correlate);
 	provenances_free(a->provenances);

@@ -30,8 +30,8 @@ static const char *const sql[STATEMENT_COUNT] = {
 	[SAVE] = "INSERT INTO own_hygiene (server_id, what, cases, of, first_us, last_us, evidence_rowid, evidence_tie)"
 		" VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8) ON CONFLICT DO UPDATE SET cases = cases + ?3, of = of + ?4,"
 		" first_us = min(coalesce(first_us, ?5), coalesce(?5, first_us)),"
-		" evidence_rowid = iif(last_us IS NULL OR (?6, ?8) > (last_us, evidence_tie), ?7, evidence_rowid),"
-		" evidence_tie = iif(last_us IS NULL OR (?6, ?8) > (last_us, evidence_tie), ?8, evidence_tie),"
+		" evidence_rowid = iif(last_us IS NULL OR (?6, ?8) >= (last_us, evidence_tie), ?7, evidence_rowid),"
+		" evidence_tie = iif(last_us IS NULL OR (?6, ?8) >= (last_us, evidence_tie), ?8, evidence_tie),"
 		" last_us = max(coalesce(last_us, ?6), coalesce(?6, last_us))",
 	[DEFECT] = "INSERT OR IGNORE INTO finding_defect (server_id, what, at_us, finding_rowid, evidence_rowid) VALUES (?1, ?2, ?3, ?4, ?5)",
 	[RELAY] = "INSERT OR IGNORE INTO relay (message_id_hash, recipient_id, transaction_rowid, server_id, mail_us, tie, relayed)"
@@ -50,6 +50,7 @@ struct tally {
 
 struct hygiene {
 	const struct own *own;
+	struct provisional *provisional;
 	sqlite3 *verdicts;
 	sqlite3_stmt *q[STATEMENT_COUNT];
 	struct tally *tally;
@@ -63,11 +64,12 @@ struct sign {
 	int64_t at_us, rowid, tie;
 };
 
-struct hygiene *hygiene_new(sqlite3 *facts, sqlite3 *verdicts, const struct own *own)
+struct hygiene *hygiene_new(sqlite3 *facts, sqlite3 *verdicts, const struct own *own, struct provisional *provisional)
 {
 	struct hygiene *h = xcalloc(1, sizeof *h);
 
 	h->own = own;
+	h->provisional = provisional;
 	h->verdicts = verdicts;
 	for (int i = 0; i < STATEMENT_COUNT; i++)
 		h->q[i] = db_prepare(i < FACTS_COUNT ? facts : verdicts, sql[i]);
@@ -94,17 +96,19 @@ static struct tally *tally_of(struct hygiene *h, int64_t server_id, enum defect 
 	return &h->tally[h->count++];
 }
 
-static int64_t tie_of(const uint8_t session_id[16])
+/* Mails of one session may begin in the same packet. A longer sighting of one has the tie of the shorter, and takes its place. */
+static int64_t tie_of(const uint8_t session_id[16], int ordinal)
 {
-	int64_t tie;
+	uint64_t tie;
 
 	memcpy(&tie, session_id, sizeof tie);
-	return tie;
+	return (int64_t)((tie + (uint64_t)ordinal) >> 1);
 }
 
 static void add_occasion(struct hygiene *h, const struct sign *x)
 {
 	tally_of(h, x->server_id, x->what)->of++;
+	provisional_note(h->provisional, words[x->what], x->server_id, "", x->at_us, (const int64_t[PROVISIONAL_SUMS]){ 1, 0 });
 }
 
 static void add_case(struct hygiene *h, const struct sign *x)
@@ -124,8 +128,10 @@ static void add_case(struct hygiene *h, const struct sign *x)
 static void add(struct hygiene *h, const struct sign *x, bool is_case)
 {
 	add_occasion(h, x);
-	if (is_case)
-		add_case(h, x);
+	if (!is_case)
+		return;
+	add_case(h, x);
+	provisional_note(h->provisional, words[x->what], x->server_id, "", x->at_us, (const int64_t[PROVISIONAL_SUMS]){ 0, 1 });
 }
 
 void hygiene_flush(struct hygiene *h)
@@ -171,7 +177,7 @@ static bool offers(struct text keywords, const char *keyword)
 
 void hygiene_of_session(struct hygiene *h, const struct hygiene_session *s)
 {
-	struct sign x = { servers_id_of(h->own, &s->dest), NO_STARTTLS, s->started_us, s->rowid, tie_of(s->session_id) };
+	struct sign x = { servers_id_of(h->own, &s->dest), NO_STARTTLS, s->started_us, s->rowid, tie_of(s->session_id, 0) };
 	bool ours = own_has(h->own, &s->dest), from_outside = s->route->arrives && (s->dest_port == 25 || s->dest_port == 587);
 
 	if ((from_outside || (ours && s->dest_port == 587)) && (s->ehlo_keywords.p || s->encrypted))
@@ -243,7 +249,7 @@ static bool is_foreign(const struct hygiene *h, struct text domain)
 /* Taking it proves nothing yet: the domain may be ours and missing in the configuration, or all is taken and dropped. */
 static void look_for_taken(struct hygiene *h, const struct mail *m, const struct route *route)
 {
-	struct sign x = { servers_id_of(h->own, &m->dest), OPEN_RELAY, m->mail_us, m->rowid, tie_of(m->session_id) };
+	struct sign x = { servers_id_of(h->own, &m->dest), OPEN_RELAY, m->mail_us, m->rowid, tie_of(m->session_id, m->ordinal) };
 	bool tried = false;
 
 	if (!route->arrives || m->auth != 0 || !own_knows_domains(h->own) || own_is_upstream(h->own, &m->src)
@@ -290,7 +296,7 @@ static void look_for_relayed(struct hygiene *h, const struct mail *m)
 /* A null sender is not bounced to; who only asks about a recipient was refused before he took anything. */
 static void look_for_pushed_bounce(struct hygiene *h, const struct mail *m, enum kind kind)
 {
-	struct sign x = { servers_id_of(h->own, &m->dest), PUSHED_BOUNCE, m->mail_us, m->rowid, tie_of(m->session_id) };
+	struct sign x = { servers_id_of(h->own, &m->dest), PUSHED_BOUNCE, m->mail_us, m->rowid, tie_of(m->session_id, m->ordinal) };
 
 	if (own_is_upstream(h->own, &m->src) && own_has(h->own, &m->dest) && !m->null_sender && kind != KIND_CALL_AHEAD && kind != KIND_CALLOUT)
 		add(h, &x, m->code >= 500 && m->outcome == MAIL_REJECTED);

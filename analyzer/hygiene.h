@@ -16,10 +16,11 @@
 #include "analyzer/judge.h"
 #include "analyzer/mail.h"
 #include "analyzer/own.h"
+#include "analyzer/provisional.h"
 
 struct hygiene;
 
-struct hygiene *hygiene_new(sqlite3 *facts, sqlite3 *verdicts, const struct own *own);
+struct hygiene *hygiene_new(sqlite3 *facts, sqlite3 *verdicts, const struct own *own, struct provisional *provisional);
 void hygiene_free(struct hygiene *h);
 
 struct hygiene_session {

@@ -8,7 +8,7 @@
 #include "common/xmalloc.h"
 #include "schema/db.h"
 
-enum { SUMS = 4 };
+enum { SUMS = PROVISIONAL_SUMS };
 
 static const char sql_mail[] = "INSERT INTO own_mail_hour (server_id, direction, hour_us, transactions, accepted, rejected, answering)"
 	" VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7) ON CONFLICT DO UPDATE SET transactions = transactions + ?4, accepted = accepted + ?5,"
@@ -32,14 +32,16 @@ struct table {
 struct rollups {
 	const struct own *own;
 	int64_t closed_before_us;
+	struct provisional *provisional;
 	struct table mail, coverage;
 };
 
-struct rollups *rollups_new(sqlite3 *verdicts, const struct own *own, int64_t closed_before_us)
+struct rollups *rollups_new(sqlite3 *verdicts, const struct own *own, struct provisional *provisional, int64_t closed_before_us)
 {
 	struct rollups *r = xcalloc(1, sizeof *r);
 
 	r->own = own;
+	r->provisional = provisional;
 	r->closed_before_us = closed_before_us;
 	r->mail.save = db_prepare(verdicts, sql_mail);
 	r->coverage.save = db_prepare(verdicts, sql_coverage);
@@ -97,6 +99,7 @@ static void add(struct rollups *r, struct table *t, const struct ip_addr *server
 	}
 	for (int i = 0; i < SUMS; i++)
 		c->sum[i] += sum[i];
+	provisional_note(r->provisional, t == &r->mail ? "mail" : "coverage", id, direction_name(d), hour_us, sum);
 }
 
 void rollups_add_mail(struct rollups *r, const struct mail *m, const struct route *route, bool answering)

@@ -13,13 +13,14 @@
 
 #include "analyzer/mail.h"
 #include "analyzer/own.h"
+#include "analyzer/provisional.h"
 
 #define ROLLUP_HOUR_US INT64_C(3600000000)
 
 struct rollups;
 
 /* Hours before closed_before_us get nothing any more: their facts may be gone, their sums are from when they were there (past.h). */
-struct rollups *rollups_new(sqlite3 *verdicts, const struct own *own, int64_t closed_before_us);
+struct rollups *rollups_new(sqlite3 *verdicts, const struct own *own, struct provisional *provisional, int64_t closed_before_us);
 void rollups_free(struct rollups *r);
 
 /* answering: as classified without other mail, so that later evidence changes no sum. */

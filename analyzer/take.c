@@ -27,7 +27,7 @@ enum statement {
 };
 
 static const char *const sql[STATEMENT_COUNT] = {
-	[SESSIONS] = "SELECT id, session_id, src_ip, dest_ip, dest_port, started_us, ended_us, outcome, banner_code, banner, helo, ehlo_keywords,"
+	[SESSIONS] = "SELECT id, session_id, src_ip, dest_ip, dest_port, started_us, ended_us, end_reason, outcome, banner_code, banner, helo, ehlo_keywords,"
 		" refusal_code, refusal, tls, auth, complete, notes, proxy, xclient, xforward FROM sessions WHERE id > ?1 AND id <= ?2 ORDER BY id",
 	[TRANSACTIONS] = "WHERE t.id > ?1 AND t.id <= ?2 ORDER BY t.id",	/* behind mail_select */
 	[RECIPIENTS] = "SELECT n, address_id, address FROM recipients WHERE transaction_rowid = ?1",
@@ -103,7 +103,7 @@ static void collect(struct idset *into, sqlite3_stmt *s)
 
 /* ---- sessions ---- */
 
-enum session_column { S_ID, S_SESSION_ID, S_SRC, S_DEST, S_DEST_PORT, S_STARTED, S_ENDED, S_OUTCOME, S_BANNER_CODE, S_BANNER, S_HELO, S_KEYWORDS,
+enum session_column { S_ID, S_SESSION_ID, S_SRC, S_DEST, S_DEST_PORT, S_STARTED, S_ENDED, S_END_REASON, S_OUTCOME, S_BANNER_CODE, S_BANNER, S_HELO, S_KEYWORDS,
 	S_REFUSAL_CODE, S_REFUSAL, S_TLS, S_AUTH, S_COMPLETE, S_NOTES, S_PROXY, S_XCLIENT, S_XFORWARD };
 
 struct session {
@@ -202,11 +202,15 @@ static void take_session(struct take *t, sqlite3_stmt *s, int64_t taken_before)
 	sqlite3_bind_text(q, 2, direction_name(x.route.direction), -1, SQLITE_STATIC);
 	sqlite3_bind_text(q, 3, x.software, -1, SQLITE_STATIC);
 	run(q);
+	uint8_t session_id[16];
+	read_session_id(s, session_id);
+	provisional_session(t->tools.provisional, session_id, sqlite3_column_int64(s, S_ID), text_equal(column_text(s, S_END_REASON), TEXT("capture-end")));
 	if (x.route.leaves || !probe_is_name(column_text(s, S_HELO))) {
 		learn_servers(t, s, &x);
 		add_to_sums(t, s, &x);
 		note_refusal(t, s, &x);
 	}
+	provisional_end(t->tools.provisional);
 	if (x.route.leaves && taken_before)
 		mark_answers_of_session(t, s, taken_before);
 	if (sqlite3_column_int64(s, S_ENDED) > t->last_us)
@@ -445,9 +449,11 @@ static void take_transaction(struct take *t, const struct mail *m)
 	struct classification c = probe ? own_probe : classify(m, near);
 	struct origin o = r.arrives || r.origin_from ? origin_of(k->origins, m->rowid, &r) : (struct origin){ 0 };
 
+	provisional_mail(k->provisional, m);
 	write_verdict(t, m, &r, &c, &o);
 	if (!probe)
 		note_mail(t, m, &r, &c, &o);
+	provisional_end(k->provisional);
 	if (m->ended_us > t->last_us)
 		t->last_us = m->ended_us;
 	t->count++;

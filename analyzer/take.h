@@ -30,6 +30,7 @@ struct take_tools {
 	struct refusals *refusals;
 	struct rollups *rollups;
 	struct hygiene *hygiene;
+	struct provisional *provisional;
 };
 
 /* Rows after .. until of sessions and transactions. */

@@ -80,6 +80,20 @@ CREATE TABLE own_mail_hour (		-- mail that passed an own address, by hour of MAI
 CREATE VIEW mail_hour AS		-- the same of own servers
 SELECT * FROM own_mail_hour WHERE server_id IN (SELECT id FROM server);
 
+CREATE TABLE provisional (		-- what sessions that are not over, or that the end of a capture cut off, and their mails added to own_...: taken back
+					-- when a longer sighting takes their place
+  session_key INTEGER NOT NULL,		-- from the session id
+  ordinal INTEGER NOT NULL,		-- transactions.ordinal; 0: the session itself
+  session_rowid INTEGER,		-- sessions.id; NULL: a mail
+  transaction_rowid INTEGER,		-- transactions.id; NULL: the session itself
+  what TEXT NOT NULL,			-- coverage, mail, a defect; empty: that it was taken
+  server_id INTEGER NOT NULL,
+  direction TEXT NOT NULL,
+  at_us INTEGER NOT NULL,		-- hour; of a defect, when
+  a INTEGER NOT NULL, b INTEGER NOT NULL, c INTEGER NOT NULL, d INTEGER NOT NULL	-- sums in the order of their columns; of a defect: of, cases
+);
+CREATE INDEX provisional_session ON provisional (session_key, ordinal);
+
 CREATE TABLE answer (			-- answering mail (of any direction) by recipient: what findings are made of
   recipient_id INTEGER NOT NULL,	-- facts: messages.from_id, reply_to_id
   idle INTEGER NOT NULL,		-- 1: it asks for no judging: neither leaves, nor may leave, nor may another kind come of it

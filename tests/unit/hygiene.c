@@ -63,6 +63,62 @@ static void a_host_that_is_no_server_has_no_hours(void **state)
 	assert_answer("2", "SELECT count(*) FROM own_mail_hour");
 }
 
+/* As the sensor does it: the row goes, the longer one comes. */
+static void drop_from(struct world *w, const char *table)
+{
+	run_format(w, "DELETE FROM %s", table);
+}
+
+static void a_longer_sighting_counts_in_place_of_the_one_cut_off(void **state)
+{
+	static const char sums[] = "SELECT (SELECT sessions || ' ' || incomplete FROM own_coverage WHERE direction = 'inbound') || ', ' ||"
+		" (SELECT transactions || ' ' || accepted || ' ' || rejected FROM own_mail_hour) || ', ' || (SELECT cases || ' of ' || of FROM own_hygiene)";
+	struct world *w = *state;
+	struct fake mail = spam_to(1, 10, VICTIM, USER, "m");
+
+	configure(w, "own", NULL, "upstreams", BOT);
+	mail.code = mail.rcpt_code = 550;
+	mail.no_data = true;
+	add_session_of(w, 1, 10, BOT, MX2, "mx2.campus.example");
+	run_sql(w->facts, "UPDATE sessions SET end_reason = 'capture-end', complete = 0");
+	add_mail(w, &mail);
+	analyze(w, false);
+	assert_answer("1 1, 1 0 1, 1 of 1", sums);
+	drop_from(w, "sessions");
+	add_session_of(w, 1, 10, BOT, MX2, "mx2.campus.example");
+	analyze(w, false);
+	assert_answer("1 0, 1 0 1, 1 of 1", sums);
+	assert_answer("0", "SELECT count(*) FROM provisional");
+	assert_answer("1", "SELECT count(*) FROM session_verdict");
+}
+
+static void a_mail_cut_off_takes_its_case_and_its_finding_with_it(void **state)
+{
+	struct world *w = *state;
+	struct fake refused = null_probe_to(1, 10, VICTIM, NULL);
+
+	add_mail(w, &refused);
+	add_session_of(w, 1, 10, MX2, VICTIM_MX, "mx.victim.invalid");
+	run_sql(w->facts, "UPDATE sessions SET end_reason = 'capture-end', complete = 0");
+	analyze(w, false);
+	assert_answer("1", "SELECT count(*) FROM finding");
+	assert_answer("1 0 1 1", "SELECT transactions || ' ' || accepted || ' ' || rejected || ' ' || answering FROM own_mail_hour");
+	drop_from(w, "transactions");
+	drop_from(w, "recipients");
+	drop_from(w, "sessions");
+	refused.from = "someone@campus.example";
+	refused.code = refused.rcpt_code = 0;
+	refused.no_data = false;
+	refused.message_id = "letter@campus";
+	add_mail(w, &refused);
+	analyze(w, false);
+	assert_answer("0 0", "SELECT (SELECT count(*) FROM finding) || ' ' || (SELECT count(*) FROM answer)");
+	assert_answer("1 1 0 0", "SELECT transactions || ' ' || accepted || ' ' || rejected || ' ' || answering FROM own_mail_hour");
+	add_session_of(w, 1, 10, MX2, VICTIM_MX, "mx.victim.invalid");
+	analyze(w, false);
+	assert_answer("0", "SELECT count(*) FROM provisional");
+}
+
 static void findings_are_counted_and_uncounted(void **state)
 {
 	struct world *w = *state;
@@ -252,6 +308,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		TEST(mail_is_counted_by_hour_and_direction),
 		TEST(a_host_that_is_no_server_has_no_hours),
+		TEST(a_longer_sighting_counts_in_place_of_the_one_cut_off),
+		TEST(a_mail_cut_off_takes_its_case_and_its_finding_with_it),
 		TEST(findings_are_counted_and_uncounted),
 		TEST(a_bounce_for_an_unknown_user_shows_what_was_accepted),
 		TEST(an_open_relay_is_proved_by_what_leaves),
