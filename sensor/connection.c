@@ -30,21 +30,24 @@ enum admission {
 	ADMIT_NONE,		/* no mail port, and no SMTP */
 };
 
+/* What few connections have: the last RST, and another SYN. */
+struct connection_rare {
+	struct other_syn other_syn;
+	uint32_t reset_seq, reset_ack;
+	bool reset_has_ack;
+	uint8_t reset_dir;
+};
+
 struct connection {
 	struct connection_context *context;
 	struct flow *flow;
-	enum admission admission;
 	struct gate *gate;	/* while there is doubt */
-	const char *app_proto;	/* what is spoken on a mail port instead of SMTP */
 	struct smtp *smtp;	/* from the first byte that is handed on */
-	uint64_t bytes[2];
+	struct connection_rare *rare;	/* NULL: nothing of it */
 	uint64_t closing_us;	/* a RST was seen: the end comes then, since taps may be behind, and the RST forged */
-	struct other_syn other_syn;
-	uint32_t reset_seq, reset_ack;
+	uint32_t memory;	/* counted in the context; its caps are far below 4 GiB */
+	enum admission admission : 8;
 	bool reset_pending;	/* bytes of its sender came after it: it counts once they reach its number */
-	bool reset_has_ack;
-	uint8_t reset_dir;
-	size_t memory;		/* counted in the context */
 	bool fin_seen, reset;
 	uint8_t closer;		/* endpoint that sent the first FIN or RST */
 	struct stream stream;
@@ -201,13 +204,34 @@ static void hand_on_gap(void *arg, int dir, uint64_t n, uint64_t t_us)
 	smtp_gap(c->smtp, side_of(c, dir), n, t_us);
 }
 
+static void count_bytes(struct connection *c, int dir, uint64_t n)
+{
+	struct fact_session *s = smtp_session(c->smtp);
+
+	if (side_of(c, dir) == SIDE_CLIENT)
+		s->bytes_toserver += n;
+	else
+		s->bytes_toclient += n;
+}
+
 static void admit(struct connection *c)
 {
 	static const struct stream_sink sink = { hand_on, hand_on_gap, NULL, NULL };
 
 	smtp_begin(c);
+	for (int dir = 0; dir < 2; dir++)
+		count_bytes(c, dir, gate_seen_bytes(c->gate, dir));
 	gate_replay(c->gate, &sink, c);
 	gate_close(c, ADMIT_ALL);
+}
+
+/* What is spoken on a mail port instead of SMTP. */
+static void name_other(struct connection *c)
+{
+	const char *name = gate_name(c->gate);
+
+	if (name)
+		smtp_session(c->smtp)->app_proto = (struct text){ name, (uint32_t)strlen(name) };
 }
 
 static void on_verdict(struct connection *c, enum gate_verdict v)
@@ -221,7 +245,7 @@ static void on_verdict(struct connection *c, enum gate_verdict v)
 	else if (v == GATE_OTHER && !named)
 		gate_close(c, ADMIT_NONE);
 	else if (v == GATE_OTHER && gate_is_full(c->gate)) {
-		c->app_proto = gate_name(c->gate);
+		name_other(c);
 		gate_close(c, ADMIT_ALL);
 	}
 }
@@ -250,9 +274,10 @@ static void on_push(void *arg, int dir, const uint8_t *p, size_t n, uint64_t t_u
 	struct connection *c = arg;
 
 	settle_admission(c);
-	c->bytes[dir] += n;
-	if (c->smtp)
+	if (c->smtp) {
+		count_bytes(c, dir, n);
 		hand_on(c, dir, p, n, t_us);
+	}
 	if (c->admission == ADMIT_NAMED && is_plain(c, dir, p, n))
 		c->admission = ADMIT_ALL;
 	if (c->admission == ADMIT_HELD || c->admission == ADMIT_NAMED)
@@ -278,7 +303,7 @@ static void gate_finish(struct connection *c)
 	if (!c->gate)
 		return;
 	if (c->admission == ADMIT_NAMED)
-		c->app_proto = gate_name(c->gate);
+		name_other(c);
 	gate_close(c, ADMIT_NONE);
 }
 
@@ -301,13 +326,20 @@ static void on_differ(void *arg)
 
 /* ---- life ---- */
 
+static struct connection_rare *rare_of(struct connection *c)
+{
+	if (!c->rare)
+		c->rare = xcalloc(1, sizeof *c->rare);
+	return c->rare;
+}
+
 static void count_memory(struct connection *c)
 {
-	size_t now = sizeof *c + stream_memory_bytes(&c->stream) + (c->smtp ? smtp_memory_bytes(c->smtp) : 0)
-		     + (c->gate ? gate_memory_bytes(c->gate) : 0);
+	size_t now = sizeof *c - sizeof c->stream + stream_memory_bytes(&c->stream) + (c->smtp ? smtp_memory_bytes(c->smtp) : 0)
+		     + (c->gate ? gate_memory_bytes(c->gate) : 0) + (c->rare ? sizeof *c->rare : 0);
 
 	c->context->memory_bytes += now - c->memory;
-	c->memory = now;
+	c->memory = (uint32_t)now;
 }
 
 static void push_syns(struct connection *c, uint64_t now_us)
@@ -364,10 +396,12 @@ static uint32_t notes_of(const struct connection *c)
 /* A RST tells what its sender had received. */
 static void take_reset_ack(struct connection *c, uint64_t now_us)
 {
-	struct stream_segment g = { .dir = c->reset_dir, .seq = c->reset_seq, .has_ack = true, .ack = c->reset_ack, .time_us = c->flow->last_us };
+	if (!c->reset || !c->rare->reset_has_ack)
+		return;
+	struct stream_segment g = { .dir = c->rare->reset_dir, .seq = c->rare->reset_seq, .has_ack = true, .ack = c->rare->reset_ack,
+				    .time_us = c->flow->last_us };
 
-	if (c->reset && c->reset_has_ack)
-		stream_push(&c->stream, &g, now_us);
+	stream_push(&c->stream, &g, now_us);
 }
 
 /* Its number tells how far its sender had come. */
@@ -375,11 +409,11 @@ static void missing_before_reset(struct connection *c)
 {
 	uint32_t next;
 
-	if (!c->smtp || !c->reset || !stream_next(&c->stream, c->reset_dir, &next))
+	if (!c->smtp || !c->reset || !stream_next(&c->stream, c->rare->reset_dir, &next))
 		return;
-	int32_t missing = (int32_t)(c->reset_seq - next);
+	int32_t missing = (int32_t)(c->rare->reset_seq - next);
 	if (missing > 1)	/* one: a FIN */
-		smtp_gap(c->smtp, side_of(c, c->reset_dir), (uint64_t)missing, c->flow->last_us);
+		smtp_gap(c->smtp, side_of(c, c->rare->reset_dir), (uint64_t)missing, c->flow->last_us);
 }
 
 /* Hands everything on and out; the flow stays. */
@@ -400,14 +434,9 @@ static void connection_end(struct connection *c, enum fact_end end, uint64_t now
 			f->end_known |= dir ? 2 : 1;
 	if (c->smtp) {
 		struct fact_session *s = smtp_session(c->smtp);
-		int client = client_of(f);
 
 		x->unseen_bytes += stream_unseen_bytes(&c->stream);
 		x->minute[f->interface].unseen_bytes += stream_unseen_bytes(&c->stream);
-		if (c->app_proto)
-			s->app_proto = (struct text){ c->app_proto, (uint32_t)strlen(c->app_proto) };
-		s->bytes_toserver = c->bytes[client];
-		s->bytes_toclient = c->bytes[!client];
 		s->unseen_bytes = stream_unseen_bytes(&c->stream);
 		s->packets = f->packets;
 		s->notes |= notes_of(c);
@@ -417,6 +446,7 @@ static void connection_end(struct connection *c, enum fact_end end, uint64_t now
 	stream_fini(&c->stream);
 	x->memory_bytes -= c->memory;
 	f->connection = NULL;
+	free(c->rare);
 	free(c);
 }
 
@@ -478,12 +508,12 @@ static void settle_reset(struct connection *c, uint64_t now_us)
 {
 	uint32_t next;
 
-	if (!c->reset_pending || c->closing_us || !stream_next(&c->stream, c->reset_dir, &next))
+	if (!c->reset_pending || c->closing_us || !stream_next(&c->stream, c->rare->reset_dir, &next))
 		return;
-	if (stream_stands_at(&c->stream, c->reset_dir, c->reset_seq)) {
+	if (stream_stands_at(&c->stream, c->rare->reset_dir, c->rare->reset_seq)) {
 		c->reset = true;
 		c->closing_us = now_us + LIMIT_ACKED_WAIT_US;
-	} else if ((int32_t)(next - c->reset_seq) > 0) {
+	} else if ((int32_t)(next - c->rare->reset_seq) > 0) {
 		c->reset_pending = false;
 	}
 }
@@ -554,9 +584,11 @@ static bool is_open(const struct flow *f, int dir)
 }
 
 /* Is it the other half of the handshake that the remembered SYN began? */
-static bool answers(const struct other_syn *o, int dir, const struct packet *p)
+static bool answers(const struct connection *c, int dir, const struct packet *p)
 {
-	if (!o->set || o->dir == dir)
+	const struct other_syn *o = c->rare ? &c->rare->other_syn : NULL;
+
+	if (!o || !o->set || o->dir == dir)
 		return false;
 	return ((p->flags & TCP_ACK) && p->ack == o->seq + 1) || (o->has_ack && o->ack == p->seq + 1);
 }
@@ -564,10 +596,10 @@ static bool answers(const struct other_syn *o, int dir, const struct packet *p)
 /* Who sent the remembered SYN goes on from there. */
 static bool goes_on(const struct connection *c, int dir, const struct packet *p)
 {
-	const struct other_syn *o = &c->other_syn;
+	const struct other_syn *o = c->rare ? &c->rare->other_syn : NULL;
 	uint32_t next;
 
-	if (!o->set || o->dir != dir || p->seq != o->seq + 1 || p->flags & (TCP_SYN | TCP_RST))
+	if (!o || !o->set || o->dir != dir || p->seq != o->seq + 1 || p->flags & (TCP_SYN | TCP_RST))
 		return false;
 	return !stream_next(&c->stream, dir, &next) || p->seq != next;
 }
@@ -577,8 +609,8 @@ static void start_anew(struct flow *f, bool with_other, uint64_t time_us, uint64
 {
 	struct other_syn o = { 0 };
 
-	if (f->connection && with_other)
-		o = f->connection->other_syn;
+	if (f->connection && f->connection->rare && with_other)
+		o = f->connection->rare->other_syn;
 	if (f->connection)
 		connection_end(f->connection, END_PORT_REUSE, now_us);
 	forget(f, o.set ? o.time_us : time_us);
@@ -593,12 +625,12 @@ static void start_anew(struct flow *f, bool with_other, uint64_t time_us, uint64
 static bool take_syn(struct connection_context *x, struct flow *f, int dir, const struct packet *p, uint64_t time_us, uint64_t now_us)
 {
 	if (f->packets && begins_anew(f, dir, p)) {
-		bool answer = f->connection && answers(&f->connection->other_syn, dir, p);
+		bool answer = f->connection && answers(f->connection, dir, p);
 
 		if (!answer && is_open(f, dir)) {
 			struct connection *c = f->connection ? f->connection : connection_new(x, f, now_us);
 
-			c->other_syn = (struct other_syn){ true, p->flags & TCP_ACK, (uint8_t)dir, p->seq, p->ack, time_us };
+			rare_of(c)->other_syn = (struct other_syn){ true, p->flags & TCP_ACK, (uint8_t)dir, p->seq, p->ack, time_us };
 			count_memory(c);
 			return false;
 		}
@@ -638,7 +670,7 @@ static void doubt_reset(struct connection *c, int dir, const struct packet *p)
 {
 	uint32_t next;
 
-	if (!c->closing_us || dir != c->reset_dir || !p->payload_bytes || !stream_next(&c->stream, dir, &next))
+	if (!c->closing_us || dir != c->rare->reset_dir || !p->payload_bytes || !stream_next(&c->stream, dir, &next))
 		return;
 	int32_t from = (int32_t)(p->seq - next), to = (int32_t)(p->seq + p->payload_bytes - next);
 	if (to <= 0 || from > LIMIT_WINDOW_BYTES)
@@ -660,10 +692,11 @@ static void take_reset(struct connection_context *x, struct flow *f, int dir, co
 	if (!c->fin_seen)
 		c->closer = (uint8_t)dir;
 	c->reset = true;
-	c->reset_dir = (uint8_t)dir;
-	c->reset_seq = p->seq;
-	c->reset_ack = p->ack;
-	c->reset_has_ack = p->flags & TCP_ACK;
+	struct connection_rare *r = rare_of(c);
+	r->reset_dir = (uint8_t)dir;
+	r->reset_seq = p->seq;
+	r->reset_ack = p->ack;
+	r->reset_has_ack = p->flags & TCP_ACK;
 	c->closing_us = at;
 	flow_set_timer(x->flows, f, connection_deadline(x, f));
 }

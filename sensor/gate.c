@@ -63,6 +63,7 @@ struct gate {
 	struct buf held;
 	size_t held_bytes;	/* of the connection */
 	uint64_t dropped[2];	/* held once, not any more */
+	uint64_t seen[2];
 };
 
 static void gate_init(struct gate *g, const struct gate_options *o)
@@ -91,6 +92,11 @@ void gate_free(struct gate *g)
 	buf_fini(&g->held);
 	explicit_bzero(g, sizeof *g);
 	free(g);
+}
+
+uint64_t gate_seen_bytes(const struct gate *g, int dir)
+{
+	return g->seen[dir];
 }
 
 int gate_client(const struct gate *g)
@@ -534,6 +540,7 @@ enum gate_verdict gate_push(struct gate *g, int dir, const uint8_t *p, size_t n,
 {
 	size_t room = LIMIT_GATE_HELD - g->held_bytes;
 
+	g->seen[dir] += n;
 	begin_turn(g, dir);
 	if (g->verdict == GATE_OPEN && g->turns > DISSECTOR_TURNS)
 		consult(g);

@@ -40,6 +40,9 @@ enum gate_verdict gate_gap(struct gate *g, int dir, uint64_t n, uint64_t t_us);
 /* Nothing more will come. */
 enum gate_verdict gate_end(struct gate *g);
 
+/* Bytes of an endpoint that were pushed. */
+uint64_t gate_seen_bytes(const struct gate *g, int dir);
+
 /* Which endpoint speaks as a client, after GATE_SMTP. */
 int gate_client(const struct gate *g);
 

@@ -56,6 +56,12 @@ struct fact_session *smtp_session(struct smtp *s)
 	return &s->f;
 }
 
+static size_t rare_memory_bytes(const struct smtp_rare *r)
+{
+	return sizeof *r + r->ahead.cap + r->guess.cap + r->helo_sent.cap + r->xclient.cap + r->xforward.cap + (r->tls ? tls_memory_bytes(r->tls) : 0)
+	       + (r->unplaced ? sizeof *r->unplaced + r->unplaced->texts.used_bytes : 0);
+}
+
 size_t smtp_memory_bytes(const struct smtp *s)
 {
 	const struct smtp_rare *r = s->rare;
@@ -64,11 +70,7 @@ size_t smtp_memory_bytes(const struct smtp *s)
 	if (s->queue != &s->alone)
 		n += s->queue_cap * sizeof *s->queue;
 	if (r)
-		n += sizeof *r + r->ahead.cap + r->guess.cap + r->xclient.cap + r->xforward.cap;
-	if (s->tls)
-		n += tls_memory_bytes(s->tls);
-	if (s->unplaced)
-		n += sizeof *s->unplaced + s->unplaced->texts.used_bytes;
+		n += rare_memory_bytes(r);
 	for (const struct transaction *t = s->first; t; t = t->next)
 		n += transaction_memory_bytes(t);
 	return n;
@@ -227,7 +229,7 @@ void smtp_push(struct smtp *s, enum side from, const void *bytes, size_t n, uint
 {
 	if (t_us > s->now_us)
 		s->now_us = t_us;
-	s->bytes[from] += n;
+	s->bytes[from] = n < UINT32_MAX - s->bytes[from] ? s->bytes[from] + (uint32_t)n : UINT32_MAX;
 	if (from == SIDE_CLIENT)
 		smtp_client_bytes(s, bytes, n);
 	else
@@ -238,7 +240,7 @@ static void client_hole(struct smtp *s, uint64_t n)
 {
 	switch (s->mode) {
 	case C_TLS:
-		tls_gap(s->tls, SIDE_CLIENT, n);
+		tls_gap(s->rare->tls, SIDE_CLIENT, n);
 		return;
 	case C_OFF:
 		return;
@@ -252,8 +254,8 @@ static void client_hole(struct smtp *s, uint64_t n)
 			break;
 		return;
 	case C_BDAT:
-		if (n && n <= s->bdat_left) {
-			s->bdat_left -= n;
+		if (n && n <= s->rare->bdat_left) {
+			s->rare->bdat_left -= n;
 			if (s->current)
 				transaction_body_gap(s->current, n);
 			client_bdat(s, NULL, 0);
@@ -280,8 +282,8 @@ static void server_hole(struct smtp *s, uint64_t n)
 {
 	s->await_banner = false;
 	if (s->server_tls) {
-		if (s->tls)
-			tls_gap(s->tls, SIDE_SERVER, n);
+		if (s->rare && s->rare->tls)
+			tls_gap(s->rare->tls, SIDE_SERVER, n);
 		return;
 	}
 	s->reply_open = false;
@@ -380,6 +382,8 @@ static void rare_free(struct smtp_rare *r)
 	buf_fini(&r->xforward);
 	buf_fini(&r->ahead);
 	buf_fini(&r->guess);
+	buf_fini(&r->helo_sent);
+	tls_free(r->tls);
 	free(r);
 }
 
@@ -404,12 +408,11 @@ void smtp_end(struct smtp *s, enum fact_end end, enum side by, uint64_t t_us)
 	}
 	session_finish(s, end, t_us);
 	s->sink->session(s->sink->arg, &s->f);
-	tls_free(s->tls);
 	for (int i = 0; i < 2; i++)
 		buf_fini(&s->line[i]);
 	buf_fini(&s->reply_text);
-	rare_free(s->rare);
 	unplaced_clear(s);
+	rare_free(s->rare);
 	arena_fini(&s->arena);
 	queue_fini(s);
 	free(s);

@@ -162,14 +162,15 @@ static size_t client_body(struct smtp *s, const char *p, size_t n)
 
 size_t client_bdat(struct smtp *s, const char *p, size_t n)
 {
-	size_t used = n < s->bdat_left ? n : (size_t)s->bdat_left;
+	uint64_t *left = &s->rare->bdat_left;
+	size_t used = n < *left ? n : (size_t)*left;
 
-	s->bdat_left -= used;
+	*left -= used;
 	if (s->current) {
 		transaction_body(s->current, p, used);
 		transaction_body_wire(s->current, used);
 	}
-	if (s->bdat_left == 0) {
+	if (*left == 0) {
 		s->mode = C_COMMAND;
 		if (s->bdat_last && s->current) {
 			s->current->data_ended = true;
@@ -242,7 +243,7 @@ static void on_bdat(struct smtp *s, struct text argument)
 		if (!t->f.has_data)
 			transaction_body(t, NULL, 0);
 	}
-	s->bdat_left = size;
+	smtp_rare(s)->bdat_left = size;
 	s->bdat_last = last;
 	s->mode = C_BDAT;
 	s->body_hole = s->body_doubt = false;
@@ -250,32 +251,38 @@ static void on_bdat(struct smtp *s, struct text argument)
 		client_bdat(s, NULL, 0);
 }
 
-void client_take_helo(struct smtp *s, enum verb v)
+static void name_verb(struct smtp *s, enum verb v)
 {
 	const char *name = command_verb_name(v);
 
 	s->f.helo_verb = (struct text){ name, (uint32_t)strlen(name) };
-	if (!s->hello_waits)
-		return;
-	/* they change places: what was in force makes room for what is sent next */
-	struct text before = s->f.helo;
-	uint16_t room = s->helo_room;
-	s->f.helo = s->helo_sent;
-	s->helo_room = s->helo_sent_room;
-	s->helo_sent = before;
-	s->helo_sent_room = room;
-	s->hello_waits = false;
 }
 
+void client_take_helo(struct smtp *s, enum verb v)
+{
+	const struct smtp_rare *r = s->rare;
+
+	name_verb(s, v);
+	if (r && r->helo_waits)
+		smtp_keep_last(s, &s->f.helo, &s->helo_room, (struct text){ r->helo_sent.p, r->helo_sent.len }, LIMIT_HELO);
+}
+
+/* The first name counts before it is granted, a later one only then. */
 static void on_hello(struct smtp *s, enum verb v, struct text argument)
 {
-	s->lmtp = v == VERB_LHLO;
 	if (argument.len > LIMIT_HELO)
 		argument.len = LIMIT_HELO;
-	smtp_keep_last(s, &s->helo_sent, &s->helo_sent_room, argument, LIMIT_HELO);
-	s->hello_waits = true;
-	if (!s->helo_accepted)
-		client_take_helo(s, v);
+	s->lmtp = v == VERB_LHLO;
+	if (s->helo_accepted) {
+		struct smtp_rare *r = smtp_rare(s);
+
+		buf_clear(&r->helo_sent);
+		buf_add_text(&r->helo_sent, argument);
+		r->helo_waits = true;
+	} else {
+		name_verb(s, v);
+		smtp_keep_last(s, &s->f.helo, &s->helo_room, argument, LIMIT_HELO);
+	}
 	queue_push(s, v, s->current);
 }
 
@@ -727,11 +734,13 @@ static size_t client_proxy_v2(struct smtp *s, const char *p, size_t n)
 
 void client_tls_begin(struct smtp *s, enum fact_tls how)
 {
-	if (!s->tls)
-		s->tls = tls_new(&s->arena, s->f.started_us);
+	struct smtp_rare *r = smtp_rare(s);
+
+	if (!r->tls)
+		r->tls = tls_new(&s->arena, s->f.started_us);
 	current_close(s, TX_BY_CLIENT);
 	s->f.tls = how;
-	s->f.tls_detail = tls_detail(s->tls);
+	s->f.tls_detail = tls_detail(r->tls);
 	s->mode = C_TLS;
 	s->server_tls = true;
 	smtp_line_done(s, SIDE_CLIENT);
@@ -752,7 +761,7 @@ static size_t client_start(struct smtp *s, const char *p)
 /* A few servers answer 220 to STARTTLS and go on in clear (a decrypting proxy in between): clear commands then go on. */
 static size_t client_tls(struct smtp *s, const char *p, size_t n)
 {
-	struct fact_tls_detail *d = tls_detail(s->tls);
+	struct fact_tls_detail *d = tls_detail(s->rare->tls);
 
 	if (d->side[SIDE_CLIENT].bytes == 0 && d->side[SIDE_SERVER].bytes == 0 && !tls_looks_like(p)) {
 		s->mode = C_COMMAND;
@@ -762,7 +771,7 @@ static size_t client_tls(struct smtp *s, const char *p, size_t n)
 	}
 	if (d->side[SIDE_CLIENT].bytes == 0)
 		smtp_step(s, NULL, SIDE_CLIENT, VERB_TLS);
-	tls_push(s->tls, SIDE_CLIENT, (const uint8_t *)p, n, s->now_us);
+	tls_push(s->rare->tls, SIDE_CLIENT, (const uint8_t *)p, n, s->now_us);
 	return n;
 }
 

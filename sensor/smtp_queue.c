@@ -69,7 +69,7 @@ void queue_answered(struct smtp *s)
 	struct transaction *t = queue_at(s, 0)->tx;
 
 	count_verb(s, queue_at(s, 0)->verb, -1);
-	s->queue_head = (s->queue_head + 1) & (s->queue_cap - 1);
+	s->queue_head = (uint16_t)((s->queue_head + 1) & (s->queue_cap - 1));
 	if (--s->queue_count == 0)
 		queue_fini(s);
 	if (t) {
@@ -120,7 +120,7 @@ struct pending *queue_push(struct smtp *s, enum verb v, struct transaction *t)
 			free(s->queue);
 		s->queue = grown;
 		s->queue_head = 0;
-		s->queue_cap = cap;
+		s->queue_cap = (uint16_t)cap;
 	}
 	struct pending *p = queue_at(s, s->queue_count++);
 	*p = (struct pending){ .verb = v, .heard = s->heard, .tx = t };
@@ -132,22 +132,24 @@ struct pending *queue_push(struct smtp *s, enum verb v, struct transaction *t)
 
 void unplaced_clear(struct smtp *s)
 {
-	if (!s->unplaced)
+	if (!s->rare || !s->rare->unplaced)
 		return;
-	arena_fini(&s->unplaced->texts);
-	free(s->unplaced);
-	s->unplaced = NULL;
+	arena_fini(&s->rare->unplaced->texts);
+	free(s->rare->unplaced);
+	s->rare->unplaced = NULL;
 }
 
 void unplaced_add(struct smtp *s, const struct fact_reply *r)
 {
-	if (s->unplaced && (s->unplaced->count == LIMIT_UNPLACED || s->unplaced->texts.full))
+	struct smtp_rare *rare = smtp_rare(s);
+
+	if (rare->unplaced && (rare->unplaced->count == LIMIT_UNPLACED || rare->unplaced->texts.full))
 		unplaced_clear(s);	/* what is kept must be in a row */
-	if (!s->unplaced) {
-		s->unplaced = xcalloc(1, sizeof *s->unplaced);
-		arena_init(&s->unplaced->texts, LIMIT_UNPLACED_BYTES);
+	if (!rare->unplaced) {
+		rare->unplaced = xcalloc(1, sizeof *rare->unplaced);
+		arena_init(&rare->unplaced->texts, LIMIT_UNPLACED_BYTES);
 	}
-	struct unplaced *u = s->unplaced;
+	struct unplaced *u = rare->unplaced;
 	u->seen[u->count].reply = fact_reply_copy(&u->texts, r, &s->f.notes);
 	u->seen[u->count++].us = s->now_us;
 }

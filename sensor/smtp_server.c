@@ -122,7 +122,7 @@ static void place(const struct pending *p, const struct fact_reply *r, uint64_t 
 
 void server_place(struct smtp *s, uint32_t n)
 {
-	const struct unplaced *u = s->unplaced;
+	const struct unplaced *u = s->rare ? s->rare->unplaced : NULL;
 	uint32_t known = 0;
 
 	/* a server that says more or less than one reply to a command would be misunderstood */
@@ -624,10 +624,12 @@ void smtp_server_bytes(struct smtp *s, const char *p, size_t n)
 		if (s->bytes[SIDE_SERVER] == n)
 			first_bytes(s, p);
 		if (s->server_tls) {
-			if (s->tls) {
-				if (tls_detail(s->tls)->side[SIDE_SERVER].bytes == 0)
+			struct tls *tls = s->rare ? s->rare->tls : NULL;
+
+			if (tls) {
+				if (tls_detail(tls)->side[SIDE_SERVER].bytes == 0)
 					smtp_step(s, NULL, SIDE_SERVER, VERB_TLS);
-				tls_push(s->tls, SIDE_SERVER, (const uint8_t *)p, n, s->now_us);
+				tls_push(tls, SIDE_SERVER, (const uint8_t *)p, n, s->now_us);
 			}
 			return;
 		}

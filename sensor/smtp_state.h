@@ -53,14 +53,19 @@ struct smtp_rare {
 	struct buf ahead;		/* what came behind a doubtful end of data */
 	uint64_t candidate_size, candidate_us;	/* of that */
 	struct buf guess;		/* C_LOST: command-like lines that wait for a reply */
+	struct buf helo_sent;		/* after a name was granted: another one */
+	bool helo_waits;		/* there is such a one */
 	uint32_t proxy_left;		/* bytes of a PROXY v2 header that are not kept */
+	uint64_t bdat_left;
+	struct tls *tls;		/* NULL: it never began */
+	struct unplaced *unplaced;	/* the last replies since a hole; NULL: none */
 };
 
 /* Thousands are open at a time, and most packets find theirs cold: it is kept small. */
 struct smtp {
 	uint64_t now_us;
 	uint64_t line_us;		/* when the first byte of the client's line at hand was sent */
-	uint64_t bytes[2];
+	uint32_t bytes[2];		/* by side; UINT32_MAX: that many and more */
 	enum client_mode mode : 8;
 	enum body_state body : 8;
 	bool skip_reply_line;		/* the server's line at hand is cut by a hole: dropped up to its LF */
@@ -73,7 +78,6 @@ struct smtp {
 	bool ahead_over;		/* it was more than is kept */
 	bool server_tls;
 	bool await_banner;
-	bool hello_waits;		/* helo_sent is not granted yet */
 	bool helo_accepted;
 	bool saw_command, saw_reply, odd_banner;
 	bool auth_refused;
@@ -90,7 +94,7 @@ struct smtp {
 	uint32_t in_step_heard;		/* heard when none of the commands that must be waited for could have been answered */
 	uint32_t in_turn;		/* commands that were sent with nothing pending */
 
-	uint32_t queue_head, queue_count, queue_cap;	/* cap: a power of 2 */
+	uint16_t queue_head, queue_count, queue_cap;	/* cap: a power of 2 */
 	struct pending *queue;		/* the next one, or on the heap */
 	struct pending alone;		/* most commands wait for their reply alone */
 	uint16_t telling[TELLING];	/* of them that answer to a code of their own */
@@ -106,11 +110,7 @@ struct smtp {
 	struct arena arena;
 	const struct fact_sink *sink;
 	struct fact_session f;
-	struct text helo_sent;
-	uint16_t helo_room, helo_sent_room, keywords_room;	/* in the arena: smtp_keep_last */
-	uint64_t bdat_left;
-	struct tls *tls;
-	struct unplaced *unplaced;	/* the last replies since a hole; NULL: none */
+	uint16_t helo_room, keywords_room;	/* in the arena: smtp_keep_last */
 	struct smtp_rare *rare;		/* NULL: not needed so far */
 };
 

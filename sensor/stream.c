@@ -1,6 +1,7 @@
 /* stream.c - see stream.h. Sequence numbers wrap: they are compared by their signed difference (RFC 9293 3.4). */
 #include "sensor/stream.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 #include "common/xmalloc.h"
@@ -52,6 +53,7 @@ void stream_fini(struct stream *s)
 			held_drop_first(s, &s->half[d]);
 		unacked_fini(&s->half[d].unacked);
 	}
+	free(s->stray);
 }
 
 uint64_t stream_deadline(const struct stream *s)
@@ -76,7 +78,7 @@ bool stream_overlap_differed(const struct stream *s)
 
 size_t stream_memory_bytes(const struct stream *s)
 {
-	return sizeof *s + s->held_memory + unacked_memory_bytes(&s->half[0].unacked) + unacked_memory_bytes(&s->half[1].unacked);
+	return sizeof *s + s->held_memory + (s->stray ? sizeof *s->stray : 0) + unacked_memory_bytes(&s->half[0].unacked) + unacked_memory_bytes(&s->half[1].unacked);
 }
 
 bool stream_is_done(const struct stream *s)
@@ -428,15 +430,25 @@ static void jump(struct stream *s, int dir, uint32_t to, uint64_t t_us)
 	h->acked = to;
 }
 
+static void forget_stray(struct stream *s)
+{
+	if (!s->stray)
+		return;
+	free(s->stray);
+	s->stray = NULL;
+}
+
 /* A segment that is not plausible. True: by now it is, since both sides have moved; what is between was not captured. */
 static bool take_stray(struct stream *s, const struct stream_segment *g, uint64_t now_us)
 {
-	struct stream_stray *y = &s->stray;
+	struct stream_stray *y = s->stray;
 	int dir = g->dir;
 
+	if (!y)
+		y = s->stray = xcalloc(1, sizeof *y);
 	bool goes_on = (!y->known[dir] || is_near(g->seq, y->at[dir])) && (!g->has_ack || !y->known[!dir] || is_near(g->ack, y->at[!dir]));
-	if (!y->any || !goes_on)
-		*y = (struct stream_stray){ .since_us = now_us, .any = true };
+	if (!y->since_us || !goes_on)
+		*y = (struct stream_stray){ .since_us = now_us };
 	y->at[dir] = g->seq + g->length;
 	y->known[dir] = y->seen[dir] = true;
 	if (g->has_ack) {
@@ -481,7 +493,7 @@ void stream_push(struct stream *s, const struct stream_segment *g, uint64_t now_
 		s->left_out++;
 		return;
 	}
-	s->stray.any = false;
+	forget_stray(s);
 	learn(s, g);
 	if (rest.syn)
 		rest.seq++;
@@ -517,6 +529,7 @@ void stream_expire(struct stream *s, uint64_t now_us)
 void stream_flush(struct stream *s, uint64_t now_us)
 {
 	drain(s, now_us, true);
+	forget_stray(s);
 	for (int d = 0; d < 2; d++) {
 		struct stream_half *h = &s->half[d];
 

@@ -52,7 +52,7 @@ struct stream_half {
 struct stream_stray {
 	uint64_t since_us;
 	uint32_t at[2];
-	bool known[2], seen[2], any;
+	bool known[2], seen[2];
 };
 
 /* For stream.c alone; laid open so that it can lie inside its connection. */
@@ -62,7 +62,7 @@ struct stream {
 	const struct stream_sink *sink;
 	void *arg;
 	const struct unacked_key *key;
-	struct stream_stray stray;
+	struct stream_stray *stray;	/* NULL: the last segment was none */
 	uint64_t unseen_bytes;
 	uint32_t held_memory, left_out;
 	bool overlap_differed;
