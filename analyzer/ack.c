@@ -93,7 +93,7 @@ static int list(struct command_context *c)
 	char error[512];
 	unsigned present;
 	struct buf out = { 0 };
-	sqlite3 *db = db_open_read(c->store, &present, error, sizeof error);
+	sqlite3 *db = db_open_read(c->store, DB_BUSY_MS, &present, error, sizeof error);
 
 	if (!db)
 		return command_fail(EX_NOINPUT, "%s", error);

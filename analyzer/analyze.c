@@ -509,7 +509,7 @@ struct analysis *analysis_open(const struct analysis_options *o, bool *busy, cha
 	a->geo = geo_open(o->config->report.geoip);
 	a->lock_fd = -1;
 	*busy = false;
-	a->facts = db_open_read(o->store, &present, error, error_size);
+	a->facts = db_open_read(o->store, DB_BUSY_MS, &present, error, error_size);
 	if (!a->facts)
 		goto fail;
 	a->lock_fd = take_lock(o->store, busy, error, error_size);

@@ -97,7 +97,7 @@ int command_need_own(struct command_context *c, const char *store)
 
 	if (is_own_known(c->config))
 		return EX_OK;
-	sqlite3 *db = db_open_read(store, &present, error, sizeof error);
+	sqlite3 *db = db_open_read(store, DB_BUSY_MS, &present, error, sizeof error);
 	if (!db)
 		return command_fail(EX_NOINPUT, "%s", error);
 	size_t n = find_candidates(db, &list, &lines);
@@ -180,7 +180,7 @@ static int write_events(struct command_context *c, const char *store, FILE *out)
 	struct events_options o = { c->since_us, c->types };
 	char error[ERROR_MAX];
 	unsigned present;
-	sqlite3 *db = db_open_read(store, &present, error, sizeof error);
+	sqlite3 *db = db_open_read(store, DB_BUSY_MS, &present, error, sizeof error);
 
 	if (!db)
 		return command_fail(EX_NOINPUT, "%s", error);
@@ -288,7 +288,7 @@ static bool has_facts(const char *store)
 {
 	char error[ERROR_MAX];
 	unsigned present;
-	sqlite3 *db = db_open_read(store, &present, error, sizeof error);
+	sqlite3 *db = db_open_read(store, DB_BUSY_MS, &present, error, sizeof error);
 	bool any = db && db_int(db, "SELECT count(*) FROM batch", 0) > 0;
 
 	sqlite3_close(db);

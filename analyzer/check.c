@@ -143,7 +143,7 @@ static int run(struct check *c, const struct command_context *x)
 	/* Answers of strangers are parsed: not as root, when the store has another owner. */
 	if (user_become_owner(x->store, error, sizeof error))
 		return command_fail(EX_NOPERM, "%s", error);
-	c->db = db_open_read(x->store, &c->present, error, sizeof error);
+	c->db = db_open_read(x->store, DB_BUSY_MS, &c->present, error, sizeof error);
 	if (!c->db)
 		return command_fail(EX_NOINPUT, "%s", error);
 	code = read_times(c, x);

@@ -12,7 +12,7 @@ static int read_store_id(const char *store, char *id, size_t size)
 {
 	char error[512];
 	unsigned present;
-	sqlite3 *facts = db_open_read(store, &present, error, sizeof error);
+	sqlite3 *facts = db_open_read(store, DB_BUSY_MS, &present, error, sizeof error);
 
 	if (!facts)
 		return command_fail(EX_NOINPUT, "%s", error);

@@ -8,6 +8,7 @@
 int command_open_reader(const struct command_context *c, struct reader **out)
 {
 	*out = reader_open(c->store);
+	reader_be_patient(*out);
 	reader_use_geo(*out, c->config->report.geoip);
 	if (reader_state(*out) == READER_READY && reader_is_judged(*out))
 		return EX_OK;

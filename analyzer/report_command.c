@@ -119,7 +119,6 @@ int command_report(struct command_context *c)
 		code = command_open_reader(c, &reader);
 	if (code != EX_OK)
 		return code;
-	reader_be_patient(reader);
 	struct report_options o = { .now_us = command_now(c, reader), .server = c->report.server,
 		.owner = c->report.owner, .tenant = c->report.tenant, .anonymous = c->report.anonymous, .config = c->config, .lists = &c->lists };
 	code = set_period(c, &o);

@@ -32,17 +32,23 @@ struct reader {
 	int64_t version[FILE_COUNT];		/* PRAGMA data_version */
 	bool fresh;				/* opened, and nobody was told yet */
 	int depth;				/* of reader_begin */
-	int64_t begun_us, limit_us;		/* of the outermost; how long it may last */
+	int64_t begun_us;			/* of the outermost */
+	bool patient;
 	bool failed, too_long;			/* since it began */
 };
 
 static const enum db_file files_of[FILE_COUNT] = { DB_FACTS, DB_VERDICTS, DB_NOTES };
 
+static int64_t limit_us(const struct reader *r)
+{
+	return r->patient ? READER_PATIENT_US : READER_TRANSACTION_US;
+}
+
 static int gives_up(void *arg)
 {
 	struct reader *r = arg;
 
-	r->too_long = r->depth && time_monotone_us() - r->begun_us > r->limit_us;
+	r->too_long = r->depth && time_monotone_us() - r->begun_us > limit_us(r);
 	return r->too_long;
 }
 
@@ -65,13 +71,14 @@ static void shut(struct reader *r)
 
 static void open_store(struct reader *r)
 {
+	int busy_ms = r->patient ? DB_BUSY_MS : BUSY_MS;
 	struct db_inode facts;
 	char path[4096];
 
 	for (int i = 0; i < FILE_COUNT; i++)
 		db_files_look(r->dir, files_of[i], &r->files[i]);
 	r->message[0] = '\0';
-	r->db = db_open_read(r->dir, &r->present, r->message, sizeof r->message);
+	r->db = db_open_read(r->dir, busy_ms, &r->present, r->message, sizeof r->message);
 	r->fresh = true;
 	if (!r->db) {
 		db_path(r->dir, DB_FACTS, 0, path, sizeof path);
@@ -80,7 +87,6 @@ static void open_store(struct reader *r)
 		r->present = 0;
 		return;
 	}
-	sqlite3_busy_timeout(r->db, BUSY_MS);
 	sqlite3_progress_handler(r->db, STEPS_A_LOOK, gives_up, r);
 	r->state = READER_READY;
 	/* SQLite makes -wal and -shm of a store that it opens. */
@@ -97,7 +103,6 @@ struct reader *reader_open(const char *dir)
 	struct reader *r = xcalloc(1, sizeof *r);
 
 	r->dir = xstrdup(dir);
-	r->limit_us = READER_TRANSACTION_US;
 	open_store(r);
 	return r;
 }
@@ -198,7 +203,9 @@ bool reader_has_notes(const struct reader *r)
 
 void reader_be_patient(struct reader *r)
 {
-	r->limit_us = READER_PATIENT_US;
+	r->patient = true;
+	if (r->state == READER_REFUSED)
+		open_store(r);
 }
 
 void reader_begin(struct reader *r)
@@ -219,7 +226,7 @@ static void keep_error(struct reader *r)
 	r->failed = true;
 	if (r->too_long)
 		snprintf(r->message, sizeof r->message, "%s: reading took longer than %d s and was given up; the machine or the disk is busy", r->dir,
-			 (int)(r->limit_us / 1000000));
+			 (int)(limit_us(r) / 1000000));
 	else if (r->db && sqlite3_errcode(r->db) == SQLITE_ERROR && strstr(sqlite3_errmsg(r->db), "no such"))
 		snprintf(r->message, sizeof r->message, "%s: verdicts of an older bouncetap (%s); \"bouncetap analyze --rebuild\" makes new ones", r->dir,
 			 sqlite3_errmsg(r->db));

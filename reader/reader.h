@@ -74,8 +74,9 @@ int reader_span(struct reader *r, struct reader_span *out);
  */
 #define READER_TRANSACTION_US 1000000
 /*
- * For a program that prints once and ends: from now on a transaction may last this long. On a machine that is idle nothing takes a second; on a busy one a report
- * late is better than none, and the -wal that grows meanwhile is short again soon.
+ * For a program that prints once and ends: from now on a transaction may last this long, and locks of other programs are waited for as schema/db.h has
+ * it; a store that could not be opened is tried again. On a machine that is idle nothing takes a second; on a busy one a report late is better than
+ * none, and the -wal that grows meanwhile is short again soon.
  */
 #define READER_PATIENT_US (20 * READER_TRANSACTION_US)
 void reader_be_patient(struct reader *r);

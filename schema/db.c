@@ -147,20 +147,23 @@ void db_describe(sqlite3 *db, const char *path, char *error, size_t size)
 	snprintf(error, size, "%s: %s%s", path, sqlite3_errmsg(db), help[db_refusal(db)]);
 }
 
+/* A number that every file has. False: it could not be read. */
+static bool ask(sqlite3 *db, const char *format, const char *schema, long long *out)
+{
+	char *sql = sqlite3_mprintf(format, schema);
+
+	*out = db_int(db, sql, LLONG_MIN);
+	sqlite3_free(sql);
+	return *out != LLONG_MIN;
+}
+
 /* 0: fine; 1: empty, tables are to be made; -1: not ours or too new. */
 static int check_version(sqlite3 *db, const char *path, const struct db_kind *k, const char *schema, char *error, size_t size)
 {
-	char sql[64];
+	long long application_id, version, tables = 1;
 
-	snprintf(sql, sizeof sql, "PRAGMA %s.application_id", schema);
-	long long application_id = db_int(db, sql, LLONG_MIN);
-	snprintf(sql, sizeof sql, "PRAGMA %s.user_version", schema);
-	long long version = db_int(db, sql, LLONG_MIN), tables = 1;
-	if (application_id == 0 && version == 0) {
-		snprintf(sql, sizeof sql, "SELECT count(*) FROM %s.sqlite_master", schema);
-		tables = db_int(db, sql, LLONG_MIN);
-	}
-	if (application_id == LLONG_MIN || version == LLONG_MIN || tables == LLONG_MIN) {
+	if (!ask(db, "PRAGMA %s.application_id", schema, &application_id) || !ask(db, "PRAGMA %s.user_version", schema, &version)
+	    || (application_id == 0 && version == 0 && !ask(db, "SELECT count(*) FROM %s.sqlite_master", schema, &tables))) {
 		db_describe(db, path, error, size);
 		return -1;
 	}
@@ -283,8 +286,10 @@ static int attach(sqlite3 *db, const char *dir, const struct db_kind *k, char *e
 	if (stat(path, &st))
 		return 1;
 	char *sql = sqlite3_mprintf("ATTACH %Q AS %s", path, k->schema);
-	if (db_exec(db, sql, error, size) == 0)
+	if (db_exec(db, sql, NULL, 0) == 0)
 		result = check_version(db, path, k, k->schema, error, size);
+	else
+		db_describe(db, path, error, size);
 	sqlite3_free(sql);
 	/* Its maker died before it was in WAL mode: who writes it next rolls that back, until then it is not there. */
 	if (result < 0 && sqlite3_extended_errcode(db) == SQLITE_READONLY_ROLLBACK) {
@@ -313,7 +318,7 @@ static bool are_no_verdicts(sqlite3 *db)
 	    || db_int(db, "SELECT verdicts.meta.store_id <> main.meta.store_id FROM verdicts.meta, main.meta", 0);
 }
 
-sqlite3 *db_open_read(const char *dir, unsigned *present, char *error, size_t error_size)
+sqlite3 *db_open_read(const char *dir, int busy_ms, unsigned *present, char *error, size_t error_size)
 {
 	static const enum db_file others[] = { DB_VERDICTS, DB_NOTES };
 	sqlite3 *db = NULL;
@@ -331,7 +336,7 @@ sqlite3 *db_open_read(const char *dir, unsigned *present, char *error, size_t er
 			db_describe(db, path, error, error_size);
 		goto fail;
 	}
-	sqlite3_busy_timeout(db, DB_BUSY_MS);
+	sqlite3_busy_timeout(db, busy_ms);
 	state = check_version(db, path, &kinds[DB_FACTS], "main", error, error_size);
 	if (state == 1)
 		snprintf(error, error_size, "%s: empty; bouncetapd has not written to it yet", path);

@@ -325,6 +325,7 @@ static int print_once(struct session *s)
 	struct buf out = { 0 };
 	int cursor_x;
 
+	reader_be_patient(s->model.reader);
 	refresh(s);
 	if (!s->model.was_read)
 		return fail(EX_NOINPUT, "%s", s->model.message);
