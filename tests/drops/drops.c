@@ -16,6 +16,7 @@
 #include "common/xmalloc.h"
 #include "sensor/capture.h"
 #include "sensor/worker.h"
+#include "tests/chance.h"
 #include "tests/unit/fits.h"
 
 enum { SHOWN_MAX = 8, SETTLE_S = 40, LATENESS = 1 };
@@ -416,21 +417,11 @@ static void lose(struct drops *d, const size_t *lost, size_t count)
 
 /* ---- what is lost ---- */
 
-/* splitmix64: one number per call. */
-static uint64_t random_next(uint64_t *state)
-{
-	uint64_t z = *state += 0x9e3779b97f4a7c15u;
-
-	z = (z ^ z >> 30) * 0xbf58476d1ce4e5b9u;
-	z = (z ^ z >> 27) * 0x94d049bb133111ebu;
-	return z ^ z >> 31;
-}
-
 /* Two packets of one connection, every other time; else any two. */
 static void lose_pairs(struct drops *d, uint64_t count, uint64_t seed)
 {
 	for (uint64_t n = 0; n < count; n++) {
-		size_t pair[2] = { random_next(&seed) % d->frame_count, random_next(&seed) % d->frame_count };
+		size_t pair[2] = { chance_next(&seed) % d->frame_count, chance_next(&seed) % d->frame_count };
 
 		while (n % 2 && (d->frame[pair[1]].link != d->frame[pair[0]].link || pair[0] == pair[1]))
 			pair[1] = (pair[1] + 1) % d->frame_count;

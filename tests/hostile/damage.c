@@ -18,6 +18,7 @@
 #include "sensor/capture.h"
 #include "sensor/pipeline.h"
 #include "sensor/row.h"
+#include "tests/chance.h"
 
 #define HANG_NS 1000000000u
 
@@ -127,15 +128,6 @@ static struct result run(const char *path)
 
 /* ---- damage ---- */
 
-static uint64_t random_next(uint64_t *state)
-{
-	uint64_t z = *state += 0x9e3779b97f4a7c15u;	/* splitmix64 */
-
-	z = (z ^ z >> 30) * 0xbf58476d1ce4e5b9u;
-	z = (z ^ z >> 27) * 0x94d049bb133111ebu;
-	return z ^ z >> 31;
-}
-
 static uint32_t read32(const uint8_t *p, bool swapped)
 {
 	uint32_t v;
@@ -204,8 +196,8 @@ static void flip(const uint8_t *bytes, size_t n, uint64_t *state, uint64_t *slow
 	int said = snprintf(place, sizeof place, "bits flipped:");
 
 	memcpy(copy, bytes, n);
-	for (uint64_t k = random_next(state) % 8 + 1; k; k--) {
-		uint64_t bit = random_next(state) % (n * 8);
+	for (uint64_t k = chance_next(state) % 8 + 1; k; k--) {
+		uint64_t bit = chance_next(state) % (n * 8);
 
 		copy[bit / 8] ^= (uint8_t)(1 << bit % 8);
 		said += snprintf(place + said, sizeof place - (size_t)said, " %llu", (unsigned long long)bit);

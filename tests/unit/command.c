@@ -7,38 +7,7 @@
 
 #include "sensor/command.c"
 
-#include <stdlib.h>
-
-#include "common/xmalloc.h"
-
-/* A copy of just the bytes of s, so that ASan sees reads beyond. The caller frees p. */
-static struct text tight(const char *s)
-{
-	size_t n = strlen(s);
-	char *p = xmalloc(n ? n : 1);
-
-	memcpy(p, s, n);
-	return (struct text){ p, (uint32_t)n };
-}
-
-static void let_go(struct text t)
-{
-	char *p;
-
-	memcpy(&p, &t.p, sizeof p);
-	free(p);
-}
-
-static void assert_text(struct text t, const char *wanted)
-{
-	if (!wanted) {
-		assert_null(t.p);
-		return;
-	}
-	assert_non_null(t.p);
-	if (t.len != strlen(wanted) || memcmp(t.p, wanted, t.len) != 0)
-		fail_msg("\"%.*s\", not \"%s\"", (int)t.len, t.p, wanted);
-}
+#include "tests/unit/texts.h"
 
 static void verbs_in_any_case_with_their_arguments(void **state)
 {

@@ -8,6 +8,8 @@
 
 #include <cmocka.h>
 
+#include "tests/unit/texts.h"
+
 struct fixture {
 	struct arena arena;
 	struct fact_report report;
@@ -39,17 +41,6 @@ static void feed(struct fixture *f, const char *part)
 		feed_line(&f->dsn, part, n);
 		part += n + (part[n] != '\0');
 	}
-}
-
-static void assert_text(struct text t, const char *expected)
-{
-	if (!expected) {
-		assert_null(t.p);
-		return;
-	}
-	assert_non_null(t.p);
-	assert_int_equal(t.len, strlen(expected));
-	assert_memory_equal(t.p, expected, t.len);
 }
 
 static void types_are_removed(void **state)

@@ -6,10 +6,10 @@
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
-#include <sys/random.h>
-#include <time.h>
 
 #include <cmocka.h>
+
+#include "tests/chance.h"
 
 #define SECOND UINT64_C(1000000)
 
@@ -17,24 +17,12 @@ static uint64_t random_state;
 
 static uint32_t random_below(uint32_t n)
 {
-	uint64_t z = random_state += 0x9e3779b97f4a7c15ull;	/* splitmix64 */
-
-	z = (z ^ z >> 30) * 0xbf58476d1ce4e5b9ull;
-	z = (z ^ z >> 27) * 0x94d049bb133111ebull;
-	return (uint32_t)((z ^ z >> 31) % n);
+	return (uint32_t)(chance_next(&random_state) % n);
 }
 
 static void begin_random(void)
 {
-	const char *given = getenv("SEED");
-	uint64_t v = 1;
-
-	if (given)
-		v = strtoull(given, NULL, 10);
-	else if (getrandom(&v, sizeof v, 0) != (ssize_t)sizeof v)
-		v = (uint64_t)time(NULL);
-	random_state = v % 1000000000;
-	printf("# SEED=%llu\n", (unsigned long long)random_state);
+	random_state = chance_seed();
 }
 
 static struct flow_table *table_new(bool key_vlan)

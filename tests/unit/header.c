@@ -6,46 +6,22 @@
 
 #include <cmocka.h>
 
-static struct text block(const char *s)
-{
-	size_t n = strlen(s);
-	char *copy = malloc(n ? n : 1);
-
-	assert_non_null(copy);
-	memcpy(copy, s, n);
-	return (struct text){ copy, (uint32_t)n };
-}
-
-static void block_free(struct text t)
-{
-	free((void *)(uintptr_t)t.p);
-}
-
-static void assert_text(struct text t, const char *expected)
-{
-	if (!expected) {
-		assert_null(t.p);
-		return;
-	}
-	assert_non_null(t.p);
-	assert_int_equal(t.len, strlen(expected));
-	assert_memory_equal(t.p, expected, t.len);
-}
+#include "tests/unit/texts.h"
 
 static void expect(struct text (*function)(struct text), const char *value, const char *expected)
 {
-	struct text t = block(value);
+	struct text t = tight(value);
 
 	assert_text(function(t), expected);
-	block_free(t);
+	let_go(t);
 }
 
 static void expect_line(const char *line, enum header_line kind)
 {
-	struct text t = block(line);
+	struct text t = tight(line);
 
 	assert_int_equal(header_line_kind(t), kind);
-	block_free(t);
+	let_go(t);
 }
 
 static void lines_are_told_as_python_tells_them(void **state)
@@ -67,16 +43,16 @@ static void fields_are_unfolded_up_to_the_limit(void **state)
 {
 	(void)state;
 	struct header_field f = { 0 };
-	struct text first = block("Subject: a"), fold = block(" b");
+	struct text first = tight("Subject: a"), fold = tight(" b");
 
 	header_field_fold(&f, fold);	/* nothing to go on with */
 	assert_false(f.open);
 	header_field_begin(&f, first);
 	header_field_fold(&f, fold);
-	block_free(first);
+	let_go(first);
 	for (int i = 0; i < LIMIT_HEADER_LINE; i++)
 		header_field_fold(&f, fold);
-	block_free(fold);
+	let_go(fold);
 	assert_int_equal(f.text.len, LIMIT_HEADER_LINE);
 	f.text.len = 14;
 	assert_text(f.text, "Subject: a b b");
@@ -86,21 +62,21 @@ static void fields_are_unfolded_up_to_the_limit(void **state)
 static void split_parts_name_and_trimmed_value(void **state)
 {
 	(void)state;
-	struct text field = block("Name: \t value\t "), name, value;
+	struct text field = tight("Name: \t value\t "), name, value;
 
 	header_split(field, &name, &value);
 	assert_text(name, "Name");
 	assert_text(value, "value");
-	block_free(field);
+	let_go(field);
 }
 
 static void expect_param(const char *value, const char *name, const char *expected)
 {
-	struct text t = block(value);
+	struct text t = tight(value);
 	char out[8];
 
 	assert_text(header_param(t, name, out, sizeof out), expected);
-	block_free(t);
+	let_go(t);
 }
 
 static void parameters_are_found_and_unquoted(void **state)
@@ -177,10 +153,10 @@ static void ids_are_found(void **state)
 
 static void expect_result(const char *value, const char *method, const char *expected)
 {
-	struct text t = block(value);
+	struct text t = tight(value);
 
 	assert_text(header_auth_result(t, method), expected);
-	block_free(t);
+	let_go(t);
 }
 
 static void authentication_results_are_read(void **state)
@@ -204,21 +180,21 @@ static void authentication_results_are_read(void **state)
 static void tags_are_read(void **state)
 {
 	(void)state;
-	struct text t = block("v=1; bh=d=x; d = a.example ; s=1");
+	struct text t = tight("v=1; bh=d=x; d = a.example ; s=1");
 
 	assert_text(header_tag(t, "d"), "a.example");
 	assert_text(header_tag(t, "x"), NULL);
-	block_free(t);
+	let_go(t);
 }
 
 static void expect_decoded(const char *value, const char *expected, size_t size)
 {
-	struct text t = block(value);
+	struct text t = tight(value);
 	char *out = malloc(size);
 
 	assert_text(header_decode_words(t, out, size), expected);
 	free(out);
-	block_free(t);
+	let_go(t);
 }
 
 static void encoded_words_are_decoded(void **state)

@@ -11,6 +11,7 @@
 #include <cmocka.h>
 
 #include "common/buf.h"
+#include "tests/unit/texts.h"
 
 struct parsed {
 	struct arena arena;
@@ -211,17 +212,6 @@ static struct parsed check(const char *s, bool look)
 	}
 	free(expected);
 	return p;
-}
-
-static void assert_text(struct text t, const char *expected)
-{
-	if (!expected) {
-		assert_null(t.p);
-		return;
-	}
-	assert_non_null(t.p);
-	assert_int_equal(t.len, strlen(expected));
-	assert_memory_equal(t.p, expected, t.len);
 }
 
 static bool has_phrase(const struct fact_message *f, uint16_t id)

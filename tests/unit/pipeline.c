@@ -8,6 +8,7 @@
 
 #include <openssl/evp.h>
 
+#include "tests/chance.h"
 #include "tests/unit/talk.h"
 
 /* ---- what becomes a session ---- */
@@ -736,15 +737,11 @@ static void frames_seen_twice_change_no_fact(void **state)
 	free(k);
 }
 
-/* The same times, the frames behind the first `fixed` shuffled: splitmix64 from a seed. */
+/* The same times, the frames behind the first `fixed` shuffled. */
 static void shuffle(struct talk *k, uint32_t fixed, uint64_t seed)
 {
 	for (uint32_t i = k->count - 1; i > fixed; i--) {
-		uint64_t z = seed += 0x9e3779b97f4a7c15u;
-
-		z = (z ^ z >> 30) * 0xbf58476d1ce4e5b9u;
-		z = (z ^ z >> 27) * 0x94d049bb133111ebu;
-		uint32_t j = fixed + (uint32_t)((z ^ z >> 31) % (i + 1 - fixed));
+		uint32_t j = fixed + (uint32_t)(chance_next(&seed) % (i + 1 - fixed));
 		struct frame swap = k->frame[i];
 		k->frame[i] = k->frame[j];
 		k->frame[j] = swap;

@@ -7,29 +7,9 @@
 
 #include "sensor/reply.c"
 
-#include <stdlib.h>
+#include "tests/unit/texts.h"
 
-#include "common/xmalloc.h"
-
-/* A copy of just the bytes of s, so that ASan sees reads beyond. The caller frees p. */
-static struct text tight(const char *s)
-{
-	size_t n = strlen(s);
-	char *p = xmalloc(n ? n : 1);
-
-	memcpy(p, s, n);
-	return (struct text){ p, (uint32_t)n };
-}
-
-static void let_go(struct text t)
-{
-	char *p;
-
-	memcpy(&p, &t.p, sizeof p);
-	free(p);
-}
-
-static void assert_text(const char *where, struct text t, const char *wanted)
+static void assert_part(const char *where, struct text t, const char *wanted)
 {
 	if (!t.p != !wanted || (wanted && (t.len != strlen(wanted) || memcmp(t.p, wanted, t.len) != 0)))
 		fail_msg("\"%s\": \"%.*s\", not \"%s\"", where, t.p ? (int)t.len : 4, t.p ? t.p : "NULL", wanted ? wanted : "NULL");
@@ -78,8 +58,8 @@ static void reply_lines(void **state)
 			fail_msg("\"%s\" is no reply", row[i].line);
 		if (r.code != row[i].code || r.more != row[i].more || r.odd != row[i].odd)
 			fail_msg("\"%s\": code %u more %d odd %d", row[i].line, r.code, r.more, r.odd);
-		assert_text(row[i].line, r.enhanced, row[i].enhanced);
-		assert_text(row[i].line, r.text, row[i].text);
+		assert_part(row[i].line, r.enhanced, row[i].enhanced);
+		assert_part(row[i].line, r.text, row[i].text);
 		let_go(line);
 	}
 }
@@ -133,7 +113,7 @@ static void queue_ids(void **state)
 	for (size_t i = 0; i < sizeof row / sizeof *row; i++) {
 		struct text text = tight(row[i].text);
 
-		assert_text(row[i].text, reply_queue_id(text), row[i].id);
+		assert_part(row[i].text, reply_queue_id(text), row[i].id);
 		let_go(text);
 	}
 	assert_null(reply_queue_id((struct text){ 0 }).p);

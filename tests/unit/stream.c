@@ -7,12 +7,12 @@
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
-#include <sys/random.h>
 #include <time.h>
 
 #include <cmocka.h>
 
 #include "common/buf.h"
+#include "tests/chance.h"
 
 #define SECOND UINT64_C(1000000)
 
@@ -1000,23 +1000,7 @@ static uint64_t random_state;
 
 static uint32_t random_below(uint32_t n)
 {
-	uint64_t z = random_state += 0x9e3779b97f4a7c15ull;	/* splitmix64 */
-
-	z = (z ^ z >> 30) * 0xbf58476d1ce4e5b9ull;
-	z = (z ^ z >> 27) * 0x94d049bb133111ebull;
-	return (uint32_t)((z ^ z >> 31) % n);
-}
-
-static uint64_t seed(void)
-{
-	const char *given = getenv("SEED");
-	uint64_t v = 1;
-
-	if (given)
-		return strtoull(given, NULL, 10);
-	if (getrandom(&v, sizeof v, 0) != (ssize_t)sizeof v)
-		v = (uint64_t)time(NULL);
-	return v % 1000000000;
+	return (uint32_t)(chance_next(&random_state) % n);
 }
 
 /* Byte `at` of a side: a frame in the wrong place shows. */
@@ -1236,8 +1220,7 @@ static void talk_free(struct talk *k)
 
 static void begin_random(void)
 {
-	random_state = seed();
-	printf("# SEED=%llu\n", (unsigned long long)random_state);
+	random_state = chance_seed();
 }
 
 enum { TALKS = 400 };

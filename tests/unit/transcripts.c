@@ -18,6 +18,7 @@
 #include <stdlib.h>
 #include <time.h>
 
+#include "tests/chance.h"
 #include "tests/unit/facts.h"
 #include "tests/unit/fits.h"
 #include "tests/unit/play.h"
@@ -38,16 +39,6 @@ static void fail_text(const struct transcript *t, const char *what, const char *
 {
 	printf("# %s: %s, %s, seed %" PRIu64 "\n--- expected\n%s--- got\n%s---\n", t->name, what, how, seed, wanted, got);
 	fail();
-}
-
-/* splitmix64: one number per call. */
-static uint64_t random_next(uint64_t *state)
-{
-	uint64_t z = *state += 0x9e3779b97f4a7c15u;
-
-	z = (z ^ z >> 30) * 0xbf58476d1ce4e5b9u;
-	z = (z ^ z >> 27) * 0x94d049bb133111ebu;
-	return z ^ z >> 31;
 }
 
 static bool read_file(const char *folder, const char *name, const char *suffix, struct buf *out)
@@ -291,11 +282,11 @@ static bool random_loss(const struct script *s, uint64_t *state, struct loss *l)
 {
 	if (s->count == 0)
 		return false;
-	l->part = random_next(state) % s->count;
+	l->part = chance_next(state) % s->count;
 	if (s->part[l->part].bytes.len == 0)
 		return false;
-	l->at = random_next(state) % s->part[l->part].bytes.len;
-	l->hole = (enum hole)(random_next(state) % HOLE_COUNT);
+	l->at = chance_next(state) % s->part[l->part].bytes.len;
+	l->hole = (enum hole)(chance_next(state) % HOLE_COUNT);
 	return true;
 }
 
@@ -328,7 +319,7 @@ static void check_holes(const struct transcript *t)
 		for (l.at = 0; l.at < t->script.part[l.part].bytes.len; l.at += stride(&t->script.part[l.part]))
 			for (unsigned hole = 0; hole < HOLE_COUNT; hole++) {
 				l.hole = (enum hole)hole;
-				if (all_holes || random_next(&state) % 10 == 0)
+				if (all_holes || chance_next(&state) % 10 == 0)
 					check_hole(t, &l, &state);
 			}
 }

@@ -4,9 +4,10 @@
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
-#include <sys/random.h>
 
 #include <cmocka.h>
+
+#include "tests/chance.h"
 
 static const struct siphash_key secret = { { 1, 2 } };
 static struct unacked_key key;
@@ -14,11 +15,7 @@ static uint64_t random_state;
 
 static uint32_t random_below(uint32_t n)
 {
-	uint64_t z = random_state += 0x9e3779b97f4a7c15ull;	/* splitmix64 */
-
-	z = (z ^ z >> 30) * 0xbf58476d1ce4e5b9ull;
-	z = (z ^ z >> 27) * 0x94d049bb133111ebull;
-	return (uint32_t)((z ^ z >> 31) % n);
+	return (uint32_t)(chance_next(&random_state) % n);
 }
 
 static bool differs(struct unacked *u, uint32_t seq, const char *text)
@@ -216,13 +213,8 @@ int main(void)
 		cmocka_unit_test(every_bit_counts),
 		cmocka_unit_test(it_agrees_with_the_whole),
 	};
-	const char *given = getenv("SEED");
 
-	if (given)
-		random_state = strtoull(given, NULL, 10);
-	else if (getrandom(&random_state, sizeof random_state, 0) != (ssize_t)sizeof random_state)
-		random_state = 1;
-	printf("# SEED=%llu\n", (unsigned long long)random_state);
+	random_state = chance_seed();
 	unacked_key_make(&secret, &key);
 	return cmocka_run_group_tests_name("unacked", tests, NULL, NULL);
 }
