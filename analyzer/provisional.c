@@ -1,20 +1,23 @@
-/* provisional.c - see provisional.h. Nearly all sessions have ended when they are taken: a set of keys in memory spares the look-ups. */
+/* provisional.c - see provisional.h. Nearly all sessions have ended when their mails are taken: two sets of keys in memory spare most look-ups. */
 #include "analyzer/provisional.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "analyzer/finding.h"
 #include "analyzer/idset.h"
 #include "common/xmalloc.h"
 #include "schema/db.h"
+
+enum { LATELY = 16384 };	/* sessions, at most one each of a hash; a slice of analyze.c takes fewer */
 
 enum statement {
 	/* of facts.db */
 	ENDED, SESSION, TRANSACTION, RECIPIENTS, FACTS_COUNT,
 	/* of verdicts.db */
 	NOTE = FACTS_COUNT, ROWS_OF, SETTLED, COVERAGE, NO_COVERAGE, MAIL, NO_MAIL, DEFECT, NO_DEFECT, NO_SESSION_VERDICT, NO_VERDICT, PENDING,
-	NO_ANSWER, NO_AUTHOR, NO_BARE, RELAYED, NO_RELAY, STATEMENT_COUNT
+	NO_ANSWER, NO_AUTHOR, NO_BARE, NO_REFUSAL, RELAYED, NO_RELAY, STATEMENT_COUNT
 };
 
 static const char *const sql[STATEMENT_COUNT] = {
@@ -41,6 +44,7 @@ static const char *const sql[STATEMENT_COUNT] = {
 	[NO_ANSWER] = "DELETE FROM answer WHERE recipient_id = ?1 AND transaction_rowid = ?2",
 	[NO_AUTHOR] = "DELETE FROM author WHERE address_id IN (?1, ?3, ?4) AND transaction_rowid = ?2",
 	[NO_BARE] = "DELETE FROM bare WHERE sender_id IN (?1, ?3) AND transaction_rowid = ?2",
+	[NO_REFUSAL] = "DELETE FROM refusal WHERE refusal_id >= ?1 AND refusal_id < ?2",
 	[RELAYED] = "SELECT server_id FROM relay WHERE message_id_hash = ?1 AND transaction_rowid = ?2 AND relayed = 1 LIMIT 1",
 	[NO_RELAY] = "DELETE FROM relay WHERE message_id_hash = ?1 AND transaction_rowid = ?2",
 };
@@ -49,6 +53,7 @@ struct provisional {
 	sqlite3_stmt *q[STATEMENT_COUNT];
 	int64_t closed_before_us;
 	struct idset keys;	/* of all that is in the table; some that was, too */
+	int64_t ended[LATELY];	/* keys of sessions that ended and were taken of late */
 	/* The row that is being taken; key 0: its session has ended. */
 	int64_t key, rowid;
 	int ordinal;		/* 0: the session itself */
@@ -215,9 +220,25 @@ static void forget_mail(struct provisional *p, const struct mail *m, int64_t old
 	run(query(p, NO_VERDICT, old, 0));
 }
 
-/* Rows of one fact stand together. m: the longer sighting of a mail; NULL: of the session. */
-static void replace(struct provisional *p, int64_t key, int ordinal, const struct mail *m)
+/* What the longer sighting says comes behind this: all refusals of this id are of the old one. */
+static void forget_refusals(struct provisional *p, const uint8_t session_id[16], int ordinal)
 {
+	char id[TRANSACTION_ID_MAX], first[TRANSACTION_ID_MAX + 1], behind[TRANSACTION_ID_MAX + 1];
+	sqlite3_stmt *s = p->q[NO_REFUSAL];
+
+	transaction_id_format(session_id, ordinal, id);
+	id[32] = ':';	/* "session_id:n:index", refusal.c */
+	snprintf(first, sizeof first, "%s:", id);
+	snprintf(behind, sizeof behind, "%s;", id);
+	sqlite3_bind_text(s, 1, first, -1, SQLITE_STATIC);
+	sqlite3_bind_text(s, 2, behind, -1, SQLITE_STATIC);
+	run(s);
+}
+
+/* Rows of one fact stand together. m: the longer sighting of a mail; NULL: of the session. */
+static void replace(struct provisional *p, const uint8_t session_id[16], int ordinal, const struct mail *m)
+{
+	int64_t key = key_of(session_id);
 	size_t count;
 	struct added *list = read_added(p, key, ordinal, ordinal, &count);
 	int64_t looked_at = 0;
@@ -227,6 +248,8 @@ static void replace(struct provisional *p, int64_t key, int ordinal, const struc
 		if (list[i].fact_rowid != looked_at) {
 			looked_at = list[i].fact_rowid;
 			gone = !is_true(query(p, m ? TRANSACTION : SESSION, looked_at, 0));
+			if (gone)
+				forget_refusals(p, session_id, ordinal);
 			if (gone && m)
 				forget_mail(p, m, looked_at);
 			else if (gone)
@@ -270,24 +293,33 @@ void provisional_session(struct provisional *p, const uint8_t session_id[16], in
 	int64_t key = key_of(session_id);
 
 	if (idset_has(&p->keys, key)) {
-		replace(p, key, 0, NULL);
+		replace(p, session_id, 0, NULL);
 		if (!cut_off)
 			settle(p, key);
 	}
 	if (cut_off)
 		begin(p, key, 0, rowid);
+	else
+		p->ended[key & (LATELY - 1)] = key;
+}
+
+static bool has_ended(struct provisional *p, const struct mail *m, int64_t key)
+{
+	if (p->ended[key & (LATELY - 1)] == key)
+		return true;
+	sqlite3_stmt *s = query(p, ENDED, m->session_started_us, 0);
+
+	sqlite3_bind_blob(s, 2, m->session_id, sizeof m->session_id, SQLITE_STATIC);
+	return is_true(s);
 }
 
 void provisional_mail(struct provisional *p, const struct mail *m)
 {
 	int64_t key = key_of(m->session_id);
-	sqlite3_stmt *s = query(p, ENDED, m->session_started_us, 0);
 
-	sqlite3_bind_blob(s, 2, m->session_id, sizeof m->session_id, SQLITE_STATIC);
-	bool ended = is_true(s);
 	if (idset_has(&p->keys, key))
-		replace(p, key, m->ordinal, m);
-	if (!ended)
+		replace(p, m->session_id, m->ordinal, m);
+	if (!has_ended(p, m, key))
 		begin(p, key, m->ordinal, m->rowid);
 }
 
