@@ -56,7 +56,7 @@ enum statement {
 	/* of facts.db */
 	BATCHES, BATCH, LAST_ROW, FACTS_COUNT,
 	/* of verdicts.db */
-	PENDING = FACTS_COUNT, NOT_PENDING, ASKED, SETTLE, MARK, JUDGED_AT, STATEMENT_COUNT
+	PENDING = FACTS_COUNT, PENDING_OF, NOT_PENDING, ASKED, SETTLE, MARK, JUDGED_AT, STATEMENT_COUNT
 };
 
 static const char *const sql[STATEMENT_COUNT] = {
@@ -64,6 +64,7 @@ static const char *const sql[STATEMENT_COUNT] = {
 	[BATCH] = "SELECT session_rowid, transaction_rowid FROM batch WHERE seq <= ?1 ORDER BY seq DESC LIMIT 1",
 	[LAST_ROW] = "SELECT coalesce(max(id), 0) FROM transactions",
 	[PENDING] = "SELECT recipient_id FROM pending WHERE recipient_id > ?1 ORDER BY recipient_id LIMIT 1",
+	[PENDING_OF] = "SELECT finding_rowid, since_us FROM pending WHERE recipient_id = ?1",
 	[NOT_PENDING] = "DELETE FROM pending WHERE recipient_id = ?1",
 	[ASKED] = "INSERT OR IGNORE INTO asked VALUES (?1, ?2)",
 	[SETTLE] = "UPDATE finding SET settled = 1 WHERE settled = 0 AND last_us < ?1",
@@ -88,6 +89,7 @@ struct analysis {
 	struct judge *judge;
 	struct shared *shared;
 	struct provenances *provenances;
+	struct victims *victims;
 	struct correlate *correlate;
 	struct findings *findings;
 	struct refusals *refusals;
@@ -186,25 +188,64 @@ static void mark_taken(struct analysis *a, int64_t seq)
 
 /* ---- judging ---- */
 
-static void judge_recipient(struct analysis *a, int64_t recipient_id)
+/* What pending says of him. The caller frees the list of findings. */
+static struct victim_task read_task(struct analysis *a, int64_t recipient_id, int64_t **finding)
 {
-	struct idset asked = { 0 };
-	struct victim v;
+	struct victim_task task = { .since_us = INT64_MAX };
+	sqlite3_stmt *s = query(a, PENDING_OF, recipient_id);
+	size_t cap = 0;
 
-	servers_record(a->servers, &asked);
-	if (correlate_victim(a->correlate, recipient_id, &v))
-		findings_write(a->findings, &v, a->shown_rowid);
-	else
-		findings_remove(a->findings, recipient_id);
-	servers_record(a->servers, NULL);
-	victim_fini(&v);
-	for (size_t i = 0; i < asked.cap; i++)
-		if (asked.slot[i]) {
-			sqlite3_bind_int64(query(a, ASKED, asked.slot[i]), 2, recipient_id);
+	*finding = NULL;
+	while (sqlite3_step(s) == SQLITE_ROW) {
+		int64_t id = sqlite3_column_int64(s, 0);
+
+		if (!id) {
+			task.since_us = sqlite3_column_int64(s, 1);
+			continue;
+		}
+		if (task.finding_count == cap) {
+			cap = cap ? cap * 2 : 8;
+			*finding = xreallocarray(*finding, cap, sizeof **finding);
+		}
+		(*finding)[task.finding_count++] = id;
+	}
+	sqlite3_reset(s);
+	task.finding = *finding;
+	return task;
+}
+
+static void note_asked(struct analysis *a, const struct idset *asked, int64_t recipient_id)
+{
+	for (size_t i = 0; i < asked->cap; i++)
+		if (asked->slot[i]) {
+			sqlite3_bind_int64(query(a, ASKED, asked->slot[i]), 2, recipient_id);
 			run(a->q[ASKED]);
 		}
-	idset_fini(&asked);
+}
+
+/* True when it will be as much work the next time: nothing of it is kept. */
+static bool judge_recipient(struct analysis *a, int64_t recipient_id)
+{
+	struct idset asked = { 0 };
+	int64_t *finding;
+	struct victim_task task = read_task(a, recipient_id, &finding);
+	struct victim *v = victims_get(a->victims, recipient_id, &task);
+
+	bool again = false;
+
+	servers_record(a->servers, &asked);
+	if (v) {
+		correlate_victim(a->correlate, v);
+		findings_write(a->findings, v, a->shown_rowid);
+		again = !victims_put_back(a->victims, v);
+	} else
+		findings_remove(a->findings, recipient_id);
+	servers_record(a->servers, NULL);
+	note_asked(a, &asked, recipient_id);
 	run(query(a, NOT_PENDING, recipient_id));
+	idset_fini(&asked);
+	free(finding);
+	return again;
 }
 
 /* One in DEAR_SHARE of the time, whatever comes for him: else somebody who gets answers every second is judged all over every second. */
@@ -256,9 +297,9 @@ static enum pace judge_pending(struct analysis *a)
 	enum pace pace = PACE_NOTHING;
 
 	while (begin_us < until_us && (recipient_id = next_pending(a, recipient_id))) {
-		judge_recipient(a, recipient_id);
+		bool again = judge_recipient(a, recipient_id);
 		int64_t end_us = clock_us();
-		note_cost(a, recipient_id, end_us - begin_us);
+		note_cost(a, recipient_id, again ? end_us - begin_us : 0);
 		begin_us = end_us;
 		pace = PACE_DONE;
 	}
@@ -355,6 +396,7 @@ int analysis_follow(struct analysis *a, const volatile int *stop, char *error, s
 	long long version = -1;
 
 	a->following = true;
+	victims_keep(a->victims);
 	while (!*stop) {
 		if (db_files_moved(a->options.store, DB_FACTS, &a->files))
 			return 1;
@@ -371,7 +413,9 @@ int analysis_follow(struct analysis *a, const volatile int *stop, char *error, s
 			if (slice == SLICE_FAILED || (a->writing && end_writing(a, error, error_size)))
 				return -1;
 		}
-		if (!forget_slice(&a->forget, a->verdicts))
+		if (forget_slice(&a->forget, a->verdicts))
+			victims_drop(a->victims);	/* old mail is no longer judged */
+		else
 			sleep(1);
 	}
 	return 0;
@@ -489,13 +533,14 @@ static void prepare_all(struct analysis *a)
 	a->shared = shared_new(a->facts, a->own);
 	a->judge = judge_new(a->facts, a->verdicts, a->own, a->servers, a->origins, a->shared, a->geo);
 	a->provenances = provenances_new(a->facts, a->own, a->servers, a->shared);
-	a->correlate = correlate_new(a->facts, a->verdicts, a->own, a->provenances, a->shared);
+	a->victims = victims_new(a->facts, a->verdicts, a->own);
+	a->correlate = correlate_new(a->facts, a->own, a->provenances, a->shared);
 	a->provisional = provisional_new(a->facts, a->verdicts, a->past_before_us);
 	a->hygiene = hygiene_new(a->facts, a->verdicts, a->own, a->provisional);
 	a->rollups = rollups_new(a->verdicts, a->own, a->provisional, a->past_before_us);
 	a->findings = findings_new(a->verdicts, a->own, a->servers, a->judge, a->hygiene);
 	a->refusals = refusals_new(a->facts, a->verdicts, a->own, a->servers, a->options.lists);
-	a->take = take_new(&(struct take_tools){ a->facts, a->verdicts, a->own, a->servers, a->origins, a->provenances, a->refusals, a->rollups,
+	a->take = take_new(&(struct take_tools){ a->facts, a->verdicts, a->own, a->servers, a->origins, a->provenances, a->shared, a->refusals, a->rollups,
 						 a->hygiene, a->provisional });
 }
 
@@ -544,6 +589,7 @@ void analysis_close(struct analysis *a)
 	provisional_free(a->provisional);
 	findings_free(a->findings);
 	correlate_free(a->correlate);
+	victims_free(a->victims);
 	provenances_free(a->provenances);
 	shared_free(a->shared);
 	judge_free(a->judge);

@@ -2,32 +2,25 @@
  * correlate.c - see correlate.h. By MAIL time, never by the connection's: servers reuse connections, so the SYN of one that carries a
  * bounce may be older than the mail that caused it.
  *
- *   load answers and mail of the victim -> cause of each -> root cause -> close open kinds -> group attempts -> provenance
+ *   close open kinds -> cause of each answer -> root cause -> group attempts -> who takes his mail -> provenance
  */
 #include "analyzer/correlate.h"
 
 #include <stdlib.h>
 #include <string.h>
 
-#include "analyzer/domain.h"
+#include "analyzer/attempts.h"
 #include "analyzer/provenance.h"
 #include "common/xmalloc.h"
 #include "schema/db.h"
 
 /* A callout is made while the inbound client waits for its RCPT; Postfix answers it up to some polls later. */
 #define PROBE_US INT64_C(60000000)
-/* Queue managers retry after minutes to hours; the longest stock interval is four hours, and one may be missed. */
-#define RETRY_US (INT64_C(9) * 3600 * 1000000)
 /* Programs that answer in a person's name do so at once; some minutes for a queue in between. */
 #define ANSWERS_WITHIN_US (INT64_C(10) * 60 * 1000000)
 
 /* Stock servers tell of a delay after hours and give up after two days or more (RFC 5321 4.5.4.1 asks for four). */
 #define GIVEN_UP_US (INT64_C(36) * 3600 * 1000000)
-
-enum {
-	ARENA_BYTES = 64 * 1024 * 1024,	/* texts of one victim's mail; beyond it they are missing, nothing fails */
-	NEAR_MAX = 64,			/* candidates looked at for one answer, newest first: keeps joe-jobs linear */
-};
 
 #define REPORTED \
 	"(SELECT final_id FROM report_recipients WHERE transaction_rowid = ?2 UNION ALL" \
@@ -36,17 +29,12 @@ enum {
 /* What a hop said about one recipient: its RCPT, or what decided the whole; a RCPT that was pipelined behind a refused MAIL says nothing. */
 #define DECIDING(column) "iif(r.code >= 400 AND coalesce(t.mail_code, 0) < 400, r." column ", t." column ")"
 
-enum statement { ANSWER, OF_SENDER, RECIPIENT, BY_SENDER, BY_ROWID, RCPT_FITS, QUEUE_ID_FITS, REFUSED_RCPT, FACTS_COUNT,
-	ANSWERS = FACTS_COUNT, AUTHORS, STATEMENT_COUNT };
+enum statement { OF_SENDER, RCPT_FITS, QUEUE_ID_FITS, REFUSED_RCPT, STATEMENT_COUNT };
 
 static const char *const sql[STATEMENT_COUNT] = {
-	[ANSWER] = "WHERE t.id = ?1",	/* these two behind mail_select */
-	/* ?1 sender, ?2 ?3 from and until: the nearest ones are enough, an autoresponder says the same to everybody */
+	/* Behind mail_select. ?1 sender, ?2 ?3 from and until: the nearest ones are enough, an autoresponder says the same to everybody */
 	[OF_SENDER] = "WHERE t.mail_from_id = ?1 AND m.transaction_rowid IS NOT NULL AND coalesce(t.mail_us, t.started_us) BETWEEN ?2 AND ?3"
 		" ORDER BY coalesce(t.mail_us, t.started_us), t.id LIMIT 64",
-	[RECIPIENT] = "SELECT code, enhanced, reply, notify, address, address_class FROM recipients WHERE transaction_rowid = ?1 AND n = ?2",
-	[BY_SENDER] = sighting_sql_by_sender,
-	[BY_ROWID] = sighting_sql_by_rowid,
 	/* ?1 the candidate, ?2 the answer, ?3 ?4 who wrote the answer */
 	[RCPT_FITS] = "SELECT 1 FROM recipients WHERE transaction_rowid = ?1 AND (address_id IN " REPORTED " OR address_id IN (?3, ?4)) LIMIT 1",
 	[QUEUE_ID_FITS] = "SELECT 1 FROM received WHERE transaction_rowid = ?1 AND part = 1 AND queue_id = ?2 LIMIT 1",
@@ -56,8 +44,6 @@ static const char *const sql[STATEMENT_COUNT] = {
 		" WHERE r.transaction_rowid = ?1 AND (r.code >= 400 OR t.outcome = 'rejected') AND (r.address_id IN " REPORTED
 		" OR r.address_id IN (SELECT address_id FROM recipients WHERE transaction_rowid = ?3) OR ?4)"
 		" ORDER BY r.address_id IN " REPORTED " DESC, r.n LIMIT 1",
-	[ANSWERS] = "SELECT transaction_rowid, recipient_n FROM answer WHERE recipient_id = ?1",
-	[AUTHORS] = "SELECT transaction_rowid FROM author WHERE address_id = ?1",
 };
 
 struct correlate {
@@ -67,7 +53,7 @@ struct correlate {
 	sqlite3_stmt *q[STATEMENT_COUNT];
 };
 
-struct correlate *correlate_new(sqlite3 *facts, sqlite3 *verdicts, const struct own *own, struct provenances *provenances, struct shared *shared)
+struct correlate *correlate_new(sqlite3 *facts, const struct own *own, struct provenances *provenances, struct shared *shared)
 {
 	struct correlate *c = xcalloc(1, sizeof *c);
 
@@ -75,9 +61,9 @@ struct correlate *correlate_new(sqlite3 *facts, sqlite3 *verdicts, const struct 
 	c->provenances = provenances;
 	c->shared = shared;
 	for (int i = 0; i < STATEMENT_COUNT; i++) {
-		char *text = xasprintf("%s%s", i == ANSWER || i == OF_SENDER ? mail_select : "", sql[i]);
+		char *text = xasprintf("%s%s", i == OF_SENDER ? mail_select : "", sql[i]);
 
-		c->q[i] = db_prepare(i < FACTS_COUNT ? facts : verdicts, text);
+		c->q[i] = db_prepare(facts, text);
 		free(text);
 	}
 	return c;
@@ -119,112 +105,7 @@ static struct text keep(struct victim *v, struct text t)
 	return t.p ? arena_copy(&v->arena, t.p, t.len, t.len, NULL) : t;
 }
 
-/* ---- loading ---- */
-
-/* What was told to ask our own hop: destinations whose recipients are ours to know. */
-static bool is_near(const struct own *own, const struct mail *m, const struct route *r)
-{
-	return r->direction == DIRECTION_INTERNAL || own_is_next_hop(own, &m->dest) || own_is_upstream(own, &m->src);
-}
-
-/* False when the row is gone: the sensor replaced a session that had been cut by the end of a capture. */
-static bool read_answer(struct correlate *c, struct victim *v, int64_t rowid, int n, struct answer *a)
-{
-	sqlite3_stmt *s = QUERY(c, ANSWER, rowid);
-	bool found = sqlite3_step(s) == SQLITE_ROW;
-
-	*a = (struct answer){ .n = n };
-	if (found)
-		mail_read(s, &v->arena, &a->mail);
-	sqlite3_reset(s);
-	if (!found)
-		return false;
-	a->route = mail_route(&a->mail, c->own);
-	struct classification k = classify(&a->mail, is_near(c->own, &a->mail, &a->route));
-	a->kind = a->first_kind = k.kind;
-	a->rule = k.rule;
-	a->suspect = classify_is_suspect(&k);
-	a->suspected = k.suspected;
-	s = QUERY(c, RECIPIENT, rowid, n);
-	if (sqlite3_step(s) == SQLITE_ROW) {
-		a->code = sqlite3_column_int(s, 0);
-		a->enhanced = keep(v, column_text(s, 1));
-		a->reply = keep(v, column_text(s, 2));
-		a->notify = keep(v, column_text(s, 3));
-		if (!v->address.p) {
-			v->address = keep(v, column_text(s, 4));
-			v->domain = domain_of_address(v->address);
-			v->class = (unsigned)sqlite3_column_int(s, 5);
-		}
-	}
-	sqlite3_reset(s);
-	return true;
-}
-
-static int compare_answers(const void *x, const void *y)
-{
-	const struct answer *a = x, *b = y;
-
-	if (a->mail.mail_us != b->mail.mail_us)
-		return a->mail.mail_us < b->mail.mail_us ? -1 : 1;
-	int c = memcmp(a->mail.session_id, b->mail.session_id, sizeof a->mail.session_id);
-	if (!c)
-		c = a->mail.ordinal - b->mail.ordinal;
-	return c ? c : a->n - b->n;
-}
-
-static void load_answers(struct correlate *c, struct victim *v)
-{
-	sqlite3_stmt *s = QUERY(c, ANSWERS, v->id);
-	size_t cap = 0;
-
-	while (sqlite3_step(s) == SQLITE_ROW) {
-		if (v->answer_count == cap) {
-			cap = cap ? cap * 2 : 4;
-			v->answer = xreallocarray(v->answer, cap, sizeof *v->answer);
-		}
-		if (read_answer(c, v, sqlite3_column_int64(s, 0), sqlite3_column_int(s, 1), &v->answer[v->answer_count]))
-			v->answer_count++;
-	}
-	sqlite3_reset(s);
-	if (v->answer_count)
-		qsort(v->answer, v->answer_count, sizeof *v->answer, compare_answers);
-}
-
-static void load_mail(struct correlate *c, struct victim *v)
-{
-	struct sightings list = { 0 };
-	sqlite3_stmt *s;
-
-	sightings_collect(QUERY(c, BY_SENDER, v->id), c->own, &v->arena, &list);
-	s = QUERY(c, AUTHORS, v->id);
-	while (sqlite3_step(s) == SQLITE_ROW)
-		sightings_collect(QUERY(c, BY_ROWID, sqlite3_column_int64(s, 0)), c->own, &v->arena, &list);
-	sqlite3_reset(s);
-	sightings_sort(&list);
-	for (size_t i = 0; i < list.count; i++)
-		if (list.item[i].route.arrives)
-			list.item[i].origin_host = domain_host(list.item[i].origin_name);
-	v->mail = list.item;
-	v->mail_count = list.count;
-}
-
 /* ---- causes ---- */
-
-size_t victim_mail_until(const struct victim *v, int64_t t)
-{
-	size_t lo = 0, hi = v->mail_count;
-
-	while (lo < hi) {
-		size_t mid = lo + (hi - lo) / 2;
-
-		if (v->mail[mid].mail_us <= t)
-			lo = mid + 1;
-		else
-			hi = mid;
-	}
-	return lo;
-}
 
 /* From outside, or handed in by a client inside. */
 static bool reaches_us(const struct sighting *s)
@@ -295,7 +176,7 @@ static bool fits_queue_id(struct correlate *c, const struct sighting *s, const s
 static bool fits_untaken(struct correlate *c, const struct sighting *s, const struct answer *a)
 {
 	(void)c;
-	return !s->taken || a->mail.has_message;
+	return !s->taken_by || a->mail.has_message;
 }
 
 /* A server answers what it took itself, more often than what another one handed on to it. */
@@ -335,14 +216,14 @@ static bool cause_by_envelope(struct correlate *c, struct victim *v, struct answ
 
 		if (envelope_keys[k % KEYS].needs_message && !a->mail.has_message)
 			continue;
-		for (size_t i = until; i-- > 0 && until - i <= NEAR_MAX;) {
+		for (size_t i = until; i-- > 0 && until - i <= VICTIM_NEAR_MAX;) {
 			struct sighting *s = &v->mail[i];
 
 			if (s->mail_us < a->mail.mail_us - SIGHTING_WINDOW_US)
 				break;
 			if (s->route.arrives != outside || !could_cause(s, a) || !envelope_keys[k % KEYS].fits(c, s, a))
 				continue;
-			s->taken = true;
+			s->taken_by = a->at + 1;
 			a->cause = *s;
 			a->matched_by = envelope_keys[k % KEYS].word;
 			return true;
@@ -356,7 +237,7 @@ static bool cause_of_probe(struct victim *v, struct answer *a)
 {
 	size_t until = victim_mail_until(v, a->mail.mail_us + SIGHTING_SLACK_US);
 
-	for (size_t i = until; i-- > 0 && until - i <= NEAR_MAX;) {
+	for (size_t i = until; i-- > 0 && until - i <= VICTIM_NEAR_MAX;) {
 		const struct sighting *s = &v->mail[i];
 
 		if (s->mail_us < a->mail.mail_us - SIGHTING_WINDOW_US)
@@ -374,7 +255,7 @@ static void find_cause(struct correlate *c, struct victim *v, struct answer *a)
 {
 	const struct mail *m = &a->mail;
 
-	if (a->kind == KIND_CALLOUT) {
+	if (a->told_kind == KIND_CALLOUT) {
 		cause_of_probe(v, a);
 		return;
 	}
@@ -414,7 +295,7 @@ static void find_root(struct correlate *c, struct victim *v, struct answer *a)
 
 	if (!a->cause.rowid)
 		return;
-	for (size_t i = until; i-- > 0 && until - i <= NEAR_MAX && !a->root.rowid;)
+	for (size_t i = until; i-- > 0 && until - i <= VICTIM_NEAR_MAX && !a->root.rowid;)
 		if (could_refuse(c, &v->mail[i], a))
 			read_root(c, v, &v->mail[i], false, a);
 	if (a->root.rowid || !a->cause.message_id_hash)
@@ -428,20 +309,13 @@ static void find_root(struct correlate *c, struct victim *v, struct answer *a)
 
 /* ---- kinds that only other mail tells ---- */
 
-static bool is_open(const struct answer *a)
-{
-	return !a->mail.has_message && !a->mail.has_data
-	    && (a->kind == KIND_AUTOMATED_UNKNOWN || ((a->kind == KIND_CALLOUT || a->kind == KIND_CALL_AHEAD) && !a->mail.rcpt_accepted
-						       && !(a->mail.mail_from_class & CLASS_DOUBLE_BOUNCE)));
-}
-
 /* Was mail from the victim accepted by the side that now turns to him; is one open at this moment? */
 static void look_back(const struct victim *v, const struct answer *a, bool *accepted, bool *under_way)
 {
 	size_t until = victim_mail_until(v, a->mail.mail_us + SIGHTING_SLACK_US);
 
 	*accepted = *under_way = false;
-	for (size_t i = until; i-- > 0 && until - i <= NEAR_MAX;) {
+	for (size_t i = until; i-- > 0 && until - i <= VICTIM_NEAR_MAX;) {
 		const struct sighting *s = &v->mail[i];
 		bool opposite = a->route.arrives ? s->route.leaves : reaches_us(s);
 
@@ -457,15 +331,13 @@ static void look_back(const struct victim *v, const struct answer *a, bool *acce
 /* The same mail on its way to this hop, when it had its message: the last one before. NULL when it was not seen. */
 static const struct answer *handed_on(const struct victim *v, const struct answer *a)
 {
-	size_t at = (size_t)(a - v->answer);
-
-	for (size_t i = at; i-- > 0 && at - i <= NEAR_MAX;) {
-		const struct answer *x = &v->answer[i];
+	for (size_t i = a->at; i-- > 0 && a->at - i <= VICTIM_NEAR_MAX;) {
+		const struct answer *x = v->answer[i];
 
 		if (x->mail.mail_us < a->mail.mail_us - SIGHTING_WINDOW_US)
 			break;
 		/* Asked ahead, when all that came before went through. */
-		if (a->kind == KIND_CALL_AHEAD && x->mail.has_message && ip_equal(&x->mail.src, &a->mail.src))
+		if (a->told_kind == KIND_CALL_AHEAD && x->mail.has_message && ip_equal(&x->mail.src, &a->mail.src))
 			break;
 		if (x->mail.has_message && x->mail.outcome == MAIL_ACCEPTED && ip_equal(&x->mail.dest, &a->mail.src))
 			return x;
@@ -477,17 +349,17 @@ static const struct answer *handed_on(const struct victim *v, const struct answe
 static void close_kind(struct correlate *c, struct victim *v, struct answer *a)
 {
 	bool accepted, under_way;
-	bool is_probe = a->kind == KIND_CALLOUT;
+	bool is_probe = a->told_kind == KIND_CALLOUT;
 
 	const struct answer *before = handed_on(v, a);
 
 	if (before) {
-		a->kind = before->kind;
-		a->rule = "handed-on";
+		a->told_kind = before->told_kind;
+		a->told_rule = "handed-on";
 		a->passed_on = before->route.arrives || before->passed_on;
 		return;
 	}
-	if (a->kind == KIND_CALL_AHEAD)
+	if (a->told_kind == KIND_CALL_AHEAD)
 		return;
 	look_back(v, a, &accepted, &under_way);
 	if (accepted && a->route.leaves) {
@@ -496,14 +368,14 @@ static void close_kind(struct correlate *c, struct victim *v, struct answer *a)
 		if (a->root.rowid) {
 			bool waits = a->root.code < 500 && a->mail.mail_us - a->cause.mail_us < GIVEN_UP_US;
 
-			a->kind = waits ? KIND_DELAY_NOTICE : KIND_BOUNCE;
-			a->rule = waits ? "refused-after-deferral" : "refused-after-refusal";
+			a->told_kind = waits ? KIND_DELAY_NOTICE : KIND_BOUNCE;
+			a->told_rule = waits ? "refused-after-deferral" : "refused-after-refusal";
 			return;
 		}
 	}
 	if (is_probe && accepted && !under_way) {
-		a->kind = KIND_AUTOMATED_UNKNOWN;
-		a->rule = "refused-after-mail";
+		a->told_kind = KIND_AUTOMATED_UNKNOWN;
+		a->told_rule = "refused-after-mail";
 	} else if (is_probe && a->cause.rowid) {
 		a->cause = (struct sighting){ 0 };
 		a->matched_by = NULL;
@@ -538,7 +410,8 @@ static bool was_submitted(struct correlate *c, struct victim *v, const struct an
 		return false;
 	shared_by_hash(c->shared, a->mail.message_id_hash, &v->arena, &list);
 	for (size_t i = 0; i < list.count && !found; i++)
-		found = list.item[i].auth == 1 && list.item[i].rowid != a->mail.rowid && own_has(c->own, &list.item[i].dest);
+		found = list.item[i].auth == 1 && list.item[i].rowid != a->mail.rowid && own_has(c->own, &list.item[i].dest)
+		     && list.item[i].mail_us <= a->mail.mail_us + SIGHTING_SLACK_US;
 	free(list.item);
 	return found;
 }
@@ -551,7 +424,7 @@ static bool is_concurrent_probe(struct victim *v, const struct answer *a)
 	if (a->mail.has_message || a->mail.has_data || mail_has_step(&a->mail, 'c', "DATA") || mail_has_step(&a->mail, 'c', "BDAT")
 	    || mail_size_param(&a->mail) >= 0)
 		return false;
-	for (size_t i = until; i-- > 0 && until - i <= NEAR_MAX;) {
+	for (size_t i = until; i-- > 0 && until - i <= VICTIM_NEAR_MAX;) {
 		const struct sighting *s = &v->mail[i];
 
 		if (s->mail_us < a->mail.mail_us - PROBE_US)
@@ -570,13 +443,13 @@ static void close_suspect(struct correlate *c, struct victim *v, struct answer *
 	const struct sighting *cause = NULL;
 
 	if (is_concurrent_probe(v, a)) {
-		a->kind = KIND_CALLOUT;
-		a->rule = "probe-concurrent";
+		a->told_kind = KIND_CALLOUT;
+		a->told_rule = "probe-concurrent";
 		return;
 	}
-	if (a->suspected == KIND_CALLOUT)
+	if (a->first.suspected == KIND_CALLOUT)
 		return;
-	for (size_t i = until; i-- > 0 && until - i <= NEAR_MAX && !cause;) {
+	for (size_t i = until; i-- > 0 && until - i <= VICTIM_NEAR_MAX && !cause;) {
 		const struct sighting *s = &v->mail[i];
 
 		if (s->mail_us < a->mail.mail_us - ANSWERS_WITHIN_US)
@@ -586,164 +459,82 @@ static void close_suspect(struct correlate *c, struct victim *v, struct answer *
 	}
 	if (!cause || was_submitted(c, v, a))
 		return;
-	enum kind kind = a->suspected == KIND_ORDINARY ? kind_of_sender(c, a) : a->suspected;
+	enum kind kind = a->first.suspected == KIND_ORDINARY ? kind_of_sender(c, a) : a->first.suspected;
 	if (kind == KIND_ORDINARY)
 		return;
-	a->kind = kind;
-	a->rule = a->suspected == KIND_ORDINARY ? "same-sender" : "answers-at-once";
+	a->told_kind = kind;
+	a->told_rule = a->first.suspected == KIND_ORDINARY ? "same-sender" : "answers-at-once";
 	a->cause = *cause;
 	a->matched_by = "envelope";
 }
 
-/* ---- attempts of one mail ---- */
+/* ---- all of it ---- */
 
-static bool ended_for_good(const struct answer *a)
+static void correlate_answer(struct correlate *c, struct victim *v, struct answer *a)
 {
-	return a->mail.outcome == MAIL_ACCEPTED || (a->mail.outcome == MAIL_REJECTED && a->mail.code >= 500) || a->code >= 500;
-}
-
-/* Every attempt of one mail announces the same size. */
-static bool could_be_same_size(const struct mail *a, const struct mail *b)
-{
-	int64_t x = mail_size_param(a), y = mail_size_param(b);
-
-	return x < 0 || y < 0 || x == y;
-}
-
-/* Refused before DATA, by a hop that had just been handed this mail by another one of ours. */
-static bool was_handed_on(const struct mail_group *g, const struct answer *a)
-{
-	for (size_t i = g->count; i-- > 0;) {
-		const struct answer *x = g->attempt[i];
-
-		if (x->route.leaves && ended_for_good(x))
-			return false;
-		if (!x->route.leaves && x->mail.has_message && x->mail.outcome == MAIL_ACCEPTED && ip_equal(&x->mail.dest, &a->mail.src)
-		    && a->mail.mail_us - x->mail.mail_us <= RETRY_US)
-			return x->mail.size_bytes < 0 || mail_size_param(&a->mail) < 0 || sighting_grows_to(x->mail.size_bytes, mail_size_param(&a->mail));
-	}
-	return false;
-}
-
-static bool is_same_mail(const struct mail_group *g, const struct answer *a)
-{
-	const struct answer *last = g->attempt[g->count - 1];
-
-	if (a->mail.message_id_hash && g->said->mail.message_id_hash)
-		return a->mail.message_id_hash == g->said->mail.message_id_hash;
-	if (a->mail.has_message && g->said->mail.has_message)
-		return false;
-	if (!a->mail.has_message && a->kind != KIND_CALLOUT && was_handed_on(g, a))
-		return true;
-	if (!ip_equal(&last->mail.src, &a->mail.src) || a->mail.mail_us - last->mail.mail_us > RETRY_US)
-		return false;
-	bool callout = g->said->kind == KIND_CALLOUT;
-	if (callout && a->kind == KIND_CALLOUT)
-		return true;
-	/* A greylisted bounce looked like a refused callout until it came again with its message. */
-	if ((callout && !(is_open(last) && a->mail.has_message)) || a->kind == KIND_CALLOUT)
-		return false;
-	return !ended_for_good(last) && could_be_same_size(&last->mail, &a->mail);
-}
-
-static struct mail_group *group_of(struct victim *v, const struct answer *a)
-{
-	for (size_t i = v->group_count; i-- > 0 && v->group_count - i <= NEAR_MAX;)
-		if (is_same_mail(&v->group[i], a))
-			return &v->group[i];
-	v->group = xreallocarray(v->group, v->group_count + 1, sizeof *v->group);
-	v->group[v->group_count] = (struct mail_group){ 0 };
-	return &v->group[v->group_count++];
-}
-
-static void group_add(struct mail_group *g, struct answer *a)
-{
-	g->attempt = xreallocarray(g->attempt, g->count + 1, sizeof *g->attempt);
-	g->attempt[g->count++] = a;
-	if (!g->said || (!g->said->mail.has_message && a->mail.has_message))
-		g->said = a;
-	if (!g->edge && a->route.leaves)
-		g->edge = a;
-}
-
-/* An attempt that was refused before DATA is what its later attempts show it to be. */
-static void inherit_kind(struct mail_group *g)
-{
-	for (size_t i = 0; i < g->count; i++) {
-		struct answer *a = g->attempt[i];
-
-		if (a == g->said || a->mail.has_message || a->kind == g->said->kind)
-			continue;
-		a->kind = g->said->kind;
-		a->rule = "same-mail";
-	}
-}
-
-static void group_attempts(struct victim *v)
-{
-	for (size_t i = 0; i < v->answer_count; i++) {
-		struct answer *a = &v->answer[i];
-
-		if (kind_is_answering(a->kind) && (a->route.leaves || a->route.direction == DIRECTION_INTERNAL))
-			group_add(group_of(v, a), a);
-	}
-	for (size_t i = 0; i < v->group_count; i++)
-		inherit_kind(&v->group[i]);
+	a->told_kind = a->first.kind;
+	a->told_rule = a->first.rule;
+	a->passed_on = false;
+	a->cause = (struct sighting){ 0 };
+	a->matched_by = NULL;
+	a->root = (struct root){ 0 };
+	if (attempts_is_open(a))
+		close_kind(c, v, a);
+	else if (classify_is_suspect(&a->first) && a->route.leaves)
+		close_suspect(c, v, a);
+	if (!a->route.leaves && a->route.direction != DIRECTION_INTERNAL)
+		return;
+	if (kind_is_answering(a->told_kind) && !a->cause.rowid)
+		find_cause(c, v, a);
+	if (kind_is_answering(a->told_kind) && !a->root.rowid && a->told_kind != KIND_CALLOUT)
+		find_root(c, v, a);
 }
 
 static void note_target(struct correlate *c, struct victim *v, const struct answer *a)
 {
-	if (!a->route.leaves || v->target_count == VICTIM_TARGETS_MAX || own_is_smarthost(c->own, &a->mail.dest))
+	if (!kind_is_answering(a->kind) || !a->route.leaves || v->target_count == VICTIM_TARGETS_MAX || own_is_smarthost(c->own, &a->mail.dest))
 		return;
 	for (int i = 0; i < v->target_count; i++)
-		if (ip_equal(&v->target[i], &a->mail.dest))
+		if (ip_equal(&v->target[i].address, &a->mail.dest))
 			return;
-	v->target[v->target_count++] = a->mail.dest;
+	v->target[v->target_count++] = (struct target){ a->mail.dest, a->at };
 }
 
-/* ---- all of it ---- */
-
-bool correlate_victim(struct correlate *c, int64_t recipient_id, struct victim *v)
+static bool equal_targets(const struct target *a, const struct target *b, int count)
 {
-	*v = (struct victim){ .id = recipient_id };
-	arena_init(&v->arena, ARENA_BYTES);
-	load_answers(c, v);
-	if (!v->address.p)
-		return false;
-	load_mail(c, v);
-	for (size_t i = 0; i < v->answer_count; i++) {
-		struct answer *a = &v->answer[i];
-
-		if (is_open(a))
-			close_kind(c, v, a);
-		else if (a->suspect && a->route.leaves)
-			close_suspect(c, v, a);
-		if (!a->route.leaves && a->route.direction != DIRECTION_INTERNAL)
-			continue;
-		if (kind_is_answering(a->kind) && !a->cause.rowid)
-			find_cause(c, v, a);
-		if (kind_is_answering(a->kind) && !a->root.rowid && a->kind != KIND_CALLOUT)
-			find_root(c, v, a);
-	}
-	group_attempts(v);
-	for (size_t i = 0; i < v->answer_count; i++)
-		if (kind_is_answering(v->answer[i].kind))
-			note_target(c, v, &v->answer[i]);
-	for (size_t i = 0; i < v->group_count; i++) {
-		const struct answer *a = v->group[i].said;
-
-		provenance_of_group(c->provenances, &v->group[i], a->cause.rowid && recipient_fits(c, &a->cause, a));
-	}
+	for (int i = 0; i < count; i++)
+		if (!ip_equal(&a[i].address, &b[i].address))
+			return false;
 	return true;
 }
 
-void victim_fini(struct victim *v)
+/* Who takes his mail says something about all of it. */
+static void find_targets(struct correlate *c, struct victim *v)
 {
+	struct target old[VICTIM_TARGETS_MAX];
+	int old_count = v->target_count;
+
+	memcpy(old, v->target, sizeof old);
+	while (v->target_count && v->target[v->target_count - 1].at >= v->redo)
+		v->target_count--;
+	for (size_t i = v->redo; i < v->answer_count; i++)
+		note_target(c, v, v->answer[i]);
+	if (v->target_count == old_count && equal_targets(v->target, old, old_count))
+		return;
 	for (size_t i = 0; i < v->group_count; i++)
-		free(v->group[i].attempt);
-	free(v->group);
-	free(v->answer);
-	free(v->mail);
-	arena_fini(&v->arena);
-	*v = (struct victim){ 0 };
+		v->group[i].touched = true;
+}
+
+void correlate_victim(struct correlate *c, struct victim *v)
+{
+	for (size_t i = v->redo; i < v->answer_count; i++)
+		correlate_answer(c, v, v->answer[i]);
+	attempts_group(v);
+	find_targets(c, v);
+	for (size_t i = 0; i < v->group_count; i++) {
+		struct mail_group *g = &v->group[i];
+
+		if (g->touched)
+			provenance_of_group(c->provenances, g, g->said->cause.rowid && recipient_fits(c, &g->said->cause, g->said));
+	}
 }

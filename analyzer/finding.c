@@ -12,11 +12,12 @@
 #include "common/xmalloc.h"
 #include "schema/db.h"
 
-enum statement { OLD, DELETE_FINDING, DELETE_ATTEMPTS, DELETE_REASONS, INSERT, INSERT_ATTEMPT, INSERT_REASON, ALIAS, REPOINT, CHANGE, SET_KIND,
+enum statement { OLD_SINCE, OLD, DELETE_FINDING, DELETE_ATTEMPTS, DELETE_REASONS, INSERT, INSERT_ATTEMPT, INSERT_REASON, ALIAS, REPOINT, CHANGE, SET_KIND,
 	SET_PROVENANCE, STATEMENT_COUNT };
 
 static const char *const sql[STATEMENT_COUNT] = {
-	[OLD] = "SELECT id, finding_id, revision, digest FROM finding WHERE recipient_id = ?1 ORDER BY id",
+	[OLD_SINCE] = "SELECT id, finding_id, revision, digest FROM finding WHERE recipient_id = ?1 AND first_us >= ?2",
+	[OLD] = "SELECT id, finding_id, revision, digest FROM finding WHERE id = ?1",
 	[DELETE_FINDING] = "DELETE FROM finding WHERE id = ?1",
 	[DELETE_ATTEMPTS] = "DELETE FROM finding_attempt WHERE finding_rowid = ?1",
 	[DELETE_REASONS] = "DELETE FROM finding_reason WHERE finding_rowid = ?1",
@@ -91,18 +92,24 @@ static void note_change(struct findings *f, const char *what, int64_t id)
 
 /* ---- kinds and provenance of the transactions ---- */
 
+static void write_kind(struct findings *f, const struct answer *a, int64_t fresh_rowid)
+{
+	sqlite3_bind_int64(f->q[SET_KIND], 1, a->mail.rowid);
+	sqlite3_bind_text(f->q[SET_KIND], 2, kind_name(a->kind), -1, SQLITE_STATIC);
+	sqlite3_bind_text(f->q[SET_KIND], 3, a->rule, -1, SQLITE_STATIC);
+	run(f->q[SET_KIND]);
+	if (sqlite3_changes(f->db) && a->mail.rowid <= fresh_rowid)
+		note_change(f, "transaction", a->mail.rowid);
+}
+
+/* Of what was worked through, and of earlier attempts of mail that was. */
 static void write_kinds(struct findings *f, const struct victim *v, int64_t fresh_rowid)
 {
-	for (size_t i = 0; i < v->answer_count; i++) {
-		const struct answer *a = &v->answer[i];
-
-		sqlite3_bind_int64(f->q[SET_KIND], 1, a->mail.rowid);
-		sqlite3_bind_text(f->q[SET_KIND], 2, kind_name(a->kind), -1, SQLITE_STATIC);
-		sqlite3_bind_text(f->q[SET_KIND], 3, a->rule, -1, SQLITE_STATIC);
-		run(f->q[SET_KIND]);
-		if (sqlite3_changes(f->db) && a->mail.rowid <= fresh_rowid)
-			note_change(f, "transaction", a->mail.rowid);
-	}
+	for (size_t i = v->redo; i < v->answer_count; i++)
+		write_kind(f, v->answer[i], fresh_rowid);
+	for (size_t i = 0; i < v->group_count; i++)
+		for (size_t k = 0; v->group[i].touched && k < v->group[i].count && v->group[i].attempt[k]->at < v->redo; k++)
+			write_kind(f, v->group[i].attempt[k], fresh_rowid);
 }
 
 static void write_provenance(struct findings *f, const struct mail_group *g)
@@ -126,29 +133,30 @@ struct old {
 
 struct olds {
 	struct old *item;	/* by id */
-	size_t count;
+	size_t count, cap;
 };
 
-static struct olds read_old(struct findings *f, int64_t recipient_id)
+/* All findings that began before stand as they were, but for those that are touched. */
+static int64_t redone_since(const struct victim *v)
 {
-	struct olds o = { 0 };
-	sqlite3_stmt *s = f->q[OLD];
-	size_t cap = 0;
+	return v->redo == 0 ? INT64_MIN : v->redo < v->answer_count ? v->answer[v->redo]->mail.mail_us : INT64_MAX;
+}
 
-	sqlite3_bind_int64(s, 1, recipient_id);
+/* Those of the rows of a bound statement. */
+static void add_old(struct olds *o, sqlite3_stmt *s)
+{
 	while (sqlite3_step(s) == SQLITE_ROW) {
-		if (o.count == cap) {
-			cap = cap ? cap * 2 : 4;
-			o.item = xreallocarray(o.item, cap, sizeof *o.item);
+		if (o->count == o->cap) {
+			o->cap = o->cap ? o->cap * 2 : 4;
+			o->item = xreallocarray(o->item, o->cap, sizeof *o->item);
 		}
-		struct old *x = &o.item[o.count++];
+		struct old *x = &o->item[o->count++];
 		x->id = sqlite3_column_int64(s, 0);
 		snprintf(x->finding_id, sizeof x->finding_id, "%s", (const char *)sqlite3_column_text(s, 1));
 		x->revision = sqlite3_column_int(s, 2);
 		x->digest = sqlite3_column_int64(s, 3);
 	}
 	sqlite3_reset(s);
-	return o;
 }
 
 static int compare_old(const void *id, const void *x)
@@ -156,6 +164,30 @@ static int compare_old(const void *id, const void *x)
 	int64_t a = *(const int64_t *)id, b = ((const struct old *)x)->id;
 
 	return a < b ? -1 : a > b;
+}
+
+static int compare_olds(const void *x, const void *y)
+{
+	return compare_old(&((const struct old *)x)->id, y);
+}
+
+/* Findings whose mail is worked through, and those that are to be judged again. */
+static struct olds read_old(struct findings *f, const struct victim *v)
+{
+	struct olds o = { 0 };
+	int64_t since_us = redone_since(v);
+
+	sqlite3_bind_int64(f->q[OLD_SINCE], 1, v->id);
+	sqlite3_bind_int64(f->q[OLD_SINCE], 2, since_us);
+	add_old(&o, f->q[OLD_SINCE]);
+	for (size_t i = 0; i < v->group_count; i++)
+		if (v->group[i].touched && v->group[i].attempt[0]->mail.mail_us < since_us) {
+			sqlite3_bind_int64(f->q[OLD], 1, victim_finding_id(&v->group[i]));
+			add_old(&o, f->q[OLD]);
+		}
+	if (o.count)
+		qsort(o.item, o.count, sizeof *o.item, compare_olds);
+	return o;
 }
 
 static const struct old *find_old(const struct olds *o, int64_t id)
@@ -231,11 +263,6 @@ static int count_attempts(const struct mail_group *g)
 	return edge ? edge : (int)g->count;
 }
 
-static int64_t id_of(const struct mail_group *g)
-{
-	return g->attempt[0]->mail.rowid * 100 + g->attempt[0]->n;
-}
-
 static void make_row(struct findings *f, const struct mail_group *g, const struct judgement *j, struct row *r)
 {
 	const struct answer *first = g->attempt[0], *last = g->attempt[g->count - 1];
@@ -243,7 +270,7 @@ static void make_row(struct findings *f, const struct mail_group *g, const struc
 	const struct config_server *c = own_server(f->own, &emitter);
 	char transaction_id[TRANSACTION_ID_MAX];
 
-	*r = (struct row){ .id = id_of(g) };
+	*r = (struct row){ .id = victim_finding_id(g) };
 	transaction_id_format(first->mail.session_id, first->mail.ordinal, transaction_id);
 	snprintf(r->finding_id, sizeof r->finding_id, "%s:%d", transaction_id, first->n);
 	r->server = servers_add(f->servers, &emitter);
@@ -376,7 +403,7 @@ static void insert_reasons(struct findings *f, const struct judgement *j, int64_
 }
 
 /* What says the same as before is left as it is. */
-static void write_group(struct findings *f, const struct victim *v, const struct mail_group *g, const struct olds *old)
+static void write_group(struct findings *f, const struct victim *v, struct mail_group *g, const struct olds *old)
 {
 	struct judgement j;
 	struct row r;
@@ -422,12 +449,15 @@ static int compare_ids(const void *x, const void *y)
 /* First, since the same mail may come again under another row, and a finding_id is there once. */
 static void delete_what_is_gone(struct findings *f, const struct victim *v, const struct olds *old)
 {
-	int64_t *id = xcalloc(v->group_count + 1, sizeof *id);
+	int64_t *id = xcalloc(v->group_count + 1, sizeof *id), since_us = redone_since(v);
 	size_t n = 0;
 
-	for (size_t i = 0; i < v->group_count; i++)
-		if (is_finding(f, v, &v->group[i]))
-			id[n++] = id_of(&v->group[i]);
+	for (size_t i = 0; i < v->group_count; i++) {
+		const struct mail_group *g = &v->group[i];
+
+		if ((g->touched || g->attempt[0]->mail.mail_us >= since_us) && is_finding(f, v, g))
+			id[n++] = victim_finding_id(g);
+	}
 	qsort(id, n, sizeof *id, compare_ids);
 	for (size_t i = 0; i < old->count; i++)
 		if (!bsearch(&old->item[i].id, id, n, sizeof *id, compare_ids))
@@ -435,26 +465,32 @@ static void delete_what_is_gone(struct findings *f, const struct victim *v, cons
 	free(id);
 }
 
-void findings_write(struct findings *f, const struct victim *v, int64_t fresh_rowid)
+void findings_write(struct findings *f, struct victim *v, int64_t fresh_rowid)
 {
-	struct olds old = read_old(f, v->id);
+	struct olds old = read_old(f, v);
 
 	write_kinds(f, v, fresh_rowid);
 	delete_what_is_gone(f, v, &old);
 	for (size_t i = 0; i < v->group_count; i++) {
-		const struct mail_group *g = &v->group[i];
+		struct mail_group *g = &v->group[i];
 
+		if (!g->touched)
+			continue;
 		write_provenance(f, g);
 		if (is_finding(f, v, g))
 			write_group(f, v, g, &old);
+		g->touched = false;
 	}
 	free(old.item);
 }
 
 void findings_remove(struct findings *f, int64_t recipient_id)
 {
-	struct olds old = read_old(f, recipient_id);
+	struct olds old = { 0 };
 
+	sqlite3_bind_int64(f->q[OLD_SINCE], 1, recipient_id);
+	sqlite3_bind_int64(f->q[OLD_SINCE], 2, INT64_MIN);
+	add_old(&old, f->q[OLD_SINCE]);
 	for (size_t i = 0; i < old.count; i++)
 		delete_finding(f, old.item[i].id);
 	free(old.item);

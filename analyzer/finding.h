@@ -4,7 +4,7 @@
 
 #include <sqlite3.h>
 
-#include "analyzer/correlate.h"
+#include "analyzer/victim.h"
 #include "analyzer/judge.h"
 
 struct findings;
@@ -14,10 +14,11 @@ struct findings *findings_new(sqlite3 *verdicts, const struct own *own, struct s
 void findings_free(struct findings *f);
 
 /*
- * Replaces the findings about this victim. What is equal keeps its revision, what changed gets the next one and a row in change.
- * Transactions above fresh_rowid are new in this run: their first kind is no change.
+ * Replaces the findings about the victim's touched groups, which are so no more, and drops those whose answers are in other groups now. What is
+ * equal keeps its revision, what changed gets the next one and a row in change. Transactions above fresh_rowid are new in this run: their first kind
+ * is no change.
  */
-void findings_write(struct findings *f, const struct victim *v, int64_t fresh_rowid);
+void findings_write(struct findings *f, struct victim *v, int64_t fresh_rowid);
 /* The recipient has no answering mail any more. */
 void findings_remove(struct findings *f, int64_t recipient_id);
 

@@ -356,7 +356,7 @@ static const char *class_of(const struct evidence *e, const struct mail_group *g
 	return cause_class(0, e->said->status, e->said->diagnostic);
 }
 
-void judge_group(struct judge *j, const struct victim *v, const struct mail_group *g, struct judgement *out)
+void judge_group(struct judge *j, const struct victim *v, struct mail_group *g, struct judgement *out)
 {
 	struct evidence e;
 

@@ -10,7 +10,7 @@
 #include <stddef.h>
 #include <sqlite3.h>
 
-#include "analyzer/correlate.h"
+#include "analyzer/victim.h"
 #include "analyzer/origin.h"
 #include "analyzer/own.h"
 #include "analyzer/servers.h"
@@ -39,7 +39,8 @@ struct judge *judge_new(sqlite3 *facts, sqlite3 *verdicts, const struct own *own
 			struct shared *shared, const struct geo *geo);
 void judge_free(struct judge *j);
 
-void judge_group(struct judge *j, const struct victim *v, const struct mail_group *g, struct judgement *out);
+/* Notes in the group what of the victim's mail was asked for. */
+void judge_group(struct judge *j, const struct victim *v, struct mail_group *g, struct judgement *out);
 void judgement_fini(struct judgement *out);
 
 /* Changes whenever the table of rules does. */

@@ -82,12 +82,11 @@ struct earlier {
 
 static struct earlier look_earlier(struct provenances *p, const struct mail *m)
 {
-	struct sightings list = { 0 };
+	const struct sightings *list = shared_with_others(p->shared, m->message_id_hash);
 	struct earlier e = { 0 };
 
-	shared_by_hash_else(p->shared, m->message_id_hash, NULL, &list);
-	for (size_t i = 0; i < list.count; i++) {
-		const struct sighting *s = &list.item[i];
+	for (size_t i = 0; i < list->count; i++) {
+		const struct sighting *s = &list->item[i];
 
 		if (s->rowid == m->rowid || s->outcome != MAIL_ACCEPTED || s->mail_us > m->mail_us + SIGHTING_SLACK_US)
 			continue;
@@ -99,7 +98,6 @@ static struct earlier look_earlier(struct provenances *p, const struct mail *m)
 			e.inner_us = s->mail_us;
 		}
 	}
-	free(list.item);
 	return e;
 }
 

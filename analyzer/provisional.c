@@ -40,7 +40,7 @@ static const char *const sql[STATEMENT_COUNT] = {
 	[NO_DEFECT] = "DELETE FROM own_hygiene WHERE server_id = ?1 AND what = ?2 AND of = 0 AND cases = 0",
 	[NO_SESSION_VERDICT] = "DELETE FROM session_verdict WHERE session_rowid = ?1",
 	[NO_VERDICT] = "DELETE FROM transaction_verdict WHERE transaction_rowid = ?1",
-	[PENDING] = "INSERT OR IGNORE INTO pending SELECT recipient_id FROM answer WHERE recipient_id = ?1 AND transaction_rowid = ?2 LIMIT 1",
+	[PENDING] = "INSERT OR REPLACE INTO pending SELECT recipient_id, 0, 0 FROM answer WHERE recipient_id = ?1 AND transaction_rowid = ?2 LIMIT 1",
 	[NO_ANSWER] = "DELETE FROM answer WHERE recipient_id = ?1 AND transaction_rowid = ?2",
 	[NO_AUTHOR] = "DELETE FROM author WHERE address_id IN (?1, ?3, ?4) AND transaction_rowid = ?2",
 	[NO_BARE] = "DELETE FROM bare WHERE sender_id IN (?1, ?3) AND transaction_rowid = ?2",

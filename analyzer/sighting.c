@@ -14,8 +14,11 @@
 	" t.ordinal, t.mail_from_inner_id, t.mail_from_class "
 #define WITH_MESSAGES "FROM transactions t LEFT JOIN messages m ON m.transaction_rowid = t.id "
 
-const char sighting_sql_by_sender[] = COLUMNS WITH_MESSAGES "WHERE t.mail_from_id = ?1 AND t.null_sender = 0";
+#define BY_SENDER "WHERE t.mail_from_id = ?1 AND t.null_sender = 0"
+
+const char sighting_sql_by_sender_after[] = COLUMNS WITH_MESSAGES BY_SENDER " AND t.id > ?2";
 const char sighting_sql_by_rowid[] = COLUMNS WITH_MESSAGES "WHERE t.id = ?1";
+
 static void read_ip(sqlite3_stmt *s, int column, struct ip_addr *out)
 {
 	struct text t = column_text(s, column);
@@ -89,14 +92,17 @@ bool sighting_grows_to(int64_t bytes, int64_t size)
 	return size >= bytes - bytes / 10 && size <= bytes + bytes / 10 + LINES;	/* Sendmail counts without CR, Exim adds some */
 }
 
-static int compare_sightings(const void *x, const void *y)
+int sighting_compare(const struct sighting *a, const struct sighting *b)
 {
-	const struct sighting *a = x, *b = y;
-
 	if (a->mail_us != b->mail_us)
 		return a->mail_us < b->mail_us ? -1 : 1;
 	int c = memcmp(a->session_id, b->session_id, sizeof a->session_id);
 	return c ? c : a->ordinal - b->ordinal;
+}
+
+static int compare_sightings(const void *x, const void *y)
+{
+	return sighting_compare(x, y);
 }
 
 void sightings_sort(struct sightings *list)
@@ -110,10 +116,23 @@ void sightings_sort(struct sightings *list)
 /* From the index alone. */
 static const char sql_hash_count[] = "SELECT count(*) FROM (SELECT 1 FROM messages WHERE message_id_hash = ?1 LIMIT ?2)";
 static const char sql_sender_count[] = "SELECT count(*) FROM (SELECT 1 FROM transactions WHERE mail_from_id = ?1 AND null_sender = 0 LIMIT ?2)";
+static const char sql_by_sender[] = COLUMNS WITH_MESSAGES BY_SENDER;
 static const char sql_by_hash[] = COLUMNS "FROM messages m JOIN transactions t ON t.id = m.transaction_rowid WHERE m.message_id_hash = ?1";
+static const char sql_by_hash_after[] = COLUMNS "FROM messages m JOIN transactions t ON t.id = m.transaction_rowid WHERE m.message_id_hash = ?1"
+	" AND m.transaction_rowid > ?2";
+
+/* The mails that shared a Message-ID when it was asked for last, up to this rowid. */
+struct crowd {
+	int64_t message_id_hash, seen_rowid;
+	struct sightings list;
+};
+
+enum { CROWDS = 256 };	/* each at its hash */
 
 struct shared {
 	const struct own *own;
+	sqlite3_stmt *by_hash_after;
+	struct crowd crowd[CROWDS];
 	struct key {
 		int most;
 		sqlite3_stmt *count, *rows;
@@ -126,8 +145,9 @@ struct shared *shared_new(sqlite3 *facts, const struct own *own)
 	struct shared *s = xcalloc(1, sizeof *s);
 
 	s->own = own;
+	s->by_hash_after = db_prepare(facts, sql_by_hash_after);
 	s->hash = (struct key){ SIGHTING_SHARE_HASH, db_prepare(facts, sql_hash_count), db_prepare(facts, sql_by_hash), { 0 } };
-	s->sender = (struct key){ SIGHTING_SHARE_SENDER, db_prepare(facts, sql_sender_count), db_prepare(facts, sighting_sql_by_sender), { 0 } };
+	s->sender = (struct key){ SIGHTING_SHARE_SENDER, db_prepare(facts, sql_sender_count), db_prepare(facts, sql_by_sender), { 0 } };
 	return s;
 }
 
@@ -144,40 +164,88 @@ void shared_free(struct shared *s)
 		return;
 	key_fini(&s->hash);
 	key_fini(&s->sender);
+	sqlite3_finalize(s->by_hash_after);
+	for (size_t i = 0; i < CROWDS; i++)
+		free(s->crowd[i].list.item);
 	free(s);
 }
 
-static bool collect(struct shared *s, struct key *k, int64_t id, bool others, struct arena *a, struct sightings *out)
+/* Up to most + 1. */
+static int count_of(struct key *k, int64_t id)
 {
 	if (idset_has(&k->too_many, id))
-		return false;
+		return k->most + 1;
 	sqlite3_bind_int64(k->count, 1, id);
 	sqlite3_bind_int(k->count, 2, k->most + 1);
 	int count = sqlite3_step(k->count) == SQLITE_ROW ? sqlite3_column_int(k->count, 0) : 0;
 	sqlite3_reset(k->count);
-	if (count > k->most) {
+	if (count > k->most)
 		idset_add(&k->too_many, id);
+	return count;
+}
+
+static bool collect(struct shared *s, struct key *k, int64_t id, struct arena *a, struct sightings *out)
+{
+	if (count_of(k, id) > k->most)
 		return false;
-	}
-	if (count <= others)
-		return true;
 	sqlite3_bind_int64(k->rows, 1, id);
 	sightings_collect(k->rows, s->own, a, out);
 	sightings_sort(out);
 	return true;
 }
 
-bool shared_by_hash(struct shared *s, int64_t message_id_hash, struct arena *a, struct sightings *out)
+bool shared_by_too_many(struct shared *s, int64_t message_id_hash)
 {
-	return !message_id_hash || collect(s, &s->hash, message_id_hash, false, a, out);
+	return count_of(&s->hash, message_id_hash) > s->hash.most;
 }
 
-bool shared_by_hash_else(struct shared *s, int64_t message_id_hash, struct arena *a, struct sightings *out)
+bool shared_sender_by_too_many(struct shared *s, int64_t sender_id)
 {
-	return !message_id_hash || collect(s, &s->hash, message_id_hash, true, a, out);
+	return count_of(&s->sender, sender_id) > s->sender.most;
+}
+
+bool shared_by_hash(struct shared *s, int64_t message_id_hash, struct arena *a, struct sightings *out)
+{
+	return !message_id_hash || collect(s, &s->hash, message_id_hash, a, out);
+}
+
+static void add_to_crowd(struct shared *s, struct crowd *c)
+{
+	size_t old = c->list.count;
+
+	sqlite3_bind_int64(s->by_hash_after, 1, c->message_id_hash);
+	sqlite3_bind_int64(s->by_hash_after, 2, c->seen_rowid);
+	sightings_collect(s->by_hash_after, s->own, NULL, &c->list);
+	for (size_t i = old; i < c->list.count; i++)
+		if (c->list.item[i].rowid > c->seen_rowid)
+			c->seen_rowid = c->list.item[i].rowid;
+	if (c->list.count > old)
+		sightings_sort(&c->list);
+}
+
+const struct sightings *shared_with_others(struct shared *s, int64_t message_id_hash)
+{
+	static const struct sightings none;
+	struct crowd *c = &s->crowd[(uint64_t)message_id_hash % CROWDS];
+	int count = message_id_hash ? count_of(&s->hash, message_id_hash) : 0;
+
+	if (count < 2 || count > s->hash.most)
+		return &none;
+	if (c->message_id_hash != message_id_hash) {
+		c->message_id_hash = message_id_hash;
+		c->seen_rowid = 0;
+		c->list.count = 0;
+	}
+	add_to_crowd(s, c);
+	if (c->list.count != (size_t)count) {	/* a session was replaced by a longer sighting of itself */
+		c->seen_rowid = 0;
+		c->list.count = 0;
+		add_to_crowd(s, c);
+	}
+	return &c->list;
 }
 
 bool shared_by_sender(struct shared *s, int64_t sender_id, struct arena *a, struct sightings *out)
 {
-	return !sender_id || collect(s, &s->sender, sender_id, false, a, out);
+	return !sender_id || collect(s, &s->sender, sender_id, a, out);
 }

@@ -33,7 +33,7 @@ struct sighting {
 	struct text helo, queue_id;
 	struct text origin_name;	/* what route.origin called itself; NULL: not told */
 	struct domain_host origin_host;	/* what that name says; set for a victim's mail */
-	bool taken;		/* an earlier answer was matched to it by envelope alone */
+	size_t taken_by;	/* an answer was matched to it by envelope alone: the answer's place, from 1; 0: none */
 };
 
 struct sightings {
@@ -41,8 +41,8 @@ struct sightings {
 	size_t count, cap;
 };
 
-/* Statements that sightings_collect reads: those with one MAIL FROM, one row, one Message-ID. ?1 is what is looked for. */
-extern const char sighting_sql_by_sender[], sighting_sql_by_rowid[];
+/* Statements that sightings_collect reads: those with the MAIL FROM ?1 behind row ?2, the row ?1. */
+extern const char sighting_sql_by_sender_after[], sighting_sql_by_rowid[];
 
 /* Appends all rows of a bound statement. Texts are copied to the arena, or left out without one. The caller frees item. */
 void sightings_collect(sqlite3_stmt *s, const struct own *own, struct arena *a, struct sightings *out);
@@ -50,6 +50,7 @@ void sightings_collect(sqlite3_stmt *s, const struct own *own, struct arena *a, 
 bool sighting_grows_to(int64_t bytes, int64_t size);
 /* By MAIL time, then id: the same whatever order the rows have. */
 void sightings_sort(struct sightings *list);
+int sighting_compare(const struct sighting *a, const struct sighting *b);
 
 /*
  * A Message-ID or sender that more mails share than this tells nothing about one of them, so all of them are left out: which of them were seen
@@ -62,10 +63,15 @@ void sightings_sort(struct sightings *list);
 struct shared;
 struct shared *shared_new(sqlite3 *facts, const struct own *own);
 void shared_free(struct shared *s);
+bool shared_by_too_many(struct shared *s, int64_t message_id_hash);
+bool shared_sender_by_too_many(struct shared *s, int64_t sender_id);
 /* As sightings_collect, sorted; false, and nothing, when too many share it. 0 is shared by nobody. */
 bool shared_by_hash(struct shared *s, int64_t message_id_hash, struct arena *a, struct sightings *out);
-/* The same for who has one of them himself: when there is no other one, none is collected. */
-bool shared_by_hash_else(struct shared *s, int64_t message_id_hash, struct arena *a, struct sightings *out);
+/*
+ * The same without texts, for who has one of them himself: none when there is no other one, or too many share it. Belongs to s, until the next call.
+ * Lists are kept and added to: a mailing goes to many with one Message-ID.
+ */
+const struct sightings *shared_with_others(struct shared *s, int64_t message_id_hash);
 bool shared_by_sender(struct shared *s, int64_t sender_id, struct arena *a, struct sightings *out);
 
 #endif

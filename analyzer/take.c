@@ -10,6 +10,7 @@
 #include "analyzer/idset.h"
 #include "analyzer/judge.h"
 #include "analyzer/mail.h"
+#include "analyzer/marks.h"
 #include "analyzer/probe.h"
 #include "analyzer/sighting.h"
 #include "reader/software.h"
@@ -20,7 +21,7 @@ enum { SENDERS_KEPT = 8 };	/* domains per origin, the first of the alphabet; the
 
 enum statement {
 	/* of facts.db */
-	SESSIONS, TRANSACTIONS, RECIPIENTS, WITH_HASH, OF_SENDER, OF_SESSION, UNREAD_OF_SENDER, FACTS_COUNT,
+	SESSIONS, TRANSACTIONS, RECIPIENTS, WITH_HASH, OF_SENDER, BEGAN_SINCE, OF_SESSION, UNREAD_OF_SENDER, FACTS_COUNT,
 	/* of verdicts.db */
 	SESSION_VERDICT = FACTS_COUNT, TRANSACTION_VERDICT, ANSWER, ANSWER_KEY, AUTHOR, BARE, ASKED_BY_MAIL, ORIGIN_SENDER, ORIGIN_COUNT, ORIGIN_TRIM,
 	FINDINGS_OF_ORIGIN, UNEXPLAINED_NEAR, WAITING_FOR, ANSWERED_LATER, WHO_ASKED, MAIL_THAT_ASKED, BARE_OF, PENDING, SET_PROVENANCE, STATEMENT_COUNT
@@ -33,9 +34,10 @@ static const char *const sql[STATEMENT_COUNT] = {
 	[RECIPIENTS] = "SELECT n, address_id, address FROM recipients WHERE transaction_rowid = ?1",
 	[WITH_HASH] = "SELECT transaction_rowid FROM messages WHERE message_id_hash = ?1 AND transaction_rowid <= ?2 LIMIT ?3",
 	[OF_SENDER] = "SELECT count(*) FROM (SELECT 1 FROM transactions WHERE mail_from_id = ?1 AND null_sender = 0 AND id <= ?2 LIMIT ?3)",
-	[OF_SESSION] = "SELECT r.address_id FROM transactions t JOIN recipients r ON r.transaction_rowid = t.id"
+	[BEGAN_SINCE] = "SELECT 1 FROM transactions WHERE id = ?1 AND coalesce(mail_us, started_us) >= ?2",
+	[OF_SESSION] = "SELECT r.address_id, coalesce(t.mail_us, t.started_us) FROM transactions t JOIN recipients r ON r.transaction_rowid = t.id"
 		" WHERE t.session_started_us / 1000000 = ?1 / 1000000 AND t.session_id = ?2 AND t.id <= ?3",
-	[UNREAD_OF_SENDER] = "SELECT r.address_id FROM transactions t JOIN recipients r ON r.transaction_rowid = t.id"
+	[UNREAD_OF_SENDER] = "SELECT r.address_id, coalesce(t.mail_us, t.started_us) FROM transactions t JOIN recipients r ON r.transaction_rowid = t.id"
 		" WHERE t.mail_from_id = ?1 AND t.bytes_seen IS NULL AND t.ended_us >= ?2",
 	[SESSION_VERDICT] = "INSERT OR REPLACE INTO session_verdict VALUES (?1, ?2, ?3)",
 	[TRANSACTION_VERDICT] = "INSERT OR REPLACE INTO transaction_verdict VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, 'clear')",
@@ -48,21 +50,23 @@ static const char *const sql[STATEMENT_COUNT] = {
 	[ORIGIN_COUNT] = "SELECT count(*) FROM origin_sender WHERE origin_ip = ?1",
 	[ORIGIN_TRIM] = "DELETE FROM origin_sender WHERE origin_ip = ?1 AND domain IN (SELECT domain FROM origin_sender WHERE origin_ip = ?1"
 		" ORDER BY domain LIMIT -1 OFFSET ?2)",
-	[FINDINGS_OF_ORIGIN] = "SELECT recipient_id FROM finding WHERE origin_ip = ?1",
-	[UNEXPLAINED_NEAR] = "SELECT recipient_id FROM finding WHERE first_us BETWEEN ?1 AND ?2 AND cause_rowid IS NULL",
+	[FINDINGS_OF_ORIGIN] = "SELECT recipient_id, id FROM finding WHERE origin_ip = ?1",
+	[UNEXPLAINED_NEAR] = "SELECT recipient_id, first_us FROM finding WHERE first_us BETWEEN ?1 AND ?2 AND cause_rowid IS NULL",
 	[WAITING_FOR] = "SELECT recipient_id FROM answer_key WHERE message_id_hash = ?1",
 	[ANSWERED_LATER] = "SELECT 1 FROM answer WHERE recipient_id = ?1 AND idle = 0 AND mail_us >= ?2 LIMIT 1",
 	[WHO_ASKED] = "SELECT recipient_id FROM asked WHERE key = ?1",
 	[MAIL_THAT_ASKED] = "SELECT transaction_rowid FROM asked_by_mail WHERE key = ?1",
 	[BARE_OF] = "SELECT transaction_rowid FROM bare WHERE sender_id = ?1",
-	[PENDING] = "INSERT OR IGNORE INTO pending SELECT ?1 WHERE EXISTS (SELECT 1 FROM answer WHERE recipient_id = ?1 AND idle = 0)",
+	[PENDING] = "INSERT INTO pending SELECT ?1, ?2, ?3 WHERE EXISTS (SELECT 1 FROM answer WHERE recipient_id = ?1 AND idle = 0)"
+		" ON CONFLICT DO UPDATE SET since_us = min(since_us, excluded.since_us)",
 	[SET_PROVENANCE] = "UPDATE transaction_verdict SET provenance = ?2 WHERE transaction_rowid = ?1 AND provenance IS NOT ?2",
 };
 
 struct take {
 	struct take_tools tools;
 	sqlite3_stmt *q[STATEMENT_COUNT];
-	struct idset marked;	/* recipients to judge (again) */
+	struct marks marks;
+	struct idset shared_by_too_many;	/* Message-IDs: who waits for one was told */
 	struct idset review;	/* transactions whose provenance may be another one */
 	struct idset asked;
 	struct idset answerers;	/* senders who answer by their own name, and since when one of them did */
@@ -99,6 +103,21 @@ static void collect(struct idset *into, sqlite3_stmt *s)
 	while (sqlite3_step(s) == SQLITE_ROW)
 		idset_add(into, sqlite3_column_int64(s, 0));
 	sqlite3_reset(s);
+}
+
+static void mark_all(struct take *t, sqlite3_stmt *recipients, int64_t since_us)
+{
+	while (sqlite3_step(recipients) == SQLITE_ROW)
+		marks_since(&t->marks, sqlite3_column_int64(recipients, 0), since_us);
+	sqlite3_reset(recipients);
+}
+
+/* Each since its own time. */
+static void mark_each(struct take *t, sqlite3_stmt *recipients_and_times)
+{
+	while (sqlite3_step(recipients_and_times) == SQLITE_ROW)
+		marks_since(&t->marks, sqlite3_column_int64(recipients_and_times, 0), sqlite3_column_int64(recipients_and_times, 1));
+	sqlite3_reset(recipients_and_times);
 }
 
 /* ---- sessions ---- */
@@ -185,7 +204,7 @@ static void mark_answers_of_session(struct take *t, sqlite3_stmt *s, int64_t tak
 
 	sqlite3_bind_blob(q, 2, sqlite3_column_blob(s, S_SESSION_ID), sqlite3_column_bytes(s, S_SESSION_ID), SQLITE_STATIC);
 	sqlite3_bind_int64(q, 3, taken_before);
-	collect(&t->marked, q);
+	mark_each(t, q);
 }
 
 static void take_session(struct take *t, sqlite3_stmt *s, int64_t taken_before)
@@ -240,7 +259,9 @@ static void note_origin_sender(struct take *t, const struct mail *m, const struc
 	sqlite3_reset(s);
 	if (have == JUDGE_MANY_SENDERS || have == JUDGE_CLIENT_SENDERS) {
 		sqlite3_bind_text(t->q[FINDINGS_OF_ORIGIN], 1, ip, -1, SQLITE_STATIC);
-		collect(&t->marked, t->q[FINDINGS_OF_ORIGIN]);
+		while (sqlite3_step(t->q[FINDINGS_OF_ORIGIN]) == SQLITE_ROW)
+			marks_finding(&t->marks, sqlite3_column_int64(t->q[FINDINGS_OF_ORIGIN], 0), sqlite3_column_int64(t->q[FINDINGS_OF_ORIGIN], 1));
+		sqlite3_reset(t->q[FINDINGS_OF_ORIGIN]);
 	}
 	if (have > SENDERS_KEPT) {
 		sqlite3_bind_text(t->q[ORIGIN_TRIM], 1, ip, -1, SQLITE_STATIC);
@@ -280,7 +301,7 @@ static void note_answer(struct take *t, const struct mail *m, const struct route
 		for (size_t i = 0; i < sizeof keys / sizeof *keys; i++)
 			if (keys[i] && !idle)
 				run2(t, ANSWER_KEY, keys[i], recipient);
-		idset_add(&t->marked, recipient);
+		marks_since(&t->marks, recipient, m->mail_us);
 	}
 	sqlite3_reset(s);
 }
@@ -292,7 +313,7 @@ static void mark_answered(struct take *t, int64_t address_id, int64_t mail_us)
 
 	sqlite3_bind_int64(s, 2, mail_us - JUDGE_SENDER_WINDOW_US);
 	if (sqlite3_step(s) == SQLITE_ROW)
-		idset_add(&t->marked, address_id);
+		marks_since(&t->marks, address_id, mail_us);
 	sqlite3_reset(s);
 }
 
@@ -303,6 +324,23 @@ static void note_author(struct take *t, const struct mail *m, int64_t address_id
 		return;
 	run2(t, AUTHOR, address_id, m->rowid);
 	mark_answered(t, address_id, m->mail_us);
+}
+
+/* It tells about answers that name it, and come later; and about all of them when it is the one that too many shared its Message-ID with. */
+static void mark_waiting(struct take *t, const struct mail *m)
+{
+	sqlite3_stmt *s = query(t, WAITING_FOR, m->message_id_hash);
+	int64_t since_us = m->mail_us;
+
+	bool any = !idset_has(&t->shared_by_too_many, m->message_id_hash) && sqlite3_step(s) == SQLITE_ROW;
+
+	sqlite3_reset(s);
+	if (any && shared_by_too_many(t->tools.shared, m->message_id_hash)) {
+		idset_add(&t->shared_by_too_many, m->message_id_hash);
+		since_us = MARK_ALL;
+	}
+	if (any)
+		mark_all(t, s, since_us);
 }
 
 static void mark_touched(struct take *t, const struct mail *m, const struct route *r)
@@ -320,18 +358,31 @@ static void mark_touched(struct take *t, const struct mail *m, const struct rout
 		sqlite3_stmt *s = query(t, UNEXPLAINED_NEAR, m->ended_us - SIGHTING_SLACK_US);
 
 		sqlite3_bind_int64(s, 2, m->ended_us + PROVENANCE_PASS_US);
-		collect(&t->marked, s);
+		mark_each(t, s);
 	}
 	if (m->message_id_hash)
-		collect(&t->marked, query(t, WAITING_FOR, m->message_id_hash));
+		mark_waiting(t, m);
+}
+
+static void review_since(struct take *t, const struct idset *rows, int64_t since_us)
+{
+	for (size_t i = 0; i < rows->cap; i++) {
+		sqlite3_stmt *s = query(t, BEGAN_SINCE, rows->slot[i]);
+
+		sqlite3_bind_int64(s, 2, since_us);
+		if (rows->slot[i] && (since_us == MARK_ALL || sqlite3_step(s) == SQLITE_ROW))
+			idset_add(&t->review, rows->slot[i]);
+		sqlite3_reset(s);
+	}
 }
 
 /*
- * Mail that was taken earlier, with the Message-ID or the sender of one that could not be seen then: it may turn out to have been passed on. What
- * too many shared already tells nothing, and goes on telling nothing.
+ * Mail that was taken earlier, with the Message-ID or the sender of one that could not be seen then: what began after that may turn out to have been
+ * passed on. What too many shared already tells nothing, and goes on telling nothing; what too many share now tells nothing any more.
  */
 static void mark_earlier(struct take *t, const struct mail *m, int64_t taken_before)
 {
+	int64_t since_us = m->mail_us - SIGHTING_SLACK_US;
 	struct idset rows = { 0 };
 	sqlite3_stmt *s;
 
@@ -340,8 +391,8 @@ static void mark_earlier(struct take *t, const struct mail *m, int64_t taken_bef
 		sqlite3_bind_int64(s, 2, taken_before);
 		sqlite3_bind_int(s, 3, SIGHTING_SHARE_HASH + 1);
 		collect(&rows, s);
-		if (rows.count <= SIGHTING_SHARE_HASH)
-			idset_add_all(&t->review, &rows);
+		if (rows.count && rows.count <= SIGHTING_SHARE_HASH)
+			review_since(t, &rows, shared_by_too_many(t->tools.shared, m->message_id_hash) ? MARK_ALL : since_us);
 		idset_fini(&rows);
 	}
 	if (m->null_sender || !m->mail_from_id)
@@ -352,7 +403,7 @@ static void mark_earlier(struct take *t, const struct mail *m, int64_t taken_bef
 		sqlite3_bind_int64(s, 2, taken_before);
 		sqlite3_bind_int(s, 3, SIGHTING_SHARE_SENDER + 1);
 		if (sqlite3_step(s) == SQLITE_ROW && sqlite3_column_int(s, 0) <= SIGHTING_SHARE_SENDER)
-			idset_add_all(&t->review, &rows);
+			review_since(t, &rows, shared_sender_by_too_many(t->tools.shared, m->mail_from_id) ? MARK_ALL : since_us);
 		sqlite3_reset(s);
 	}
 	idset_fini(&rows);
@@ -373,7 +424,7 @@ static void mark_answered_without_data(struct take *t)
 			sqlite3_stmt *s = query(t, UNREAD_OF_SENDER, t->answerers.slot[i]);
 
 			sqlite3_bind_int64(s, 2, t->answerers_since_us - SAME_SENDER_US);
-			collect(&t->marked, s);
+			mark_each(t, s);
 		}
 	idset_fini(&t->answerers);
 }
@@ -461,12 +512,21 @@ static void take_transaction(struct take *t, const struct mail *m)
 
 /* ---- what has to be looked at again ---- */
 
-static void mark_recipients_pending(struct take *t, int64_t rowid)
+static void write_mark(struct take *t, const struct mark *m)
+{
+	sqlite3_stmt *s = query(t, PENDING, m->recipient_id);
+
+	sqlite3_bind_int64(s, 2, m->finding_rowid);
+	sqlite3_bind_int64(s, 3, m->since_us);
+	run(s);
+}
+
+static void mark_recipients_pending(struct take *t, int64_t rowid, int64_t mail_us)
 {
 	sqlite3_stmt *s = query(t, RECIPIENTS, rowid);
 
 	while (sqlite3_step(s) == SQLITE_ROW)
-		run(query(t, PENDING, sqlite3_column_int64(s, 1)));
+		write_mark(t, &(struct mark){ sqlite3_column_int64(s, 1), 0, mail_us });
 	sqlite3_reset(s);
 }
 
@@ -486,7 +546,7 @@ static void review_provenance(struct take *t, int64_t rowid)
 			sqlite3_bind_text(set, 2, provenance_name(p), -1, SQLITE_STATIC);
 			run(set);
 			if (c.open)	/* an answer for all that: judging says so again */
-				mark_recipients_pending(t, rowid);
+				mark_recipients_pending(t, rowid, m.mail_us);
 		}
 	}
 	sqlite3_reset(s);
@@ -494,13 +554,11 @@ static void review_provenance(struct take *t, int64_t rowid)
 
 static void write_marks(struct take *t)
 {
-	int64_t *list = idset_sorted(&t->marked);
-
-	for (size_t i = 0; i < t->marked.count; i++)
-		run(query(t, PENDING, list[i]));
-	free(list);
-	idset_fini(&t->marked);
-	list = idset_sorted(&t->review);
+	marks_unite(&t->marks);
+	for (size_t i = 0; i < t->marks.count; i++)
+		write_mark(t, &t->marks.item[i]);
+	marks_fini(&t->marks);
+	int64_t *list = idset_sorted(&t->review);
 	for (size_t i = 0; i < t->review.count; i++)
 		review_provenance(t, list[i]);
 	free(list);
@@ -513,7 +571,7 @@ void take_news(struct take *t)
 
 	for (size_t i = 0; i < news.cap; i++)
 		if (news.slot[i]) {
-			collect(&t->marked, query(t, WHO_ASKED, news.slot[i]));
+			mark_all(t, query(t, WHO_ASKED, news.slot[i]), MARK_ALL);
 			collect(&t->review, query(t, MAIL_THAT_ASKED, news.slot[i]));
 		}
 	idset_fini(&news);
@@ -571,8 +629,9 @@ void take_free(struct take *t)
 		return;
 	for (int i = 0; i < STATEMENT_COUNT; i++)
 		sqlite3_finalize(t->q[i]);
-	idset_fini(&t->marked);
+	marks_fini(&t->marks);
 	idset_fini(&t->review);
+	idset_fini(&t->shared_by_too_many);
 	free(t);
 }
 

@@ -20,6 +20,7 @@
 #include "analyzer/refusal.h"
 #include "analyzer/rollup.h"
 #include "analyzer/servers.h"
+#include "analyzer/sighting.h"
 
 struct take_tools {
 	sqlite3 *facts, *verdicts;
@@ -27,6 +28,7 @@ struct take_tools {
 	struct servers *servers;
 	struct origins *origins;
 	struct provenances *provenances;
+	struct shared *shared;
 	struct refusals *refusals;
 	struct rollups *rollups;
 	struct hygiene *hygiene;

@@ -114,13 +114,13 @@ static void find_targets(struct witnesses *x, const struct victim *v, const stru
 		read_banner(x, &g->edge->mail, t);
 	t->server_domain = domain_registrable(text_of(t->name));
 	for (int i = 0; i < v->target_count; i++)
-		t->asn[i] = geo_asn(x->geo, &v->target[i]);
+		t->asn[i] = geo_asn(x->geo, &v->target[i].address);
 }
 
 static bool is_target(const struct targets *t, const struct ip_addr *a)
 {
 	for (int i = 0; i < t->victim->target_count; i++)
-		if (ip_equal(&t->victim->target[i], a))
+		if (ip_equal(&t->victim->target[i].address, a))
 			return true;
 	return false;
 }
@@ -128,7 +128,7 @@ static bool is_target(const struct targets *t, const struct ip_addr *a)
 static bool is_near_target(const struct targets *t, const struct ip_addr *a)
 {
 	for (int i = 0; i < t->victim->target_count; i++)
-		if (ip_is_near(&t->victim->target[i], a))
+		if (ip_is_near(&t->victim->target[i].address, a))
 			return true;
 	return false;
 }
@@ -347,19 +347,22 @@ static void add_name(struct places *p, struct text name)
 		p->name[p->names++] = name;
 }
 
-static void look_at_other_places(struct witnesses *x, struct evidence *e, const struct victim *v, const struct targets *t)
+static void look_at_other_places(struct witnesses *x, struct evidence *e, const struct victim *v, const struct targets *t, struct mail_group *g)
 {
 	int64_t at = e->caused ? e->caused->cause.mail_us : e->said->mail_us;
 	struct places p = { .lines = 0 };
 	int looked = 0;
 
-	for (size_t i = victim_mail_until(v, at - JUDGE_SENDER_WINDOW_US); i < v->mail_count && v->mail[i].mail_us <= at + JUDGE_SENDER_WINDOW_US && looked < SENDER_MAILS; i++) {
+	g->asked_from_us = at - JUDGE_SENDER_WINDOW_US;
+	g->asked_until_us = at + JUDGE_SENDER_WINDOW_US;
+	for (size_t i = victim_mail_until(v, g->asked_from_us); i < v->mail_count && v->mail[i].mail_us <= g->asked_until_us; i++) {
 		const struct sighting *s = &v->mail[i];
 		const struct ip_addr *a = &s->route.origin;
 
 		if (s->mail_from_id != v->id || !s->route.arrives || s->auth == 1 || !a->version)
 			continue;
-		looked++;
+		if (++looked == SENDER_MAILS)
+			g->asked_until_us = s->mail_us;
 		if (own_is_trusted_sender(x->own, a))
 			e->sender_related_too = true;
 		else if (!is_unrelated(x, t, a, &s->origin_host))
@@ -504,7 +507,7 @@ static const char *find_doubt(struct witnesses *x, const struct evidence *e, con
 	return doubt || !e->caused ? doubt : doubt_of_message(x, e->caused->cause.rowid, true);
 }
 
-void witness_gather(struct witnesses *x, const struct victim *v, const struct mail_group *g, struct evidence *e)
+void witness_gather(struct witnesses *x, const struct victim *v, struct mail_group *g, struct evidence *e)
 {
 	struct targets t;
 
@@ -517,7 +520,7 @@ void witness_gather(struct witnesses *x, const struct victim *v, const struct ma
 	look_at_original(x, e, v);
 	look_at_results(x, e);
 	e->sender_domains = count_senders(x, &e->origin.address);
-	look_at_other_places(x, e, v, &t);
+	look_at_other_places(x, e, v, &t, g);
 	e->correspondent = is_correspondent(x, e, v);
 	e->signed_sender = v->class & (CLASS_BATV | CLASS_SRS | CLASS_VERP);
 	e->signs_otherwise = signs_otherwise(e, v);

@@ -10,7 +10,7 @@
 #include <stdint.h>
 #include <sqlite3.h>
 
-#include "analyzer/correlate.h"
+#include "analyzer/victim.h"
 #include "analyzer/origin.h"
 #include "analyzer/own.h"
 #include "analyzer/servers.h"
@@ -67,6 +67,7 @@ struct witnesses *witnesses_new(sqlite3 *facts, sqlite3 *verdicts, const struct 
 				struct shared *shared, const struct geo *geo);
 void witnesses_free(struct witnesses *x);
 
-void witness_gather(struct witnesses *x, const struct victim *v, const struct mail_group *g, struct evidence *out);
+/* Sets the span of the victim's mail in g that was asked for. */
+void witness_gather(struct witnesses *x, const struct victim *v, struct mail_group *g, struct evidence *out);
 
 #endif

@@ -104,8 +104,11 @@ CREATE TABLE answer (			-- answering mail (of any direction) by recipient: what 
 ) WITHOUT ROWID;
 
 CREATE TABLE pending (			-- recipients whose answers have to be judged (again); empty when all is done
-  recipient_id INTEGER PRIMARY KEY
-);
+  recipient_id INTEGER NOT NULL,
+  finding_rowid INTEGER NOT NULL,	-- finding.id: only this one, no new fact is about its mail; 0: all since
+  since_us INTEGER NOT NULL,		-- MAIL time of the earliest fact that is new or may tell something else now; 0: all
+  PRIMARY KEY (recipient_id, finding_rowid)
+) WITHOUT ROWID;
 
 CREATE TABLE asked (			-- servers that were asked for when a recipient's answers were judged, by address or name: hashes
   key INTEGER NOT NULL,
@@ -185,7 +188,7 @@ CREATE TABLE finding (			-- an answering mail that left for a recipient who is n
 CREATE INDEX finding_server ON finding (server_id, public_address, last_us);
 CREATE INDEX finding_risk ON finding (server_id, public_address, recipient_domain, kind, sender, misdirected, first_us, last_us, attempts, via)
   WHERE misdirected <> 'no';
-CREATE INDEX finding_recipient ON finding (recipient_id);
+CREATE INDEX finding_recipient ON finding (recipient_id, first_us);
 CREATE INDEX finding_origin ON finding (origin_ip) WHERE origin_ip IS NOT NULL;
 CREATE INDEX finding_last ON finding (last_us);
 CREATE INDEX finding_unexplained ON finding (first_us) WHERE cause_rowid IS NULL;

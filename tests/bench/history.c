@@ -1,9 +1,9 @@
 /*
  * history.c - facts of days or weeks of mail, put into a store by the sensor's own store code: what analyze has to cope with.
  *
- *   history DIR [transactions=N] [servers=N] [days=N] [after=SECONDS] [seed=N]
+ *   history DIR [transactions=N] [servers=N] [seconds=N] [after=SECONDS] [seed=N]
  *
- * A network of mail servers (192.0.2.0/24, campus.example; transactions=2000000, servers=20, days=7): a quarter of them take mail for anybody and
+ * A network of mail servers (192.0.2.0/24, campus.example; transactions=2000000, servers=20, seconds=604800): a quarter of them take mail for anybody and
  * bounce it. Stories follow each other: mail from outside and to it, spam, what is refused inside and bounced, autoreplies, callouts, a newsletter of one
  * Message-ID, bounces to its sender, and a joe-job: one victim of ever more bounces. after: the first one begins so long after the usual time, so
  * that a second run adds to the store. The same seed gives the same facts.
@@ -21,7 +21,7 @@
 #define BEGIN_US UINT64_C(1794787200000000)
 
 struct plan {
-	unsigned long transactions, servers, days, after, seed;
+	unsigned long transactions, servers, seconds, after, seed;
 };
 
 struct history {
@@ -30,6 +30,7 @@ struct history {
 	struct store_feed *feed;
 	uint64_t now_us, sessions;
 	unsigned long put;
+	unsigned long serial;	/* of mails, for their ids */
 };
 
 /* One dialogue of one mail; what is left out is as in an accepted mail of a stranger. */
@@ -135,13 +136,14 @@ static void put(struct history *h, const struct mail *m)
 		t.message = &message;
 		t.has_data = true;
 		t.size_bytes = t.bytes_seen = 4000;
-		t.queue_id = text(line("4F%08lX", h->put));
+		t.queue_id = text(line("4F%08lX", h->serial));
 	}
 	make_steps(&t, m, rcpt_refused);
 	store_put_transaction(h->feed, &t);
 	store_put_session(h->feed, &s);
 	h->sessions++;
 	h->put++;
+	h->serial++;
 	h->now_us += 50000;
 }
 
@@ -171,7 +173,7 @@ static char *stranger(struct history *h)
 static void mail_from_outside(struct history *h)
 {
 	unsigned long n = below(h, h->plan.servers - 1), who = below(h, 100000), user = below(h, 5000);
-	char *from = line("writer%lu@partner.example", who), *to = line("user%lu@campus.example", user), *id = line("<%lu.in@partner.example>", h->put);
+	char *from = line("writer%lu@partner.example", who), *to = line("user%lu@campus.example", user), *id = line("<%lu.in@partner.example>", h->serial);
 	struct mail m = { .src = line("203.0.113.%lu", 1 + who % 250), .dest = server(h, n), .helo = "out.partner.example", .from = from, .to = to, .id = id,
 		.subject = "report", .reply = "2.0.0 Ok: queued" };
 
@@ -185,7 +187,7 @@ static void mail_from_outside(struct history *h)
 	}
 	if (rng_chance(&h->rng, 0.05)) {	/* out of office */
 		put(h, &(struct mail){ .src = server(h, n), .dest = line("203.0.113.%lu", 1 + who % 250), .helo = server_name(h, n), .from = "", .to = from,
-				       .id = line("<%lu.away@campus.example>", h->put), .from_header = to, .subject = "Out of office", .answers = id,
+				       .id = line("<%lu.away@campus.example>", h->serial), .from_header = to, .subject = "Out of office", .answers = id,
 				       .auto_submitted = "auto-replied", .reply = "2.0.0 Ok" });
 	}
 }
@@ -196,7 +198,7 @@ static void mail_to_outside(struct history *h)
 	char *desk = line("192.0.2.%lu", 100 + who % 150);
 	struct mail m = { .src = desk, .dest = server(h, n), .helo = line("desk%lu.campus.example", who % 150), .port = 587, .auth = true,
 		.from = line("user%lu@campus.example", who), .to = line("writer%lu@partner.example", below(h, 100000)),
-		.id = line("<%lu.out@campus.example>", h->put), .subject = "answer", .reply = "2.0.0 Ok: queued" };
+		.id = line("<%lu.out@campus.example>", h->serial), .subject = "answer", .reply = "2.0.0 Ok: queued" };
 
 	put(h, &m);
 	m.received_ip = desk;
@@ -217,13 +219,13 @@ static void mail_to_outside(struct history *h)
 static void backscatter(struct history *h, const char *victim)
 {
 	unsigned long n = below(h, h->plan.servers / 4 ? h->plan.servers / 4 : 1), user = below(h, 100000);
-	char *to = line("nobody%lu@campus.example", user), *id = line("<%lu.spam@bot.invalid>", h->put);
+	char *to = line("nobody%lu@campus.example", user), *id = line("<%lu.spam@bot.invalid>", h->serial);
 	struct mail spam = { .src = stranger(h), .dest = server(h, n), .helo = line("host%lu.access.invalid", user % 1000), .from = victim, .to = to, .id = id,
 		.subject = "an offer", .reply = "2.0.0 Ok: queued" };
 	struct mail refused = { .src = server(h, n), .dest = server(h, h->plan.servers - 1), .helo = server_name(h, n), .from = victim, .to = to, .code = 550,
 		.no_data = true, .reply = "5.1.1 User unknown in local recipient table" };
 	struct mail bounce = { .src = server(h, n), .dest = line("198.51.100.%lu", 1 + user % 250), .helo = server_name(h, n), .from = "", .to = victim,
-		.id = line("<%lu.bounce@campus.example>", h->put), .from_header = line("MAILER-DAEMON@mx%lu.campus.example", 10 + n),
+		.id = line("<%lu.bounce@campus.example>", h->serial), .from_header = line("MAILER-DAEMON@mx%lu.campus.example", 10 + n),
 		.subject = "Undelivered Mail Returned to Sender", .auto_submitted = "auto-replied", .bounced_id = id, .bounced_to = to, .mta = server_name(h, n),
 		.reply = "2.0.0 Ok" };
 
@@ -262,12 +264,12 @@ static void newsletter(struct history *h)
 	unsigned long who = below(h, 100000);
 
 	put(h, &(struct mail){ .src = server(h, 4), .dest = line("203.0.113.%lu", 1 + who % 250), .helo = server_name(h, 4), .from = "news@campus.example",
-			       .to = line("writer%lu@partner.example", who), .id = line("<%lu.news@campus.example>", h->put / 500000), .subject = "News",
+			       .to = line("writer%lu@partner.example", who), .id = line("<%lu.news@campus.example>", h->serial / 500000), .subject = "News",
 			       .reply = "2.0.0 Ok" });
 	if (who % 20 == 0)
 		put(h, &(struct mail){ .src = line("203.0.113.%lu", 1 + who % 250), .dest = server(h, 4), .helo = "out.partner.example", .from = "",
-				       .to = "news@campus.example", .id = line("<%lu.bounce@partner.example>", h->put), .from_header = "MAILER-DAEMON@partner.example",
-				       .subject = "Undelivered Mail", .auto_submitted = "auto-replied", .bounced_id = line("<%lu.news@campus.example>", h->put / 500000),
+				       .to = "news@campus.example", .id = line("<%lu.bounce@partner.example>", h->serial), .from_header = "MAILER-DAEMON@partner.example",
+				       .subject = "Undelivered Mail", .auto_submitted = "auto-replied", .bounced_id = line("<%lu.news@campus.example>", h->serial / 500000),
 				       .bounced_to = line("writer%lu@partner.example", who), .mta = "out.partner.example", .reply = "2.0.0 Ok" });
 }
 
@@ -293,13 +295,13 @@ static void tell_story(struct history *h)
 
 static int read_arguments(struct plan *p, int argc, char **argv)
 {
-	*p = (struct plan){ 2000000, 20, 7, 0, 1 };
+	*p = (struct plan){ 2000000, 20, 604800, 0, 1 };
 	for (int i = 2; i < argc; i++) {
 		static const struct {
 			const char *key;
 			size_t at;
 		} keys[] = { { "transactions=", offsetof(struct plan, transactions) }, { "servers=", offsetof(struct plan, servers) },
-			     { "days=", offsetof(struct plan, days) }, { "after=", offsetof(struct plan, after) }, { "seed=", offsetof(struct plan, seed) } };
+			     { "seconds=", offsetof(struct plan, seconds) }, { "after=", offsetof(struct plan, after) }, { "seed=", offsetof(struct plan, seed) } };
 		size_t k = 0;
 
 		while (k < sizeof keys / sizeof *keys && strncmp(argv[i], keys[k].key, strlen(keys[k].key)) != 0)
@@ -308,7 +310,7 @@ static int read_arguments(struct plan *p, int argc, char **argv)
 			return -1;
 		memcpy((char *)p + keys[k].at, &(unsigned long){ strtoul(strchr(argv[i], '=') + 1, NULL, 10) }, sizeof(unsigned long));
 	}
-	return argc < 2 || p->servers < 6 || p->servers > 80 || !p->transactions || !p->days ? -1 : 0;
+	return argc < 2 || p->servers < 6 || p->servers > 80 || !p->transactions || !p->seconds ? -1 : 0;
 }
 
 int main(int argc, char **argv)
@@ -331,12 +333,10 @@ int main(int argc, char **argv)
 	if (store_begin_source(store, line("history %lu", h.plan.after * 1000 + h.plan.seed), "history") != STORE_SOURCE_TO_READ)
 		return 70;
 	h.feed = store_feed_new(store);
-	uint64_t begin_us = BEGIN_US + h.plan.after * 1000000, span_us = h.plan.days * UINT64_C(86400000000);
+	h.serial = h.plan.after * 1000;
+	uint64_t begin_us = BEGIN_US + h.plan.after * 1000000, span_us = h.plan.seconds * UINT64_C(1000000);
 	while (h.put < h.plan.transactions) {
-		uint64_t at_us = begin_us + span_us / h.plan.transactions * h.put;
-
-		if (at_us > h.now_us)
-			h.now_us = at_us;
+		h.now_us = begin_us + span_us / h.plan.transactions * h.put;
 		tell_story(&h);
 	}
 	store_feed_free(h.feed);
