@@ -467,12 +467,15 @@ static void become_other(struct connection_context *x, struct flow *f, uint64_t 
 	flow_set_timer(x->flows, f, connection_deadline(x, f));
 }
 
+void connection_finish(struct flow *f, enum fact_end end, uint64_t now_us)
+{
+	if (f->connection)
+		connection_end(f->connection, f->connection->closing_us ? END_RST : end, now_us);
+}
+
 void connection_drop(struct connection_context *x, struct flow *f, enum fact_end end, uint64_t now_us)
 {
-	if (f->connection && f->connection->closing_us)
-		end = END_RST;
-	if (f->connection)
-		connection_end(f->connection, end, now_us);
+	connection_finish(f, end, now_us);
 	flow_remove(x->flows, f);
 }
 

@@ -41,7 +41,9 @@ uint64_t connection_deadline(const struct connection_context *x, const struct fl
 /* Does what is due by now_us; f is removed or has a later deadline. True: f is gone. */
 bool connection_expire(struct connection_context *x, struct flow *f, uint64_t now_us);
 
-/* Ends whatever is open and removes f. */
+/* Ends whatever is open; f stays, of no use any more. */
+void connection_finish(struct flow *f, enum fact_end end, uint64_t now_us);
+/* The same, and removes f. */
 void connection_drop(struct connection_context *x, struct flow *f, enum fact_end end, uint64_t now_us);
 
 #endif

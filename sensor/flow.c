@@ -73,11 +73,16 @@ static void index_fini(struct index *x)
 	*x = (struct index){ 0 };
 }
 
-struct flow_table *flow_table_new(const struct flow_table_options *o)
+static void slab_fini(struct slab *s)
 {
-	struct flow_table *t = xcalloc(1, sizeof *t);
+	for (size_t i = 0; i < s->block_count; i++)
+		free(s->block[i]);
+	free(s->block);
+}
 
-	t->o = *o;
+static void table_init(struct flow_table *t, const struct flow_table_options *o)
+{
+	*t = (struct flow_table){ .o = *o };
 	index_init(&t->now, MIN_BUCKETS);
 	for (int v6 = 0; v6 < 2; v6++) {
 		size_t address_bytes = v6 ? 16 : 4;
@@ -87,19 +92,36 @@ struct flow_table *flow_table_new(const struct flow_table_options *o)
 	}
 	for (size_t i = 0; i < WHEEL_SLOTS; i++)
 		t->wheel[i] = t->wheel_last[i] = NONE;
+}
+
+static void table_fini(struct flow_table *t)
+{
+	index_fini(&t->now);
+	index_fini(&t->old);
+	slab_fini(&t->slab[0]);
+	slab_fini(&t->slab[1]);
+}
+
+struct flow_table *flow_table_new(const struct flow_table_options *o)
+{
+	struct flow_table *t = xmalloc(sizeof *t);
+
+	table_init(t, o);
 	return t;
 }
 
 void flow_table_free(struct flow_table *t)
 {
-	index_fini(&t->now);
-	index_fini(&t->old);
-	for (int v6 = 0; v6 < 2; v6++) {
-		for (size_t i = 0; i < t->slab[v6].block_count; i++)
-			free(t->slab[v6].block[i]);
-		free(t->slab[v6].block);
-	}
+	table_fini(t);
 	free(t);
+}
+
+void flow_clear(struct flow_table *t)
+{
+	struct flow_table_options o = t->o;
+
+	table_fini(t);
+	table_init(t, &o);
 }
 
 size_t flow_count(const struct flow_table *t)
@@ -191,6 +213,8 @@ void flow_look(const struct flow_table *t, const struct packet *p, struct flow_l
 void flow_fetch_index(const struct flow_table *t, const struct flow_lookup *l)
 {
 	__builtin_prefetch(&t->now.bucket[l->hash & t->now.mask]);
+	if (t->old.bucket)
+		__builtin_prefetch(&t->old.bucket[l->hash & t->old.mask]);
 }
 
 const struct flow *flow_peek(const struct flow_table *t, const struct flow_lookup *l)
@@ -207,6 +231,7 @@ void flow_fetch(const struct flow *f)
 {
 	__builtin_prefetch(f);
 	__builtin_prefetch(f + 1);
+	__builtin_prefetch((const char *)(f + 1) + sizeof(struct flow_key) - 1);	/* of IPv6; which it is would have to be read */
 }
 
 /* ---- slabs ---- */

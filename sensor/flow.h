@@ -76,6 +76,9 @@ bool flow_has_timer(const struct flow *f);
 /* Takes it out; what hangs on it was freed by the caller. */
 void flow_remove(struct flow_table *t, struct flow *f);
 
+/* Takes all out, as flow_remove does one. */
+void flow_clear(struct flow_table *t);
+
 size_t flow_count(const struct flow_table *t);
 /* Of the flows that are there; the slabs keep room for as many as there ever were. */
 size_t flow_memory_bytes(const struct flow_table *t);

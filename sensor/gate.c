@@ -138,6 +138,8 @@ static enum word word_of(const uint8_t *line, size_t n, size_t *at)
 	for (size_t i = 0; i < WORDS; i++) {
 		size_t length = strlen(words[i].text), common = n < length ? n : length;
 
+		if (n && ((words[i].text[0] ^ line[0]) & ~0x20))
+			continue;	/* most differ in their first letter */
 		if (strncasecmp(words[i].text, (const char *)line, common) != 0)
 			continue;
 		*at = i;
@@ -306,7 +308,7 @@ static bool may_be_proxy_v2(const struct gate *g, const struct voice *v)
 {
 	size_t n = v->kept < sizeof proxy_v2_signature ? v->kept : sizeof proxy_v2_signature;
 
-	return !g->o.mid_stream && v->turns == 1 && v->lines == 0 && memcmp(v->line, proxy_v2_signature, n) == 0;
+	return v->line[0] == proxy_v2_signature[0] && !g->o.mid_stream && v->turns == 1 && v->lines == 0 && memcmp(v->line, proxy_v2_signature, n) == 0;
 }
 
 /* No text has these; TAB, LF, CR, form feeds and escape sequences of terminals are in some. */
