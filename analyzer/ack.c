@@ -160,7 +160,7 @@ static int check_words(const struct command_context *c)
 	return EX_OK;
 }
 
-int command_ack(struct command_context *c)
+static int run_ack(struct command_context *c)
 {
 	char subject[256];
 	sqlite3 *notes = NULL;
@@ -190,3 +190,13 @@ int command_ack(struct command_context *c)
 	sqlite3_close(notes);
 	return code;
 }
+
+static const struct command_option options[] = {
+	{ "until", "TIME", "when it is no longer to be taken for known (default: when it is taken back)", COMMAND_MEMBER(until_us) },
+	{ "why", "TEXT", "the reason, for whoever reads the report", COMMAND_MEMBER(why) },
+	{ "remove", NULL, "take it back", COMMAND_MEMBER(take_back) },
+	COMMAND_FORMAT,
+	{ 0 }
+};
+
+const struct command command_ack = { "ack", "[SERVER|FINDING]", "a known matter: out of \"do this first\", still shown; without one, the list of them", run_ack, options };

@@ -158,7 +158,7 @@ static int become_owner(const char *store)
 	return user_become_owner(store, message, sizeof message) ? command_fail(EX_NOINPUT, "%s", message) : EX_OK;
 }
 
-int command_analyze(struct command_context *c)
+static int run_analyze(struct command_context *c)
 {
 	int code = become_owner(c->store);
 
@@ -166,6 +166,14 @@ int command_analyze(struct command_context *c)
 		code = command_need_own(c, c->store);
 	return code == EX_OK ? command_run_analysis(c, c->store) : code;
 }
+
+static const struct command_option analyze_options[] = {
+	{ "rebuild", NULL, "throw all verdicts away and judge everything again", COMMAND_MEMBER(rebuild) },
+	COMMAND_FOLLOW,
+	{ 0 }
+};
+
+const struct command command_analyze = { "analyze", "", "judge what bouncetapd has written to a store", run_analyze, analyze_options };
 
 /* ---- events ---- */
 
@@ -189,7 +197,7 @@ static int write_events(struct command_context *c, const char *store, FILE *out)
 	return failed ? cannot_write("events") : EX_OK;
 }
 
-int command_events(struct command_context *c)
+static int run_events(struct command_context *c)
 {
 	struct events_options o = { c->since_us, c->types };
 	char error[ERROR_MAX];
@@ -200,6 +208,15 @@ int command_events(struct command_context *c)
 		return command_fail(EX_NOINPUT, "%s", error);
 	return EX_OK;
 }
+
+static const struct command_option events_options[] = {
+	COMMAND_FOLLOW,
+	COMMAND_SINCE,
+	COMMAND_TYPE,
+	{ 0 }
+};
+
+const struct command command_events = { "events", "", "print a store as JSON, one event a line", run_events, events_options };
 
 /* ---- audit ---- */
 
@@ -411,7 +428,7 @@ static int audit_into_temporary(struct command_context *c, const char *store)
 	return failed ? failed : code;
 }
 
-int command_audit(struct command_context *c)
+static int run_audit(struct command_context *c)
 {
 	int code = check_files(c);
 
@@ -428,3 +445,12 @@ int command_audit(struct command_context *c)
 	free(dir);
 	return code;
 }
+
+static const struct command_option audit_options[] = {
+	{ "any-port", NULL, "look for SMTP on all ports", COMMAND_MEMBER(any_port) },
+	{ "guess-own", NULL, "take addresses that both accept and send mail for ours", COMMAND_MEMBER(guess_own) },
+	{ "events", "FILE", "write the event stream to FILE; - prints it in place of the text", COMMAND_MEMBER(events_path) },
+	{ 0 }
+};
+
+const struct command command_audit = { "audit", "FILE...", "read capture files, judge them, print what was found", run_audit, audit_options };

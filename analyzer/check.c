@@ -167,7 +167,7 @@ static int run(struct check *c, const struct command_context *x)
 	return EX_OK;
 }
 
-int command_check(struct command_context *x)
+static int run_check(struct command_context *x)
 {
 	struct check c = { .config = x->config, .lists = &x->lists };
 	int code = run(&c, x);
@@ -179,6 +179,28 @@ int command_check(struct command_context *x)
 	puts("BOUNCETAP UNKNOWN - it could not be checked; standard error says why");
 	return 3;
 }
+
+static int set_impact(struct command_context *c, const char *text)
+{
+	int code = command_parse_time("impact", text, &c->impact_us);
+
+	c->impact_in_summer = code == EX_OK && time_may_mean_summer(text, c->impact_us);
+	return code;
+}
+
+static const struct command_option options[] = {
+	{ "all", NULL, "all own servers that were seen or have a public= address", COMMAND_MEMBER(all) },
+	{ "impact", "TIME", "when the list's page says that it was hit last", .set = set_impact },
+	{ "fixed", "TIME", "when you mended the server", COMMAND_MEMBER(fixed_us) },
+	{ "resolver", "ADDR", "the DNS resolver to ask, with :PORT if need be (default: the system's)", COMMAND_MEMBER(resolver) },
+	{ "probe", NULL, "also ask the servers themselves for a recipient who cannot exist; own ones only, no message", COMMAND_MEMBER(probe) },
+	{ "yes", NULL, "--probe does not ask first", COMMAND_MEMBER(yes) },
+	{ "plugin", NULL, "one line and an exit code for monitoring: 0 READY, 1 WAIT, 2 NOT READY, 3 UNKNOWN", COMMAND_MEMBER(plugin) },
+	COMMAND_FORMAT,
+	{ 0 }
+};
+
+const struct command command_check = { "check", "ADDRESS...", "is it over? READY, WAIT, NOT READY or UNKNOWN, per blocklist", run_check, options };
 
 /* ---- the end ---- */
 

@@ -1,8 +1,12 @@
-/* command.h - what main.c hands to the subcommands. */
+/*
+ * command.h - the commands of bouncetap. Each stands in a file of its own, which ends with its name, its line in --help and its options; main.c lists
+ * them, and knows only the options that all of them take.
+ */
 #ifndef ANALYZER_COMMAND_H
 #define ANALYZER_COMMAND_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
 
@@ -23,7 +27,7 @@ struct command_context {
 	int64_t since_us, until_us;
 	unsigned types;
 	const char *at;			/* --at as written, or NULL */
-	int64_t window_us;		/* --window */
+	int64_t window_us;		/* --window, or 0 */
 	const char *why;		/* --why, or NULL */
 	bool take_back;			/* --remove */
 	bool dry_run;			/* --dry-run */
@@ -44,19 +48,47 @@ struct command_context {
 	const volatile int *stop;	/* set by SIGINT and SIGTERM */
 };
 
-/* Each answers an exit code of sysexits.h. */
-int command_audit(struct command_context *c);
-int command_analyze(struct command_context *c);
-int command_events(struct command_context *c);
-int command_doctor(struct command_context *c);
-int command_report(struct command_context *c);
-int command_publish(struct command_context *c);
-int command_servers(struct command_context *c);
-int command_explain(struct command_context *c);
-int command_why(struct command_context *c);
-int command_check(struct command_context *c);
-int command_ack(struct command_context *c);
-int command_prune(struct command_context *c);
+enum command_value { COMMAND_FLAG, COMMAND_TEXT, COMMAND_TIME };
+
+/* What one command takes beside the options of all. The last one given counts. */
+struct command_option {
+	const char *name, *argument;	/* argument: NULL when it takes none */
+	const char *help;
+	enum command_value value;	/* COMMAND_MEMBER: what it sets of the context */
+	size_t offset;
+	int (*set)(struct command_context *c, const char *text);	/* or by this, an exit code; the configuration has been read by then */
+};
+
+#define COMMAND_MEMBER(m) .offset = offsetof(struct command_context, m), \
+	.value = _Generic(((struct command_context *)0)->m, bool: COMMAND_FLAG, const char *: COMMAND_TEXT, int64_t: COMMAND_TIME)
+
+/* Those of several commands. */
+#define COMMAND_FOLLOW { "follow", NULL, "go on with what comes until interrupted", COMMAND_MEMBER(follow) }
+#define COMMAND_SINCE { "since", "TIME", "only what ended then or later: -2h, yesterday, 2026-11-20 14:03", COMMAND_MEMBER(since_us) }
+#define COMMAND_TYPE { "type", "TYPE,...", "only these: session transaction finding risk refusal capture", .set = command_set_types }
+#define COMMAND_FORMAT { "format", "text|json", "text (default), or one JSON object a line", .set = command_set_format }
+
+struct command {
+	const char *name;
+	const char *arguments;		/* for --help; "" when it takes none */
+	const char *help;
+	int (*run)(struct command_context *c);	/* answers an exit code of sysexits.h */
+	const struct command_option *options;	/* until one without a name */
+};
+
+extern const struct command command_audit, command_analyze, command_report, command_events, command_publish, command_why, command_servers,
+	command_explain, command_check, command_ack, command_prune, command_doctor;
+
+/* ---- for options ---- */
+
+int command_set_types(struct command_context *c, const char *text);
+int command_set_format(struct command_context *c, const char *text);
+/* option: its name, for the message. 0 or EX_USAGE, said. */
+int command_parse_time(const char *option, const char *text, int64_t *out);
+/* In place of what the configuration says. */
+int command_configure(struct command_context *c, const char *section, const char *key, const char *option, const char *text);
+
+/* ---- for commands ---- */
 
 /* "bouncetap: message" on standard error; answers code. */
 int command_fail(int code, const char *format, ...) __attribute__((format(printf, 2, 3)));

@@ -88,7 +88,7 @@ static void look_at_store(struct doctor *d, const char *dir)
 	doctor_look_at_store(d, dir, time_now_us());
 }
 
-int command_doctor(struct command_context *c)
+static int run_doctor(struct command_context *c)
 {
 	struct doctor d = { 0 };
 
@@ -101,3 +101,16 @@ int command_doctor(struct command_context *c)
 	doctor_fini(&d);
 	return fflush(stdout) || ferror(stdout) ? command_fail(EX_IOERR, "the findings cannot be written: %s", strerror(errno)) : EX_OK;
 }
+
+static int set_interfaces(struct command_context *c, const char *text)
+{
+	return command_configure(c, "capture", "interfaces", "interface", text);
+}
+
+static const struct command_option options[] = {
+	{ "interface", "IFACE,...", "the interfaces of the tap, in place of the configured ones", .set = set_interfaces },
+	COMMAND_FORMAT,
+	{ 0 }
+};
+
+const struct command command_doctor = { "doctor", "", "look at interfaces, store, host and configuration, say what to change", run_doctor, options };

@@ -102,7 +102,7 @@ static int show(struct command_context *c, struct reader *r, int64_t id)
 	return code;
 }
 
-int command_explain(struct command_context *c)
+static int run_explain(struct command_context *c)
 {
 	struct reader *r;
 	int64_t id = 0;
@@ -122,3 +122,10 @@ int command_explain(struct command_context *c)
 	reader_close(r);
 	return code;
 }
+
+static const struct command_option options[] = {
+	COMMAND_FORMAT,
+	{ 0 }
+};
+
+const struct command command_explain = { "explain", "FINDING", "one finding: its dialogues, and the rules that judged it", run_explain, options };

@@ -206,7 +206,7 @@ static int say(struct plan *p)
 	return code;
 }
 
-int command_prune(struct command_context *c)
+static int run_prune(struct command_context *c)
 {
 	struct plan p = { .c = c };
 	int code = notes_open(c, &p.db);
@@ -223,3 +223,16 @@ int command_prune(struct command_context *c)
 	sqlite3_close(p.db);
 	return code;
 }
+
+static int set_keep(struct command_context *c, const char *text)
+{
+	return command_configure(c, "store", "keep", "keep", text);
+}
+
+static const struct command_option options[] = {
+	{ "keep", "TIME", "so much mail stays, as 30d; in place of [store] keep", .set = set_keep },
+	{ "dry-run", NULL, "only say what would go", COMMAND_MEMBER(dry_run) },
+	{ 0 }
+};
+
+const struct command command_prune = { "prune", "", "let old mail go from a store, but for evidence", run_prune, options };

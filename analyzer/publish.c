@@ -295,7 +295,7 @@ static void publish_step(struct publisher *p, int64_t now_us)
 	publish_events(p);
 }
 
-int command_publish(struct command_context *c)
+static int run_publish(struct command_context *c)
 {
 	struct publisher *p = xcalloc(1, sizeof *p);
 
@@ -319,3 +319,14 @@ int command_publish(struct command_context *c)
 	free(p);
 	return code;
 }
+
+static const struct command_option options[] = {
+	COMMAND_FOLLOW,
+	COMMAND_TYPE,
+	{ "metrics", "FILE", "numbers for Prometheus' textfile collector; replaced every 15 seconds", COMMAND_MEMBER(publish.metrics) },
+	{ "ndjson", "FILE", "the event stream, appended; may be rotated, goes on where it stopped", COMMAND_MEMBER(publish.events) },
+	{ "journal", "SOCKET", "new findings of note into systemd's journal (/run/systemd/journal/socket)", COMMAND_MEMBER(publish.journal) },
+	{ 0 }
+};
+
+const struct command command_publish = { "publish", "", "for other programs, as it comes: metrics, events in a file, entries in the journal", run_publish, options };

@@ -109,7 +109,7 @@ static int put_out(const struct command_context *c, const struct report *r)
 	return code;
 }
 
-int command_report(struct command_context *c)
+static int run_report(struct command_context *c)
 {
 	struct reader *reader;
 	struct report r;
@@ -136,3 +136,18 @@ int command_report(struct command_context *c)
 	reader_close(reader);
 	return code;
 }
+
+static const struct command_option options[] = {
+	{ "since", "TIME", "the beginning of its time (default: the last calendar day): -7d, 2026-11-20", COMMAND_MEMBER(report.since) },
+	{ "until", "TIME", "the end of its time (default: that of the last calendar day, or now with --since)", COMMAND_MEMBER(report.until) },
+	{ "server", "NAME", "only this server: its name or address", COMMAND_MEMBER(report.server) },
+	{ "owner", "NAME", "only servers of this owner", COMMAND_MEMBER(report.owner) },
+	{ "tenant", "NAME", "only servers of this tenant", COMMAND_MEMBER(report.tenant) },
+	{ "anonymous", NULL, "nothing that names people, or servers that are not ours", COMMAND_MEMBER(report.anonymous) },
+	{ "format", "FORMAT", "text (default), html, json, csv", COMMAND_MEMBER(report.format) },
+	{ "mail", "TO,...", "as a message for sendmail -t -f '<>'; nothing is sent", COMMAND_MEMBER(report.mail_to) },
+	{ "directory", "DIR", "all formats, as files by date, and latest.html and so on, instead of printing", COMMAND_MEMBER(report.directory) },
+	{ 0 }
+};
+
+const struct command command_report = { "report", "", "what a postmaster is to know and to do, for a day or any time", run_report, options };

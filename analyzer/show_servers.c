@@ -252,7 +252,7 @@ static void put_json(struct show *s)
 	}
 }
 
-int command_servers(struct command_context *c)
+static int run_servers(struct command_context *c)
 {
 	struct show s = { .c = c };
 	int code = command_open_reader(c, &s.r);
@@ -276,3 +276,11 @@ int command_servers(struct command_context *c)
 	reader_close(s.r);
 	return code;
 }
+
+static const struct command_option options[] = {
+	COMMAND_SINCE,
+	COMMAND_FORMAT,
+	{ 0 }
+};
+
+const struct command command_servers = { "servers", "", "what each server of ours is and does, and how it stands with the lists", run_servers, options };

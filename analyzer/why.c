@@ -24,6 +24,7 @@
 
 #define SECOND_US INT64_C(1000000)
 #define NEAR_US (60 * SECOND_US)	/* lists name the minute */
+#define WINDOW_US (90 * SECOND_US)	/* before and after --at, unless --window says */
 
 enum { SHOWN_IN_FULL = 5, SHOWN = 25, FROM_MAX = 64, ADDRESS_SHOWN = 70 };
 /* What speaks for a mail's having hit a trap, in falling weight. */
@@ -441,9 +442,9 @@ static int ask(struct question *q)
 	return command_print(&q->out);
 }
 
-int command_why(struct command_context *c)
+static int run_why(struct command_context *c)
 {
-	struct question q = { .c = c, .window_us = c->window_us };
+	struct question q = { .c = c, .window_us = c->window_us ? c->window_us : WINDOW_US };
 
 	if (c->file_count != 1 || ip_parse(c->files[0], strlen(c->files[0]), &q.address))
 		return command_fail(EX_USAGE, "why: name one address of ours as the world sees it: bouncetap why 192.0.2.25 --at \"2026-11-20 14:03 CET\"");
@@ -461,3 +462,26 @@ int command_why(struct command_context *c)
 	reader_close(q.r);
 	return code;
 }
+
+/* "90", "90s", "10m", "1h", at most a day */
+static int set_window(struct command_context *c, const char *text)
+{
+	const int64_t day_us = INT64_C(86400000000);
+	bool bare = *text && text[strlen(text) - 1] >= '0' && text[strlen(text) - 1] <= '9';
+	char before[32];
+
+	snprintf(before, sizeof before, "-%s%s", text, bare ? "s" : "");
+	if (strlen(text) > 20 || time_parse(before, 0, &c->window_us) || c->window_us >= 0 || c->window_us < -day_us)
+		return command_fail(EX_USAGE, "--window %s: \"90s\", \"10m\" or \"1h\" would be one; at most 1d", text);
+	c->window_us = -c->window_us;
+	return EX_OK;
+}
+
+static const struct command_option options[] = {
+	{ "at", "TIME", "when, as the list writes it; CET in summer is searched as UTC+1 and UTC+2", COMMAND_MEMBER(at) },
+	{ "window", "TIME", "so long before and after it: 90s (default), 10m, 1h", .set = set_window },
+	COMMAND_FORMAT,
+	{ 0 }
+};
+
+const struct command command_why = { "why", "ADDRESS", "a list says it was hit at --at TIME: which mail was that?", run_why, options };
