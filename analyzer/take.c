@@ -21,7 +21,7 @@ enum { SENDERS_KEPT = 8 };	/* domains per origin, the first of the alphabet; the
 
 enum statement {
 	/* of facts.db */
-	SESSIONS, TRANSACTIONS, RECIPIENTS, WITH_HASH, OF_SENDER, BEGAN_SINCE, OF_SESSION, UNREAD_OF_SENDER, FACTS_COUNT,
+	SESSIONS, TRANSACTIONS, RECIPIENTS, WITH_HASH, OF_SENDER, BEGAN_SINCE, OF_SESSION, ENDED_SINCE, FACTS_COUNT,
 	/* of verdicts.db */
 	SESSION_VERDICT = FACTS_COUNT, TRANSACTION_VERDICT, ANSWER, ANSWER_KEY, AUTHOR, BARE, ASKED_BY_MAIL, ORIGIN_SENDER, ORIGIN_COUNT, ORIGIN_TRIM,
 	FINDINGS_OF_ORIGIN, UNEXPLAINED_NEAR, WAITING_FOR, ANSWERED_LATER, WHO_ASKED, MAIL_THAT_ASKED, BARE_OF, PENDING, SET_PROVENANCE, STATEMENT_COUNT
@@ -37,8 +37,8 @@ static const char *const sql[STATEMENT_COUNT] = {
 	[BEGAN_SINCE] = "SELECT 1 FROM transactions WHERE id = ?1 AND coalesce(mail_us, started_us) >= ?2",
 	[OF_SESSION] = "SELECT r.address_id, coalesce(t.mail_us, t.started_us) FROM transactions t JOIN recipients r ON r.transaction_rowid = t.id"
 		" WHERE t.session_started_us / 1000000 = ?1 / 1000000 AND t.session_id = ?2 AND t.id <= ?3",
-	[UNREAD_OF_SENDER] = "SELECT r.address_id, coalesce(t.mail_us, t.started_us) FROM transactions t JOIN recipients r ON r.transaction_rowid = t.id"
-		" WHERE t.mail_from_id = ?1 AND t.bytes_seen IS NULL AND t.ended_us >= ?2",
+	[ENDED_SINCE] = "SELECT r.address_id, coalesce(t.mail_us, t.started_us) FROM transactions t JOIN recipients r ON r.transaction_rowid = t.id"
+		" WHERE t.id = ?1 AND t.ended_us >= ?2",
 	[SESSION_VERDICT] = "INSERT OR REPLACE INTO session_verdict VALUES (?1, ?2, ?3)",
 	[TRANSACTION_VERDICT] = "INSERT OR REPLACE INTO transaction_verdict VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, 'clear')",
 	[ANSWER] = "INSERT OR IGNORE INTO answer (recipient_id, idle, mail_us, transaction_rowid, recipient_n) VALUES (?1, ?2, ?3, ?4, ?5)",
@@ -409,23 +409,35 @@ static void mark_earlier(struct take *t, const struct mail *m, int64_t taken_bef
 	idset_fini(&rows);
 }
 
+/* Who bare mail is filed under: SRS gives one sender many addresses. */
+static int64_t bare_sender(const struct mail *m)
+{
+	return m->mail_from_class & CLASS_SRS && m->mail_from_inner_id ? m->mail_from_inner_id : m->mail_from_id;
+}
+
 /* Who answers by his own name: that tells what his mail without DATA is (correlate.c). */
 static void note_answerer(struct take *t, const struct mail *m)
 {
 	if (!t->answerers.count || m->mail_us < t->answerers_since_us)
 		t->answerers_since_us = m->mail_us;
-	idset_add(&t->answerers, m->mail_from_id);
+	idset_add(&t->answerers, bare_sender(m));
 }
 
 static void mark_answered_without_data(struct take *t)
 {
+	struct idset bare = { 0 };
+
 	for (size_t i = 0; i < t->answerers.cap; i++)
-		if (t->answerers.slot[i]) {
-			sqlite3_stmt *s = query(t, UNREAD_OF_SENDER, t->answerers.slot[i]);
+		if (t->answerers.slot[i])
+			collect(&bare, query(t, BARE_OF, t->answerers.slot[i]));
+	for (size_t i = 0; i < bare.cap; i++)
+		if (bare.slot[i]) {
+			sqlite3_stmt *s = query(t, ENDED_SINCE, bare.slot[i]);
 
 			sqlite3_bind_int64(s, 2, t->answerers_since_us - SAME_SENDER_US);
 			mark_each(t, s);
 		}
+	idset_fini(&bare);
 	idset_fini(&t->answerers);
 }
 
@@ -442,7 +454,7 @@ static enum provenance ordinary_provenance(struct take *t, const struct mail *m)
 			run2(t, ASKED_BY_MAIL, t->asked.slot[i], m->rowid);
 	idset_fini(&t->asked);
 	if (!m->has_data && !m->null_sender && m->mail_from_id)
-		run2(t, BARE, m->mail_from_class & CLASS_SRS && m->mail_from_inner_id ? m->mail_from_inner_id : m->mail_from_id, m->rowid);
+		run2(t, BARE, bare_sender(m), m->rowid);
 	return p;
 }
 
