@@ -175,7 +175,7 @@ void fanout_look(const struct fanout *f, const struct packet *k, struct flow_loo
 	worker_look(f->lane[0].worker, k, out);
 }
 
-void fanout_fetch(const struct fanout *f, const struct flow_lookup *l, enum worker_fetch step)
+void fanout_fetch(const struct fanout *f, struct flow_lookup *l, enum worker_fetch step)
 {
 	if (f->count == 1)
 		worker_fetch(f->lane[0].worker, l, step);

@@ -24,7 +24,7 @@ struct fanout *fanout_new(const struct worker_options *o, unsigned workers, cons
 
 /* As worker_look and worker_fetch; with several workers there is nothing to be fetched here. */
 void fanout_look(const struct fanout *f, const struct packet *k, struct flow_lookup *out);
-void fanout_fetch(const struct fanout *f, const struct flow_lookup *l, enum worker_fetch step);
+void fanout_fetch(const struct fanout *f, struct flow_lookup *l, enum worker_fetch step);
 
 /* The payload may be reused at once. */
 void fanout_packet(struct fanout *f, const struct packet *k, const struct flow_lookup *l, const struct arrival *a);

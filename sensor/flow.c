@@ -198,6 +198,7 @@ void flow_look(const struct flow_table *t, const struct packet *p, struct flow_l
 	int order = memcmp(p->src.bytes, p->dst.bytes, n), dir = order > 0 || (order == 0 && p->sport > p->dport);
 	struct flow_key *key = &out->key;
 
+	out->likely = NULL;
 	out->is_v6 = n == 16;
 	out->dir = dir;
 	memcpy(key->addr + (size_t)dir * n, p->src.bytes, n);
@@ -217,21 +218,29 @@ void flow_fetch_index(const struct flow_table *t, const struct flow_lookup *l)
 		__builtin_prefetch(&t->old.bucket[l->hash & t->old.mask]);
 }
 
-const struct flow *flow_peek(const struct flow_table *t, const struct flow_lookup *l)
+static void peek_into(const struct flow_table *t, const struct index *x, struct flow_lookup *l)
 {
 	uint32_t mark = mark_of(l->hash);
-	size_t b = l->hash & t->now.mask;
 
-	while (t->now.bucket[b].hash && t->now.bucket[b].hash != mark)
-		b = (b + 1) & t->now.mask;
-	return t->now.bucket[b].hash ? at(t, t->now.bucket[b].number) : NULL;
+	if (!x->bucket)
+		return;
+	for (size_t b = l->hash & x->mask; x->bucket[b].hash; b = (b + 1) & x->mask)
+		if (x->bucket[b].hash == mark) {
+			l->likely = at(t, x->bucket[b].number);
+			return;
+		}
 }
 
-void flow_fetch(const struct flow *f)
+void flow_peek(const struct flow_table *t, struct flow_lookup *l)
 {
-	__builtin_prefetch(f);
-	__builtin_prefetch(f + 1);
-	__builtin_prefetch((const char *)(f + 1) + sizeof(struct flow_key) - 1);	/* of IPv6; which it is would have to be read */
+	peek_into(t, &t->now, l);
+	if (!l->likely)
+		peek_into(t, &t->old, l);
+	if (!l->likely)
+		return;
+	__builtin_prefetch(l->likely);
+	__builtin_prefetch(l->likely + 1);
+	__builtin_prefetch((const char *)(l->likely + 1) + key_bytes(t, l->is_v6) - 1);
 }
 
 /* ---- slabs ---- */
@@ -339,10 +348,17 @@ static void index_grow(struct flow_table *t)
 	index_init(&t->now, (t->old.mask + 1) * 2);
 }
 
+static bool is_of(const struct flow_table *t, const struct flow *f, const struct flow_lookup *l)
+{
+	return f->is_used && f->number >> 31 == l->is_v6 && memcmp(key_of(f), &l->key, key_bytes(t, l->is_v6)) == 0;
+}
+
 struct flow *flow_find(struct flow_table *t, const struct flow_lookup *l, bool make)
 {
 	size_t bucket;
 
+	if (l->likely && is_of(t, l->likely, l))
+		return l->likely;
 	if (index_find(t, &t->now, &l->key, l->is_v6, l->hash, &bucket))
 		return at(t, t->now.bucket[bucket].number);
 	if (index_find(t, &t->old, &l->key, l->is_v6, l->hash, &bucket))

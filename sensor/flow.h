@@ -50,6 +50,7 @@ struct flow_lookup {
 	struct flow_key key;
 	bool is_v6;
 	int dir;			/* which endpoint sent the packet */
+	struct flow *likely;		/* by flow_peek: a hint */
 };
 
 struct flow_table;
@@ -64,10 +65,12 @@ void flow_table_free(struct flow_table *t);
 
 /* Whose packet it is; what changes in the table is not looked at. */
 void flow_look(const struct flow_table *t, const struct packet *p, struct flow_lookup *out);
-/* Has its bucket of the index fetched into the cache; where it very likely is, or NULL, of which only the index is read; has that fetched. */
+/*
+ * Has its bucket of the index fetched into the cache. Then finds out where it very likely is, or NULL, of which only the index is read, and has
+ * that fetched: flow_find looks there first.
+ */
 void flow_fetch_index(const struct flow_table *t, const struct flow_lookup *l);
-const struct flow *flow_peek(const struct flow_table *t, const struct flow_lookup *l);
-void flow_fetch(const struct flow *f);
+void flow_peek(const struct flow_table *t, struct flow_lookup *l);
 /* The flow; NULL when there is none and make is false. A new one is zero but for its key. */
 struct flow *flow_find(struct flow_table *t, const struct flow_lookup *l, bool make);
 

@@ -100,19 +100,14 @@ void worker_look(const struct worker *w, const struct packet *k, struct flow_loo
 	flow_look(w->context.flows, k, out);
 }
 
-void worker_fetch(const struct worker *w, const struct flow_lookup *l, enum worker_fetch step)
+void worker_fetch(const struct worker *w, struct flow_lookup *l, enum worker_fetch step)
 {
-	const struct flow *f;
-
-	if (step == FETCH_INDEX) {
+	if (step == FETCH_INDEX)
 		flow_fetch_index(w->context.flows, l);
-		return;
-	}
-	f = flow_peek(w->context.flows, l);
-	if (f && step == FETCH_FLOW)
-		flow_fetch(f);
-	else if (f && f->connection)
-		connection_fetch(f->connection, step == FETCH_SESSION);
+	else if (step == FETCH_FLOW)
+		flow_peek(w->context.flows, l);
+	else if (l->likely && l->likely->connection)
+		connection_fetch(l->likely->connection, step == FETCH_SESSION);
 }
 
 void worker_packet(struct worker *w, const struct packet *k, const struct flow_lookup *l, const struct arrival *a)

@@ -46,7 +46,7 @@ struct worker *worker_new(const struct worker_options *o, const struct fact_sink
  */
 void worker_look(const struct worker *w, const struct packet *k, struct flow_lookup *out);
 enum worker_fetch { FETCH_INDEX, FETCH_FLOW, FETCH_CONNECTION, FETCH_SESSION, FETCH_STEPS };
-void worker_fetch(const struct worker *w, const struct flow_lookup *l, enum worker_fetch step);
+void worker_fetch(const struct worker *w, struct flow_lookup *l, enum worker_fetch step);
 
 /* A segment of a connection that is followed. */
 void worker_packet(struct worker *w, const struct packet *k, const struct flow_lookup *l, const struct arrival *a);

@@ -58,9 +58,7 @@ static struct flow *find(struct flow_table *t, const struct packet *p, bool make
 	struct flow_lookup l;
 
 	flow_look(t, p, &l);
-	const struct flow *there = flow_peek(t, &l);
-	if (there)
-		flow_fetch(there);
+	flow_peek(t, &l);
 	*dir = l.dir;
 	return flow_find(t, &l, make);
 }
@@ -80,6 +78,27 @@ static struct flow *get(struct flow_table *t, uint32_t i, bool make)
 	} else
 		assert_null(find(t, &back, false, &other));
 	return f;
+}
+
+/* What flow_peek found is gone meanwhile, and its record has become another flow's. */
+static void stale_hint_is_not_followed(void **state)
+{
+	struct flow_table *t = flow_table_new(&(struct flow_table_options){ .key = { { 1, 2 } } });
+	struct packet a = packet_of(1, false), b = packet_of(2, false);
+	struct flow_lookup of_a, of_b;
+
+	(void)state;
+	flow_look(t, &a, &of_a);
+	flow_look(t, &b, &of_b);
+	struct flow *f = flow_find(t, &of_a, true);
+	flow_peek(t, &of_a);
+	assert_ptr_equal(of_a.likely, f);
+	assert_ptr_equal(flow_find(t, &of_a, false), f);
+	flow_remove(t, f);
+	assert_null(flow_find(t, &of_a, false));
+	assert_ptr_equal(flow_find(t, &of_b, true), f);
+	assert_null(flow_find(t, &of_a, false));
+	flow_table_free(t);
 }
 
 static void assert_new(const struct flow *f)
@@ -603,6 +622,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(both_directions_are_one_flow),
+		cmocka_unit_test(stale_hint_is_not_followed),
 		cmocka_unit_test(same_address_on_both_ends_is_told_apart_by_port),
 		cmocka_unit_test(ip4_and_ip6_of_the_same_bytes_are_two_flows),
 		cmocka_unit_test(vlan_tags_are_part_of_the_key_only_when_asked_for),
