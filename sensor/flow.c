@@ -6,6 +6,7 @@
  */
 #include "sensor/flow.h"
 
+#include <arpa/inet.h>
 #include <string.h>
 
 #include "common/xmalloc.h"
@@ -28,7 +29,7 @@ struct index {
 
 /* Records of one size, each a struct flow and its key. */
 struct slab {
-	size_t record_bytes, address_bytes;
+	size_t record_bytes;
 	uint8_t **block;
 	size_t block_count, count;
 	uint32_t free_list, used;	/* free records are linked by timer_next */
@@ -46,6 +47,11 @@ struct flow_table {
 };
 
 _Static_assert(sizeof(struct flow) == 64, "a flow is a cache line");
+
+static size_t key_bytes(bool is_v6)
+{
+	return KEY_HEAD + 2 * (is_v6 ? 16 : 4);
+}
 
 static struct flow *at(const struct flow_table *t, uint32_t number)
 {
@@ -84,12 +90,8 @@ static void table_init(struct flow_table *t, const struct flow_table_options *o)
 {
 	*t = (struct flow_table){ .o = *o };
 	index_init(&t->now, MIN_BUCKETS);
-	for (int v6 = 0; v6 < 2; v6++) {
-		size_t address_bytes = v6 ? 16 : 4;
-
-		t->slab[v6] = (struct slab){ .record_bytes = sizeof(struct flow) + KEY_HEAD + 2 * address_bytes, .address_bytes = address_bytes,
-					     .free_list = NONE };
-	}
+	for (int v6 = 0; v6 < 2; v6++)
+		t->slab[v6] = (struct slab){ .record_bytes = sizeof(struct flow) + key_bytes(v6), .free_list = NONE };
 	for (size_t i = 0; i < WHEEL_SLOTS; i++)
 		t->wheel[i] = t->wheel_last[i] = NONE;
 }
@@ -177,14 +179,17 @@ uint64_t flow_active_us(const struct flow_table *t, const struct flow *f)
 
 /* ---- keys ---- */
 
-static size_t key_bytes(const struct flow_table *t, bool is_v6)
+/* The key of that record. Two calls, so that compilers know the length of each. */
+static bool has_key(const struct flow *f, const struct flow_key *key, bool is_v6)
 {
-	return KEY_HEAD + 2 * t->slab[is_v6].address_bytes;
+	if (f->number >> 31 != is_v6)
+		return false;
+	return is_v6 ? memcmp(f + 1, key, KEY_HEAD + 32) == 0 : memcmp(f + 1, key, KEY_HEAD + 8) == 0;
 }
 
 static uint64_t hash_of(const struct flow_table *t, const struct flow_key *key, bool is_v6)
 {
-	return siphash13(&t->o.key, key, key_bytes(t, is_v6));
+	return siphash13(&t->o.key, key, key_bytes(is_v6));
 }
 
 static uint32_t mark_of(uint64_t hash)
@@ -192,23 +197,45 @@ static uint32_t mark_of(uint64_t hash)
 	return (uint32_t)hash | HASH_BIT;
 }
 
-void flow_look(const struct flow_table *t, const struct packet *p, struct flow_lookup *out)
+/* As memcmp does; n is a multiple of 4. */
+static inline int order(const uint8_t *a, const uint8_t *b, size_t n)
 {
-	size_t n = p->src.version == 4 ? 4 : 16;
-	int order = memcmp(p->src.bytes, p->dst.bytes, n), dir = order > 0 || (order == 0 && p->sport > p->dport);
-	struct flow_key *key = &out->key;
+	for (size_t i = 0; i < n; i += 4) {
+		uint32_t x, y;
 
-	out->likely = NULL;
-	out->is_v6 = n == 16;
-	out->dir = dir;
+		memcpy(&x, a + i, sizeof x);
+		memcpy(&y, b + i, sizeof y);
+		if (x != y)
+			return ntohl(x) > ntohl(y) ? 1 : -1;
+	}
+	return 0;
+}
+
+/* Which endpoint sent it. Inline, so that compilers know n. */
+static inline int set_addresses(struct flow_key *key, const struct packet *p, size_t n)
+{
+	int before = order(p->src.bytes, p->dst.bytes, n), dir = before > 0 || (before == 0 && p->sport > p->dport);
+
 	memcpy(key->addr + (size_t)dir * n, p->src.bytes, n);
 	memcpy(key->addr + (size_t)!dir * n, p->dst.bytes, n);
+	return dir;
+}
+
+void flow_look(const struct flow_table *t, const struct packet *p, struct flow_lookup *out)
+{
+	struct flow_key *key = &out->key;
+	bool is_v6 = p->src.version != 4;
+	int dir = is_v6 ? set_addresses(key, p, 16) : set_addresses(key, p, 4);
+
+	out->likely = NULL;
+	out->is_v6 = is_v6;
+	out->dir = dir;
 	key->port[dir] = p->sport;
 	key->port[!dir] = p->dport;
 	key->path = p->tunnel;
 	if (t->o.key_vlan)	/* TUNNEL_BIT and TUNNEL_UNNAMED_BIT stay */
 		key->path ^= ((uint32_t)p->vlan[0] << 12 | p->vlan[1]) << 1;
-	out->hash = hash_of(t, key, out->is_v6);
+	out->hash = hash_of(t, key, is_v6);
 }
 
 void flow_fetch_index(const struct flow_table *t, const struct flow_lookup *l)
@@ -240,7 +267,7 @@ void flow_peek(const struct flow_table *t, struct flow_lookup *l)
 		return;
 	__builtin_prefetch(l->likely);
 	__builtin_prefetch(l->likely + 1);
-	__builtin_prefetch((const char *)(l->likely + 1) + key_bytes(t, l->is_v6) - 1);
+	__builtin_prefetch((const char *)(l->likely + 1) + key_bytes(l->is_v6) - 1);
 }
 
 /* ---- slabs ---- */
@@ -283,7 +310,7 @@ static bool index_find(const struct flow_table *t, const struct index *x, const 
 	for (size_t b = hash & x->mask; x->bucket[b].hash; b = (b + 1) & x->mask) {
 		uint32_t number = x->bucket[b].number;
 
-		if (x->bucket[b].hash == mark && number >> 31 == is_v6 && memcmp(key_of(at(t, number)), key, key_bytes(t, is_v6)) == 0) {
+		if (x->bucket[b].hash == mark && has_key(at(t, number), key, is_v6)) {
 			*bucket = b;
 			return true;
 		}
@@ -348,16 +375,11 @@ static void index_grow(struct flow_table *t)
 	index_init(&t->now, (t->old.mask + 1) * 2);
 }
 
-static bool is_of(const struct flow_table *t, const struct flow *f, const struct flow_lookup *l)
-{
-	return f->is_used && f->number >> 31 == l->is_v6 && memcmp(key_of(f), &l->key, key_bytes(t, l->is_v6)) == 0;
-}
-
 struct flow *flow_find(struct flow_table *t, const struct flow_lookup *l, bool make)
 {
 	size_t bucket;
 
-	if (l->likely && is_of(t, l->likely, l))
+	if (l->likely && l->likely->is_used && has_key(l->likely, &l->key, l->is_v6))
 		return l->likely;
 	if (index_find(t, &t->now, &l->key, l->is_v6, l->hash, &bucket))
 		return at(t, t->now.bucket[bucket].number);
@@ -371,7 +393,7 @@ struct flow *flow_find(struct flow_table *t, const struct flow_lookup *l, bool m
 	uint32_t number = slab_take(t, l->is_v6);
 	struct flow *f = at(t, number);
 	*f = (struct flow){ .number = number, .timer_slot = NO_SLOT, .is_used = true };
-	memcpy(f + 1, &l->key, key_bytes(t, l->is_v6));
+	memcpy(f + 1, &l->key, key_bytes(l->is_v6));
 	index_add(&t->now, (struct bucket){ mark_of(l->hash), number });
 	return f;
 }
