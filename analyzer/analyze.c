@@ -96,6 +96,7 @@ struct analysis {
 	struct rollups *rollups;
 	struct hygiene *hygiene;
 	struct provisional *provisional;
+	struct covered *covered;
 	struct take *take;
 	sqlite3_stmt *q[STATEMENT_COUNT];
 	struct forget forget;
@@ -472,7 +473,7 @@ static void hash_inputs(const struct analysis *a, char out[65])
 static int empty_verdicts(struct analysis *a, const char *store_id, const char *inputs, char *error, size_t size)
 {
 	static const char *const tables[] = { "meta", "session_verdict", "transaction_verdict", "server", "server_address", "server_name", "own_coverage", "own_mail_hour", "own_hygiene", "provisional",
-		"relay", "answer", "pending", "asked", "asked_by_mail", "bare", "answer_key", "author", "origin_sender", "change", "finding", "finding_attempt", "finding_alias", "finding_reason", "finding_hour",
+		"relay", "answer", "pending", "asked", "asked_coverage", "asked_by_mail", "bare", "answer_key", "author", "origin_sender", "change", "finding", "finding_attempt", "finding_alias", "finding_reason", "finding_hour",
 		"finding_defect", "risk", "risk_reason", "refusal" };
 	struct buf b = { 0 };
 
@@ -531,7 +532,8 @@ static void prepare_all(struct analysis *a)
 	a->servers = servers_new(a->verdicts, a->own);
 	a->origins = origins_new(a->facts, a->own);
 	a->shared = shared_new(a->facts, a->own);
-	a->judge = judge_new(a->facts, a->verdicts, a->own, a->servers, a->origins, a->shared, a->geo);
+	a->covered = covered_new(a->verdicts, a->past_before_us);
+	a->judge = judge_new(a->facts, a->verdicts, a->own, a->servers, a->origins, a->shared, a->geo, a->covered);
 	a->provenances = provenances_new(a->facts, a->own, a->servers, a->shared);
 	a->victims = victims_new(a->facts, a->verdicts, a->own);
 	a->correlate = correlate_new(a->facts, a->own, a->provenances, a->shared);
@@ -541,7 +543,7 @@ static void prepare_all(struct analysis *a)
 	a->findings = findings_new(a->verdicts, a->own, a->servers, a->judge, a->hygiene);
 	a->refusals = refusals_new(a->facts, a->verdicts, a->own, a->servers, a->options.lists);
 	a->take = take_new(&(struct take_tools){ a->facts, a->verdicts, a->own, a->servers, a->origins, a->provenances, a->shared, a->refusals, a->rollups,
-						 a->hygiene, a->provisional });
+						 a->hygiene, a->provisional, a->covered });
 }
 
 struct analysis *analysis_open(const struct analysis_options *o, bool *busy, char *error, size_t error_size)
@@ -587,6 +589,7 @@ void analysis_close(struct analysis *a)
 	rollups_free(a->rollups);
 	hygiene_free(a->hygiene);
 	provisional_free(a->provisional);
+	covered_free(a->covered);
 	findings_free(a->findings);
 	correlate_free(a->correlate);
 	victims_free(a->victims);

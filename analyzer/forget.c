@@ -26,6 +26,7 @@ static const struct stage {
 	{ "asked_by_mail", "key", NO_TRANSACTION },
 	{ "answer_key", "message_id_hash", NO_ANSWER },
 	{ "asked", "key", NO_ANSWER },
+	{ "asked_coverage", "hour_us", NO_ANSWER },
 };
 
 enum { STAGE_COUNT = sizeof stages / sizeof *stages };

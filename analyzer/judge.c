@@ -19,11 +19,11 @@ struct judge {
 };
 
 struct judge *judge_new(sqlite3 *facts, sqlite3 *verdicts, const struct own *own, const struct servers *servers, struct origins *origins,
-			struct shared *shared, const struct geo *geo)
+			struct shared *shared, const struct geo *geo, struct covered *covered)
 {
 	struct judge *j = xcalloc(1, sizeof *j);
 
-	j->witnesses = witnesses_new(facts, verdicts, own, servers, origins, shared, geo);
+	j->witnesses = witnesses_new(facts, verdicts, own, servers, origins, shared, geo, covered);
 	return j;
 }
 
@@ -117,6 +117,12 @@ static bool sender_many_origins(const struct evidence *e)
 	    && (e->sender_lines >= JUDGE_MANY_ORIGINS || (e->sender_networks >= JUDGE_MANY_ORIGINS && !e->sender_related_too));
 }
 
+/* Whoever logged in may have written in other ways than by mail. */
+static bool unseen_mail(const struct evidence *e)
+{
+	return e->unseen_mail && !is_entitled(e) && e->client != CLIENT_AUTHENTICATED && !e->origin_is_target && !e->origin_near_target;
+}
+
 static bool victim_says_backscatter(const struct evidence *e)
 {
 	return e->said_backscatter;
@@ -199,6 +205,8 @@ static const struct rule {
 	{ "line-many-senders", FOR, STRONG, GROUND_CROWD, line_many_senders, "%o, the line of some customer, used senders of three or more unrelated domains" },
 	{ "client-many-senders", FOR, MEDIUM, GROUND_CROWD, client_many_senders, "%o, a client of ours, wrote to the world as senders of several unrelated domains" },
 	{ "sender-many-origins", FOR, STRONG, GROUND_SENDER, sender_many_origins, "three or more unrelated networks used this sender within a day" },
+	{ "unseen-mail", FOR, MEDIUM, GROUND_SENDER, unseen_mail,
+	  "five or more bounces for different mails of his within a week, and no mail of his was seen, though nearly all that came in could be" },
 	{ "victim-says-backscatter", FOR, STRONG, GROUND_VICTIM, victim_says_backscatter, "the recipient's server says that he never sent the original" },
 	{ "victim-says-unknown", FOR, WEAK, GROUND_VICTIM, victim_says_unknown, "the recipient's server does not know this address" },
 	{ "spam-marks", FOR, WEAK, GROUND_CONTENT, spam_marks, "the original carries a spam mark" },

@@ -15,7 +15,7 @@
 #include "analyzer/own.h"
 #include "analyzer/servers.h"
 
-#define JUDGE_REASONS_MAX 24
+#define JUDGE_REASONS_MAX 32
 
 struct reason {
 	const char *rule, *sign, *strength;
@@ -35,8 +35,9 @@ struct judge;
 
 /* geo: NULL without databases. */
 struct geo;
+struct covered;
 struct judge *judge_new(sqlite3 *facts, sqlite3 *verdicts, const struct own *own, const struct servers *servers, struct origins *origins,
-			struct shared *shared, const struct geo *geo);
+			struct shared *shared, const struct geo *geo, struct covered *covered);
 void judge_free(struct judge *j);
 
 /* Notes in the group what of the victim's mail was asked for. */
@@ -57,5 +58,7 @@ bool judge_rule(size_t i, struct judge_rule *out);
 
 /* How many unrelated domains one origin must have used as senders, and how many unrelated places one sender; fewer for a client of our own. */
 enum { JUDGE_MANY_SENDERS = 3, JUDGE_CLIENT_SENDERS = 2, JUDGE_MANY_ORIGINS = 3 };
+/* For how many mails of his nobody saw he must have got bounces. */
+enum { JUDGE_MANY_BOUNCES = 5 };
 
 #endif

@@ -123,13 +123,18 @@ void rollups_add_session(struct rollups *r, const struct rollup_session *s)
 		add(r, &r->coverage, &s->dest, s->started_us, DIRECTION_INBOUND, sum);
 }
 
-static void flush(struct table *t)
+/* Answers the earliest hour that changed; INT64_MAX: none. */
+static int64_t flush(struct table *t)
 {
+	int64_t since_us = INT64_MAX;
+
 	for (size_t i = 0; i < t->cap && t->count; i++) {
 		struct cell *c = &t->cell[i];
 
 		if (!c->sum[0])
 			continue;
+		if (c->hour_us < since_us)
+			since_us = c->hour_us;
 		sqlite3_bind_int64(t->save, 1, c->server_id);
 		sqlite3_bind_text(t->save, 2, direction_name(c->direction), -1, SQLITE_STATIC);
 		sqlite3_bind_int64(t->save, 3, c->hour_us);
@@ -141,10 +146,11 @@ static void flush(struct table *t)
 	if (t->count)
 		memset(t->cell, 0, t->cap * sizeof *t->cell);
 	t->count = 0;
+	return since_us;
 }
 
-void rollups_flush(struct rollups *r)
+int64_t rollups_flush(struct rollups *r)
 {
 	flush(&r->mail);
-	flush(&r->coverage);
+	return flush(&r->coverage);
 }

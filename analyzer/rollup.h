@@ -34,7 +34,7 @@ struct rollup_session {
 };
 void rollups_add_session(struct rollups *r, const struct rollup_session *s);
 
-/* Inside the caller's transaction. */
-void rollups_flush(struct rollups *r);
+/* Inside the caller's transaction. Answers the earliest hour whose coverage changed; INT64_MAX: none. */
+int64_t rollups_flush(struct rollups *r);
 
 #endif

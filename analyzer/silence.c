@@ -25,6 +25,7 @@ static const struct {
 	{ "line-many-senders", ORIGIN, "the original's origin is no customer's line, or used senders of fewer than three unrelated domains" },
 	{ "client-many-senders", ORIGIN, "no client of ours who wrote to the world in several strangers' names" },
 	{ "sender-many-origins", ORIGIN, "fewer than three unrelated networks used this sender within a day" },
+	{ "unseen-mail", NOTHING, "mail of his was seen within the week before, or fewer than five mails of his were bounced, or not enough of a week's mail could be seen" },
 	{ "victim-says-backscatter", NOTHING, "the recipient's server did not say so" },
 	{ "victim-says-unknown", NOTHING, "the recipient's server did not refuse the address as unknown" },
 	{ "spam-marks", REPORT, "the returned headers carry no spam mark" },

@@ -616,8 +616,8 @@ void take_facts(struct take *t, const struct take_range *r)
 	}
 	sqlite3_reset(s);
 	mark_answered_without_data(t);
+	covered_review(t->tools.covered, rollups_flush(t->tools.rollups), &t->marks);
 	take_news(t);
-	rollups_flush(t->tools.rollups);
 	hygiene_flush(t->tools.hygiene);
 	servers_flush(t->tools.servers);
 }

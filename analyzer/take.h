@@ -13,6 +13,7 @@
 #include <stdint.h>
 #include <sqlite3.h>
 
+#include "analyzer/covered.h"
 #include "analyzer/hygiene.h"
 #include "analyzer/origin.h"
 #include "analyzer/own.h"
@@ -33,6 +34,7 @@ struct take_tools {
 	struct rollups *rollups;
 	struct hygiene *hygiene;
 	struct provisional *provisional;
+	struct covered *covered;
 };
 
 /* Rows after .. until of sessions and transactions. */

@@ -11,6 +11,7 @@
 #include "analyzer/cause_class.h"
 #include "analyzer/domain.h"
 #include "analyzer/judge.h"
+#include "analyzer/rollup.h"
 #include "common/xmalloc.h"
 #include "reader/geo.h"
 #include "schema/db.h"
@@ -38,6 +39,7 @@ struct witnesses {
 	struct origins *origins;
 	struct shared *shared;
 	const struct geo *geo;
+	struct covered *covered;
 	sqlite3_stmt *q[STATEMENT_COUNT];
 };
 
@@ -50,7 +52,7 @@ struct targets {
 };
 
 struct witnesses *witnesses_new(sqlite3 *facts, sqlite3 *verdicts, const struct own *own, const struct servers *servers, struct origins *origins,
-				struct shared *shared, const struct geo *geo)
+				struct shared *shared, const struct geo *geo, struct covered *covered)
 {
 	struct witnesses *x = xcalloc(1, sizeof *x);
 
@@ -59,6 +61,7 @@ struct witnesses *witnesses_new(sqlite3 *facts, sqlite3 *verdicts, const struct 
 	x->origins = origins;
 	x->shared = shared;
 	x->geo = geo;
+	x->covered = covered;
 	for (int i = 0; i < STATEMENT_COUNT; i++)
 		x->q[i] = db_prepare(i < FACTS_COUNT ? facts : verdicts, sql[i]);
 	return x;
@@ -400,6 +403,40 @@ static bool is_correspondent(struct witnesses *x, const struct evidence *e, cons
 	return found;
 }
 
+/* Bounces for other mail than a[0] to a[n-1], each of which returns its Message-ID. */
+static bool is_another_bounce(const struct answer *b, const struct answer *const *a, int n)
+{
+	bool another = b->told_kind == KIND_BOUNCE && !b->cause.rowid && b->mail.returned_hash;
+
+	for (int i = 0; i < n && another; i++)
+		another = a[i]->mail.returned_hash != b->mail.returned_hash;
+	return another;
+}
+
+/* Only first attempts and what came before them are looked at: nothing that comes later changes what is said here. */
+static bool is_for_unseen_mail(struct witnesses *x, const struct evidence *e, const struct victim *v, const struct mail_group *g)
+{
+	const struct answer *first = g->attempt[0], *bounce[JUDGE_MANY_BOUNCES];
+	int64_t since_us = first->mail.mail_us - COVERED_HOURS * ROLLUP_HOUR_US;
+	size_t until = victim_mail_until(v, first->mail.mail_us + SIGHTING_SLACK_US), at = (size_t)(g - v->group);
+	int n = 0;
+
+	if (e->caused || !g->edge || (until && v->mail[until - 1].mail_us >= since_us))
+		return false;
+	for (size_t i = at + 1; i-- > 0 && at - i <= VICTIM_NEAR_MAX && n < JUDGE_MANY_BOUNCES; ) {
+		const struct answer *a = v->group[i].attempt[0];
+
+		if (a->mail.mail_us < since_us || (i == at && !is_another_bounce(a, NULL, 0)))
+			break;
+		if (is_another_bounce(a, bounce, n))
+			bounce[n++] = a;
+	}
+	if (n < JUDGE_MANY_BOUNCES)
+		return false;
+	int64_t server_id = g->originator ? g->originator->id : servers_id_of(x->own, &g->edge->mail.src);
+	return covered_inbound(x->covered, server_id, first->mail.mail_us, v->id, victim_finding_id(g));
+}
+
 static bool signs_otherwise(const struct evidence *e, const struct victim *v)
 {
 	if (!e->caused || e->caused->cause.mail_from_id != v->id || v->class & CLASS_BATV)
@@ -522,6 +559,7 @@ void witness_gather(struct witnesses *x, const struct victim *v, struct mail_gro
 	e->sender_domains = count_senders(x, &e->origin.address);
 	look_at_other_places(x, e, v, &t, g);
 	e->correspondent = is_correspondent(x, e, v);
+	e->unseen_mail = is_for_unseen_mail(x, e, v, g);
 	e->signed_sender = v->class & (CLASS_BATV | CLASS_SRS | CLASS_VERP);
 	e->signs_otherwise = signs_otherwise(e, v);
 	e->said_backscatter = says_backscatter(g);

@@ -10,10 +10,11 @@
 #include <stdint.h>
 #include <sqlite3.h>
 
-#include "analyzer/victim.h"
+#include "analyzer/covered.h"
 #include "analyzer/origin.h"
 #include "analyzer/own.h"
 #include "analyzer/servers.h"
+#include "analyzer/victim.h"
 
 /* Who handed the original to us. */
 enum client { CLIENT_UNKNOWN, CLIENT_OUTSIDE, CLIENT_AUTHENTICATED, CLIENT_INSIDE };
@@ -45,6 +46,8 @@ struct evidence {
 	int sender_lines;		/* of them access lines; those of one autonomous system are one place */
 	bool sender_related_too;	/* and one that is his own, too */
 
+	bool unseen_mail;		/* he got bounces for several mails in a week when no mail in his name was seen, and what came in could be seen */
+
 	/* Who he is. */
 	bool correspondent;		/* from this network came an answer to mail of ours */
 	bool trusted_sender;		/* the origin is configured as one whose mail is never forged */
@@ -64,7 +67,7 @@ struct witnesses;
 /* geo: NULL without databases. */
 struct geo;
 struct witnesses *witnesses_new(sqlite3 *facts, sqlite3 *verdicts, const struct own *own, const struct servers *servers, struct origins *origins,
-				struct shared *shared, const struct geo *geo);
+				struct shared *shared, const struct geo *geo, struct covered *covered);
 void witnesses_free(struct witnesses *x);
 
 /* Sets the span of the victim's mail in g that was asked for. */

@@ -116,6 +116,15 @@ CREATE TABLE asked (			-- servers that were asked for when a recipient's answers
   PRIMARY KEY (key, recipient_id)
 ) WITHOUT ROWID;
 
+CREATE TABLE asked_coverage (		-- findings for which it was asked whether all that came in was seen, in the week that ends with an hour
+  hour_us INTEGER NOT NULL,		-- start of the hour
+  server_id INTEGER NOT NULL,		-- as in own_coverage
+  recipient_id INTEGER NOT NULL,
+  finding_rowid INTEGER NOT NULL,	-- finding.id
+  covered INTEGER NOT NULL,		-- 1: it was
+  PRIMARY KEY (hour_us, server_id, recipient_id, finding_rowid)
+) WITHOUT ROWID;
+
 CREATE TABLE asked_by_mail (		-- the same of other mail: own addresses that were no servers
   key INTEGER NOT NULL,
   transaction_rowid INTEGER NOT NULL,

@@ -291,6 +291,7 @@ static void every_rule_decides_something(void **state)
 		{ "line-many-senders", "yes", { .origin_unrelated = true, .access_line = true, .sender_domains = 3 } },
 		{ "client-many-senders", "likely", { .client = CLIENT_INSIDE, .to_outside = true, .sender_domains = 2 } },
 		{ "sender-many-origins", "yes", { .origin_unrelated = true, .access_line = true, .sender_lines = 3, .sender_networks = 3, .sender_related_too = true } },
+		{ "unseen-mail", "likely", { .unseen_mail = true } },
 		{ "victim-says-backscatter", "yes", { .origin_unrelated = true, .access_line = true, .said_backscatter = true } },
 		{ "victim-says-unknown", "likely", { .origin_unrelated = true, .notify_asked = true, .said_unknown = true } },
 		{ "spam-marks", "likely", { .origin_unrelated = true, .notify_asked = true, .spam_mark = true } },
@@ -332,6 +333,8 @@ static void twins_are_not_accused(void **state)
 		{ "a list: SPF passes for its envelope, DMARC fails for From", { .spf = { "pass", 4 }, .dkim = { "fail", 4 }, .dmarc = { "fail", 4 } } },
 		{ "a hosted mailer that we trust, with our customers' names", { .trusted_sender = true, .origin_unrelated = true, .sender_domains = 8, .sender_networks = 4,
 		  .dmarc = { "fail", 4 }, .spf = { "fail", 4 }, .spam_mark = true } },
+		{ "a user of ours who writes by web mail, from another address of his", { .client = CLIENT_AUTHENTICATED, .unseen_mail = true } },
+		{ "bounces for mail of his own server that nobody saw", { .origin_is_target = true, .unseen_mail = true } },
 		{ "forms on a web server of ours that we trust", { .client = CLIENT_INSIDE, .trusted_sender = true, .sender_domains = 8, .to_outside = true } },
 		{ "who answers our letters from his own line", { .origin_unrelated = true, .access_line = true, .correspondent = true, .sender_domains = 3 } },
 	};
@@ -608,6 +611,116 @@ static void a_trusted_sender_elsewhere_is_no_strange_place(void **state)
 	assert_false(fired(w, "sender-many-origins"));
 }
 
+/* One session from outside in each of these hours. */
+static void take_mail_each_hour(struct world *w, int from, int until)
+{
+	run_sql(w->facts, "BEGIN");
+	for (int hour = from; hour < until; hour++)
+		add_session_of(w, 100000 + hour, 3600.0 * hour + 1, "198.18.99.9", MX2, "mx2.campus.example");
+	run_sql(w->facts, "COMMIT");
+}
+
+/* Bounces in the 169th hour, one a minute, each for another mail; or all for the same. */
+static void bounce_unseen_mail(struct world *w, int n, bool same)
+{
+	for (int i = 0; i < n; i++) {
+		char original[] = "original.0", own[] = "bounce.0@mx2.campus.example";
+		struct fake bounce = bounce_to(10 + i, 3600 * 168 + 60 * i, VICTIM, original);
+
+		original[9] = (char)(same ? '0' : '0' + i);
+		own[7] = (char)('0' + i);
+		bounce.message_id = own;
+		add(w, bounce);
+	}
+}
+
+static const char verdicts_by_time[] = "SELECT group_concat(misdirected, ' ') FROM (SELECT misdirected FROM finding ORDER BY first_us)";
+
+static void bounces_for_mail_that_would_have_been_seen_are_suspect(void **state)
+{
+	struct world *w = *state;
+
+	take_mail_each_hour(w, 0, 168);
+	bounce_unseen_mail(w, 6, false);
+	analyze(w, false);
+	assert_answer("unknown unknown unknown unknown likely likely", verdicts_by_time);
+	assert_answer("2", "SELECT count(*) FROM finding_reason WHERE rule = 'unseen-mail'");
+}
+
+static void bounces_of_one_mail_are_no_crowd(void **state)
+{
+	struct world *w = *state;
+
+	take_mail_each_hour(w, 0, 168);
+	bounce_unseen_mail(w, 6, true);
+	analyze(w, false);
+	assert_false(fired(w, "unseen-mail"));
+}
+
+static void mail_of_his_that_comes_late_explains_the_bounces(void **state)
+{
+	struct world *w = *state;
+
+	take_mail_each_hour(w, 0, 168);
+	bounce_unseen_mail(w, 6, false);
+	analyze(w, false);
+	assert_true(fired(w, "unseen-mail"));
+	struct fake letter = spam_to(1, 3600 * 30, VICTIM, USER, "letter");
+	letter.src = VICTIM_MX;
+	add(w, letter);
+	analyze(w, false);
+	assert_false(fired(w, "unseen-mail"));
+}
+
+static void the_capture_must_have_seen_a_week(void **state)
+{
+	struct world *w = *state;
+
+	bounce_unseen_mail(w, 5, false);
+	analyze(w, false);
+	assert_false(fired(w, "unseen-mail"));
+	take_mail_each_hour(w, 35, 168);
+	analyze(w, false);
+	assert_false(fired(w, "unseen-mail"));
+	take_mail_each_hour(w, 30, 35);
+	analyze(w, false);
+	assert_true(fired(w, "unseen-mail"));
+	analyze(w, true);
+	assert_true(fired(w, "unseen-mail"));
+}
+
+static void what_is_hidden_may_have_been_his(void **state)
+{
+	struct world *w = *state;
+
+	take_mail_each_hour(w, 0, 168);
+	bounce_unseen_mail(w, 5, false);
+	analyze(w, false);
+	assert_true(fired(w, "unseen-mail"));
+	for (int i = 0; i < 9; i++)
+		add_session_of(w, 200000 + i, 3600.0 * (10 + i) + 2, "198.18.99.9", MX2, "mx2.campus.example");
+	run_sql(w->facts, "UPDATE sessions SET tls = 'starttls', outcome = 'encrypted' WHERE id > (SELECT max(id) - 9 FROM sessions)");
+	analyze(w, false);
+	assert_false(fired(w, "unseen-mail"));
+	for (int i = 0; i < 12; i++)	/* hidden is less than one in twenty */
+		add_session_of(w, 300000 + i, 3600.0 * (10 + i) + 3, "198.18.99.9", MX2, "mx2.campus.example");
+	analyze(w, false);
+	assert_true(fired(w, "unseen-mail"));
+}
+
+static void another_server_s_mail_may_not_be_seen(void **state)
+{
+	struct world *w = *state;
+
+	run_sql(w->facts, "BEGIN");
+	for (int hour = 0; hour < 168; hour++)
+		add_session_of(w, 100000 + hour, 3600.0 * hour + 1, "198.18.99.9", MX1, "mx1.campus.example");
+	run_sql(w->facts, "COMMIT");
+	bounce_unseen_mail(w, 5, false);
+	analyze(w, false);
+	assert_false(fired(w, "unseen-mail"));
+}
+
 static void who_signs_elsewhere_did_not_sign_this(void **state)
 {
 	struct world *w = *state;
@@ -687,6 +800,12 @@ int main(void)
 		TEST(relaying_for_a_trusted_sender_is_no_exposure),
 		TEST(a_trusted_server_of_ours_stands_for_what_is_written_on_it),
 		TEST(a_trusted_sender_elsewhere_is_no_strange_place),
+		TEST(bounces_for_mail_that_would_have_been_seen_are_suspect),
+		TEST(bounces_of_one_mail_are_no_crowd),
+		TEST(mail_of_his_that_comes_late_explains_the_bounces),
+		TEST(the_capture_must_have_seen_a_week),
+		TEST(what_is_hidden_may_have_been_his),
+		TEST(another_server_s_mail_may_not_be_seen),
 		TEST(who_signs_elsewhere_did_not_sign_this),
 		cmocka_unit_test(every_rule_decides_something),
 		cmocka_unit_test(twins_are_not_accused),
