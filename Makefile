@@ -6,6 +6,8 @@ SYSTEMDDIR ?= $(PREFIX)/lib
 # logrotate reads only /etc/logrotate.d
 LOGROTATEDIR ?= $(if $(filter /usr /usr/local,$(PREFIX)),$(SYSCONFDIR),$(PREFIX)/etc)/logrotate.d
 BUILD ?= build
+# One name for one tree, however it was given: objects know the headers that they depend on by it
+override BUILD := $(patsubst $(CURDIR)/%,%,$(abspath $(BUILD)))
 CFLAGS ?= -O3 -g
 SIZE ?= small
 TIME ?= 60
