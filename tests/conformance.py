@@ -383,7 +383,7 @@ def goals(tables):
     forged = {said: n for (truth, said), n in tally.items() if truth == "truth yes"}
     found, wronged = forged.get("yes", 0) + forged.get("likely", 0), tally["truth no", "yes"]
     least = lambda what, pair, percent: (what, *pair, 100 * pair[0] >= percent * pair[1])
-    return [least("kind", share(tables, "kind"), 95),
+    return [least("kind", share(tables, "kind"), 98),
             least("provenance", share(tables, "provenance"), 95), least("cause", share(tables, "cause"), 95), least("root cause", share(tables, "root"), 95),
             least("exposure", share(tables, "exposure"), 95),
             least("misdirected found at likely or better", (found, sum(forged.values())), 95),
