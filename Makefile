@@ -52,7 +52,7 @@ SANITIZE := -O1 -g -Werror -fno-omit-frame-pointer -fsanitize=address,undefined 
 
 all: check-packages programs
 programs: $(BUILD)/bouncetapd $(BUILD)/bouncetap $(BUILD)/bouncetop
-unit: $(UNIT) $(FEEDER) $(HOSTILE) $(DROPS)
+unit: $(UNIT) $(FEEDER) $(HOSTILE) $(DROPS) $(BUILD)/tests/bench/history
 fuzz-targets: $(FUZZ)
 
 $(BUILD)/bouncetapd: $(call obj,$(COMMON) $(SENSOR))
