@@ -92,11 +92,12 @@ static int list(struct command_context *c)
 {
 	char error[512];
 	unsigned present;
+	enum db_refusal why;
 	struct buf out = { 0 };
-	sqlite3 *db = db_open_read(c->store, DB_BUSY_MS, &present, error, sizeof error);
+	sqlite3 *db = db_open_read(c->store, DB_BUSY_MS, &present, &why, error, sizeof error);
 
 	if (!db)
-		return command_fail(EX_NOINPUT, "%s", error);
+		return command_refuse_store(why, error);
 	if (present >> DB_NOTES & 1) {
 		sqlite3_stmt *s = db_prepare(db, sql_list);
 

@@ -549,6 +549,7 @@ static void prepare_all(struct analysis *a)
 struct analysis *analysis_open(const struct analysis_options *o, bool *busy, char *error, size_t error_size)
 {
 	struct analysis *a = xcalloc(1, sizeof *a);
+	enum db_refusal why;
 	unsigned present;
 
 	a->options = *o;
@@ -556,20 +557,24 @@ struct analysis *analysis_open(const struct analysis_options *o, bool *busy, cha
 	a->geo = geo_open(o->config->report.geoip);
 	a->lock_fd = -1;
 	*busy = false;
-	a->facts = db_open_read(o->store, DB_BUSY_MS, &present, error, error_size);
+	a->facts = db_open_read(o->store, DB_BUSY_MS, &present, &why, error, error_size);
 	if (!a->facts)
-		goto fail;
+		goto refused;
 	a->lock_fd = take_lock(o->store, busy, error, error_size);
 	if (a->lock_fd < 0)
 		goto fail;
-	a->verdicts = db_open_write(o->store, DB_VERDICTS, DB_BUSY_MS, NULL, error, error_size);
-	if (!a->verdicts || check_inputs(a, error, error_size))
+	a->verdicts = db_open_write(o->store, DB_VERDICTS, DB_BUSY_MS, &why, error, error_size);
+	if (!a->verdicts)
+		goto refused;
+	if (check_inputs(a, error, error_size))
 		goto fail;
 	db_files_look(o->store, DB_FACTS, &a->files);
 	db_exec(a->facts, "PRAGMA cache_size = -65536; PRAGMA mmap_size = 67108864", NULL, 0);
 	db_exec(a->verdicts, "PRAGMA synchronous = NORMAL; PRAGMA cache_size = -65536; PRAGMA wal_autocheckpoint = 16384", NULL, 0);
 	prepare_all(a);
 	return a;
+refused:
+	*busy = why == DB_LOCKED;
 fail:
 	analysis_close(a);
 	return NULL;

@@ -26,7 +26,7 @@ struct analysis_options {
 
 struct analysis;
 
-/* NULL and a message: no store, another analyzer at work, a damaged file. *busy: the lock was taken. */
+/* NULL and a message: no store, another analyzer at work, a damaged file. *busy: the lock was taken, or another program keeps a file locked. */
 struct analysis *analysis_open(const struct analysis_options *o, bool *busy, char *error, size_t error_size);
 /* Judges all that is there. 0, or -1 with a message. */
 int analysis_run(struct analysis *a, char *error, size_t error_size);

@@ -93,13 +93,14 @@ int command_need_own(struct command_context *c, const char *store)
 	struct buf list = { 0 }, lines = { 0 };
 	char error[ERROR_MAX];
 	unsigned present;
+	enum db_refusal why;
 	int code;
 
 	if (is_own_known(c->config))
 		return EX_OK;
-	sqlite3 *db = db_open_read(store, DB_BUSY_MS, &present, error, sizeof error);
+	sqlite3 *db = db_open_read(store, DB_BUSY_MS, &present, &why, error, sizeof error);
 	if (!db)
-		return command_fail(EX_NOINPUT, "%s", error);
+		return command_refuse_store(why, error);
 	size_t n = find_candidates(db, &list, &lines);
 	sqlite3_close(db);
 	if (c->guess_own && n)
@@ -188,10 +189,11 @@ static int write_events(struct command_context *c, const char *store, FILE *out)
 	struct events_options o = { c->since_us, c->types };
 	char error[ERROR_MAX];
 	unsigned present;
-	sqlite3 *db = db_open_read(store, DB_BUSY_MS, &present, error, sizeof error);
+	enum db_refusal why;
+	sqlite3 *db = db_open_read(store, DB_BUSY_MS, &present, &why, error, sizeof error);
 
 	if (!db)
-		return command_fail(EX_NOINPUT, "%s", error);
+		return command_refuse_store(why, error);
 	int failed = events_write(db, present, &o, out);
 	sqlite3_close(db);
 	return failed ? cannot_write("events") : EX_OK;
@@ -305,7 +307,7 @@ static bool has_facts(const char *store)
 {
 	char error[ERROR_MAX];
 	unsigned present;
-	sqlite3 *db = db_open_read(store, DB_BUSY_MS, &present, error, sizeof error);
+	sqlite3 *db = db_open_read(store, DB_BUSY_MS, &present, NULL, error, sizeof error);
 	bool any = db && db_int(db, "SELECT count(*) FROM batch", 0) > 0;
 
 	sqlite3_close(db);

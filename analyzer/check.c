@@ -135,6 +135,7 @@ static int agree_to_probe(const struct command_context *x)
 static int run(struct check *c, const struct command_context *x)
 {
 	char error[ERROR_MAX];
+	enum db_refusal why;
 	int code = x->probe ? agree_to_probe(x) : EX_OK;
 
 	if (code != EX_OK)
@@ -143,9 +144,9 @@ static int run(struct check *c, const struct command_context *x)
 	/* Answers of strangers are parsed: not as root, when the store has another owner. */
 	if (user_become_owner(x->store, error, sizeof error))
 		return command_fail(EX_NOPERM, "%s", error);
-	c->db = db_open_read(x->store, DB_BUSY_MS, &c->present, error, sizeof error);
+	c->db = db_open_read(x->store, DB_BUSY_MS, &c->present, &why, error, sizeof error);
 	if (!c->db)
-		return command_fail(EX_NOINPUT, "%s", error);
+		return command_refuse_store(why, error);
 	code = read_times(c, x);
 	if (code == EX_OK)
 		code = add_arguments(c, x);

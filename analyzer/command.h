@@ -14,6 +14,7 @@
 #include "common/buf.h"
 #include "common/config.h"
 #include "reader/reader.h"
+#include "schema/db.h"
 
 struct command_context {
 	struct config *config;		/* with --own, --store and --interface applied */
@@ -93,9 +94,12 @@ int command_configure(struct command_context *c, const char *section, const char
 /* "bouncetap: message" on standard error; answers code. */
 int command_fail(int code, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
+/* Says why a store cannot be read. EX_NOINPUT, or EX_TEMPFAIL for a lock. */
+int command_refuse_store(enum db_refusal why, const char *error);
+
 /*
- * Opens the store for a command that only looks at verdicts. EX_NOINPUT, said, when it cannot be read or nobody judged it; then nothing is to
- * be closed.
+ * Opens the store for a command that only looks at verdicts. EX_NOINPUT or EX_TEMPFAIL, said, when it cannot be read or nobody judged it; then
+ * nothing is to be closed.
  */
 int command_open_reader(const struct command_context *c, struct reader **out);
 /* The time that such a command speaks for: --now, else the last packet's when the store was last fed with files, else the present. */

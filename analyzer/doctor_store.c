@@ -345,7 +345,7 @@ void doctor_look_at_store(struct doctor *d, const char *dir, int64_t now_us)
 	for (enum db_file f = DB_FACTS; f <= DB_NOTES; f++)
 		look_at_file(&l, f);
 	look_at_sizes(&l);
-	l.db = db_open_read(dir, DB_BUSY_MS, &present, error, sizeof error);
+	l.db = db_open_read(dir, DB_BUSY_MS, &present, NULL, error, sizeof error);
 	if (l.db)
 		look_at_facts(&l, now_us);
 	else {

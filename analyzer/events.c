@@ -194,7 +194,7 @@ static int open_store(struct events_follower *f, char *error, size_t size)
 	event_json_free(f->json);
 	sqlite3_close(f->db);
 	f->json = NULL;
-	f->db = db_open_read(f->store, DB_BUSY_MS, &f->present, error, size);
+	f->db = db_open_read(f->store, DB_BUSY_MS, &f->present, NULL, error, size);
 	if (!f->db)
 		return -1;
 	add_functions(f->db);

@@ -12,10 +12,11 @@ static int read_store_id(const char *store, char *id, size_t size)
 {
 	char error[512];
 	unsigned present;
-	sqlite3 *facts = db_open_read(store, DB_BUSY_MS, &present, error, sizeof error);
+	enum db_refusal why;
+	sqlite3 *facts = db_open_read(store, DB_BUSY_MS, &present, &why, error, sizeof error);
 
 	if (!facts)
-		return command_fail(EX_NOINPUT, "%s", error);
+		return command_refuse_store(why, error);
 	db_text(facts, "SELECT store_id FROM meta", id, size);
 	sqlite3_close(facts);
 	return EX_OK;

@@ -5,6 +5,11 @@
 #include "analyzer/command.h"
 #include "common/timefmt.h"
 
+int command_refuse_store(enum db_refusal why, const char *error)
+{
+	return command_fail(why == DB_LOCKED ? EX_TEMPFAIL : EX_NOINPUT, "%s", error);
+}
+
 int command_open_reader(const struct command_context *c, struct reader **out)
 {
 	*out = reader_open(c->store);
@@ -12,7 +17,7 @@ int command_open_reader(const struct command_context *c, struct reader **out)
 	reader_use_geo(*out, c->config->report.geoip);
 	if (reader_state(*out) == READER_READY && reader_is_judged(*out))
 		return EX_OK;
-	int code = command_fail(EX_NOINPUT, "%s", reader_message(*out));
+	int code = command_refuse_store(reader_state(*out) == READER_LOCKED ? DB_LOCKED : DB_REFUSED, reader_message(*out));
 	reader_close(*out);
 	*out = NULL;
 	return code;

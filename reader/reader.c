@@ -72,18 +72,19 @@ static void shut(struct reader *r)
 static void open_store(struct reader *r)
 {
 	int busy_ms = r->patient ? DB_BUSY_MS : BUSY_MS;
+	enum db_refusal why;
 	struct db_inode facts;
 	char path[4096];
 
 	for (int i = 0; i < FILE_COUNT; i++)
 		db_files_look(r->dir, files_of[i], &r->files[i]);
 	r->message[0] = '\0';
-	r->db = db_open_read(r->dir, busy_ms, &r->present, r->message, sizeof r->message);
+	r->db = db_open_read(r->dir, busy_ms, &r->present, &why, r->message, sizeof r->message);
 	r->fresh = true;
 	if (!r->db) {
 		db_path(r->dir, DB_FACTS, 0, path, sizeof path);
 		db_inode_look(path, &facts);
-		r->state = facts.inode ? READER_REFUSED : READER_ABSENT;
+		r->state = !facts.inode ? READER_ABSENT : why == DB_LOCKED ? READER_LOCKED : READER_REFUSED;
 		r->present = 0;
 		return;
 	}
@@ -204,7 +205,7 @@ bool reader_has_notes(const struct reader *r)
 void reader_be_patient(struct reader *r)
 {
 	r->patient = true;
-	if (r->state == READER_REFUSED)
+	if (r->state == READER_LOCKED)
 		open_store(r);
 }
 

@@ -27,7 +27,8 @@
 enum reader_state {
 	READER_READY,		/* facts can be read; whether they were judged says reader_is_judged */
 	READER_ABSENT,		/* no store in this place, or one that nothing was written to yet */
-	READER_REFUSED		/* newer, of another program, damaged, locked, no permission */
+	READER_LOCKED,		/* by another program */
+	READER_REFUSED		/* newer, of another program, damaged, no permission */
 };
 
 struct reader;

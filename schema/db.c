@@ -318,7 +318,7 @@ static bool are_no_verdicts(sqlite3 *db)
 	    || db_int(db, "SELECT verdicts.meta.store_id <> main.meta.store_id FROM verdicts.meta, main.meta", 0);
 }
 
-sqlite3 *db_open_read(const char *dir, int busy_ms, unsigned *present, char *error, size_t error_size)
+sqlite3 *db_open_read(const char *dir, int busy_ms, unsigned *present, enum db_refusal *why, char *error, size_t error_size)
 {
 	static const enum db_file others[] = { DB_VERDICTS, DB_NOTES };
 	sqlite3 *db = NULL;
@@ -357,6 +357,8 @@ sqlite3 *db_open_read(const char *dir, int busy_ms, unsigned *present, char *err
 	}
 	return db;
 fail:
+	if (why)
+		*why = db_refusal(db);
 	sqlite3_close(db);
 	return NULL;
 }

@@ -37,8 +37,9 @@ void db_describe(sqlite3 *db, const char *path, char *error, size_t error_size);
 /*
  * Opens facts.db read-only, and attaches verdicts.db as "verdicts" and notes.db as "notes" where they exist. *present: bit (1 << DB_...) each.
  * Verdicts about another store, whose row ids mean other rows, count as none; so do those of an older major version. A lock is waited for busy_ms.
+ * why may be NULL.
  */
-sqlite3 *db_open_read(const char *dir, int busy_ms, unsigned *present, char *error, size_t error_size);
+sqlite3 *db_open_read(const char *dir, int busy_ms, unsigned *present, enum db_refusal *why, char *error, size_t error_size);
 
 /*
  * A file that was removed or replaced goes on being read and written by those that have it open, SQLite too, without a word: whoever keeps one

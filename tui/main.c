@@ -328,7 +328,7 @@ static int print_once(struct session *s)
 	reader_be_patient(s->model.reader);
 	refresh(s);
 	if (!s->model.was_read)
-		return fail(EX_NOINPUT, "%s", s->model.message);
+		return fail(reader_state(s->model.reader) == READER_LOCKED ? EX_TEMPFAIL : EX_NOINPUT, "%s", s->model.message);
 	if (s->settings->finding && !s->ui.finding)
 		return fail(EX_DATAERR, "--finding %s: no finding, or several, begin so", s->settings->finding);
 	if (s->settings->as_screen) {

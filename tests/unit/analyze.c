@@ -58,7 +58,7 @@ static char *events_of(struct world *w)
 	char *text = NULL, error[300];
 	size_t size = 0;
 	unsigned present;
-	sqlite3 *db = db_open_read(w->dir, DB_BUSY_MS, &present, error, sizeof error);
+	sqlite3 *db = db_open_read(w->dir, DB_BUSY_MS, &present, NULL, error, sizeof error);
 	FILE *out = open_memstream(&text, &size);
 
 	assert_int_equal(events_write(db, present, &o, out), 0);
@@ -232,7 +232,7 @@ static void tables_of_an_older_version_are_made_anew(void **state)
 	sqlite3 *verdicts = db_open_write(w->dir, DB_VERDICTS, DB_BUSY_MS, NULL, error, sizeof error);
 	run_sql(verdicts, "DROP TABLE risk; CREATE TABLE of_old (x); PRAGMA user_version = 261");
 	sqlite3_close(verdicts);
-	sqlite3 *reader = db_open_read(w->dir, DB_BUSY_MS, &present, error, sizeof error);
+	sqlite3 *reader = db_open_read(w->dir, DB_BUSY_MS, &present, NULL, error, sizeof error);
 	assert_non_null(reader);
 	assert_int_equal(present, 1u << DB_FACTS);
 	sqlite3_close(reader);

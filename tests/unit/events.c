@@ -27,7 +27,7 @@ static char *stream(struct world *w, const char *types, int64_t since_us)
 	const char *unknown;
 	size_t size = 0;
 	unsigned present;
-	sqlite3 *db = db_open_read(w->dir, DB_BUSY_MS, &present, error, sizeof error);
+	sqlite3 *db = db_open_read(w->dir, DB_BUSY_MS, &present, NULL, error, sizeof error);
 	FILE *out = open_memstream(&text, &size);
 
 	assert_int_equal(events_parse_types(types, &o.types, &unknown), 0);

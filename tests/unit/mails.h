@@ -259,7 +259,7 @@ static inline const char *ask(struct world *w, const char *format, ...)
 	static char answer[2000];
 	char error[300];
 	unsigned present;
-	sqlite3 *db = db_open_read(w->dir, DB_BUSY_MS, &present, error, sizeof error);
+	sqlite3 *db = db_open_read(w->dir, DB_BUSY_MS, &present, NULL, error, sizeof error);
 	sqlite3_stmt *s;
 	va_list ap;
 

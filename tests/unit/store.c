@@ -256,7 +256,7 @@ static sqlite3 *db_of(const char *dir)
 {
 	char error[512];
 	unsigned present;
-	sqlite3 *db = db_open_read(dir, DB_BUSY_MS, &present, error, sizeof error);
+	sqlite3 *db = db_open_read(dir, DB_BUSY_MS, &present, NULL, error, sizeof error);
 
 	if (!db)
 		fail_msg("%s", error);
@@ -1107,7 +1107,7 @@ static void assert_unreadable(const char *dir, const char *words)
 	char error[512] = "";
 	unsigned present;
 
-	assert_null(db_open_read(dir, DB_BUSY_MS, &present, error, sizeof error));
+	assert_null(db_open_read(dir, DB_BUSY_MS, &present, NULL, error, sizeof error));
 	if (!strstr(error, words) || !strstr(error, dir))
 		fail_msg("\"%s\", expected \"%s\"", error, words);
 }
@@ -1221,7 +1221,7 @@ static void directory_is_made_but_not_its_parents(void **state)
 	assert_refused(&missing, EX_CANTCREAT, "No such file or directory");
 	snprintf(dir, sizeof dir, "%s/key", o.dir);
 	assert_refused(&missing, EX_CANTCREAT, "Not a directory");
-	assert_null(db_open_read(dir, DB_BUSY_MS, &present, error, sizeof error));
+	assert_null(db_open_read(dir, DB_BUSY_MS, &present, NULL, error, sizeof error));
 }
 
 static void key_is_made_once(void **state)

@@ -88,7 +88,7 @@ static void wal_that_cannot_be_taken_over_is_told_after_a_minute(void **state)
 	(void)state;
 	open_one(&w);
 	commit(&w, 1);
-	reader = db_open_read(dir, DB_BUSY_MS, &present, error, sizeof error);
+	reader = db_open_read(dir, DB_BUSY_MS, &present, NULL, error, sizeof error);
 	assert_non_null(reader);
 	assert_int_equal(db_exec(reader, "BEGIN; SELECT count(*) FROM capture", NULL, 0), 0);
 	/* a -wal of 160 MB in one go, by somebody who may write */
