@@ -12,19 +12,18 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <openssl/evp.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
+#include <time.h>
 #include <unistd.h>
 
-#include "analyzer/classify.h"
 #include "analyzer/correlate.h"
-#include "analyzer/domain.h"
 #include "analyzer/finding.h"
 #include "analyzer/forget.h"
 #include "analyzer/hygiene.h"
 #include "analyzer/idset.h"
+#include "analyzer/inputs.h"
 #include "analyzer/judge.h"
 #include "analyzer/origin.h"
 #include "analyzer/past.h"
@@ -35,7 +34,6 @@
 #include "analyzer/servers.h"
 #include "analyzer/sighting.h"
 #include "analyzer/take.h"
-#include "common/buf.h"
 #include "common/timefmt.h"
 #include "common/xmalloc.h"
 #include "reader/geo.h"
@@ -441,84 +439,17 @@ static int take_lock(const char *store, bool *busy, char *error, size_t size)
 	return fd;
 }
 
-/* SHA-256, as hex, of what verdicts depend on beside facts. */
-static void hash_inputs(const struct analysis *a, char out[65])
-{
-	struct buf b = { 0 };
-	unsigned char digest[32];
-	unsigned n = sizeof digest;
-
-	own_write(a->own, &b);
-	buf_printf(&b, "rules %llx %llx suffixes %llx networks %llx\n", (unsigned long long)classify_version(), (unsigned long long)judge_version(),
-		   (unsigned long long)domain_list_hash(), (unsigned long long)geo_networks_hash(a->geo));
-	for (size_t i = 0; i < a->options.lists->count; i++) {
-		char *text = NULL;
-		size_t len = 0;
-		FILE *f = open_memstream(&text, &len);
-
-		if (!f)
-			abort();
-		list_write(&a->options.lists->item[i], f);
-		fclose(f);
-		buf_printf(&b, "list %s\n", a->options.lists->item[i].id);
-		buf_add(&b, text, len);
-		free(text);
-	}
-	EVP_Digest(b.p, b.len, digest, &n, EVP_sha256(), NULL);
-	for (unsigned i = 0; i < n; i++)
-		snprintf(out + 2 * i, 3, "%02x", digest[i]);
-	buf_fini(&b);
-}
-
-static int empty_verdicts(struct analysis *a, const char *store_id, const char *inputs, char *error, size_t size)
-{
-	static const char *const tables[] = { "meta", "session_verdict", "transaction_verdict", "server", "server_address", "server_name", "own_coverage", "own_mail_hour", "own_hygiene", "provisional",
-		"relay", "answer", "pending", "asked", "asked_coverage", "asked_by_mail", "bare", "answer_key", "author", "origin_sender", "change", "finding", "finding_attempt", "finding_alias", "finding_reason", "finding_hour",
-		"finding_defect", "risk", "risk_reason", "refusal" };
-	struct buf b = { 0 };
-
-	buf_add_str(&b, "BEGIN;");	/* IMMEDIATE would lock notes.db, too */
-	for (size_t i = 0; i < sizeof tables / sizeof *tables; i++)
-		buf_printf(&b, "DELETE FROM %s;", tables[i]);
-	char *meta = sqlite3_mprintf("INSERT INTO meta VALUES (%Q, 0, 0, %Q, 0, 0);COMMIT", store_id, inputs);
-	int result = past_attach(a->verdicts, a->options.store, store_id) || db_exec(a->verdicts, buf_cstr(&b), error, size)
-		  || past_restore(a->verdicts, a->own) || db_exec(a->verdicts, meta, error, size) ? -1 : 0;
-	if (result) {
-		snprintf(error, size, "%s: %s", a->options.store, sqlite3_errmsg(a->verdicts));
-		db_exec(a->verdicts, "ROLLBACK", NULL, 0);
-	}
-	past_detach(a->verdicts);
-	sqlite3_free(meta);
-	buf_fini(&b);
-	return result;
-}
-
-static void say(const struct analysis *a, const char *text)
-{
-	if (a->options.say)
-		fprintf(a->options.say, "bouncetap: %s\n", text);
-}
-
 /* Verdicts of another store, of other inputs, or unwanted ones are thrown away. */
 static int check_inputs(struct analysis *a, char *error, size_t size)
 {
-	char facts_id[64] = "", verdicts_id[64] = "", inputs[65], old_inputs[65] = "";
+	const struct inputs in = { a->own, a->options.lists, a->geo };
+	const struct inputs_databases db = { a->options.store, a->facts, a->verdicts };
 
-	hash_inputs(a, inputs);
-	if (db_text(a->facts, "SELECT store_id FROM meta", facts_id, sizeof facts_id)) {
-		snprintf(error, size, "%s/facts.db: has no store_id; bouncetapd has not finished making it", a->options.store);
+	if (inputs_agree(&in, &db, a->options.rebuild, a->options.say, error, size))
 		return -1;
-	}
-	bool fresh = db_text(a->verdicts, "SELECT store_id FROM meta", verdicts_id, sizeof verdicts_id) != 0;
-	db_text(a->verdicts, "SELECT inputs FROM meta", old_inputs, sizeof old_inputs);
-	bool other = strcmp(facts_id, verdicts_id) != 0, changed = strcmp(inputs, old_inputs) != 0;
-	if (!fresh && other)
-		say(a, "facts.db is another store than the verdicts were about: starting anew");
-	else if (!fresh && changed && !a->options.rebuild)
-		say(a, "own networks, rules, lists or the database of networks changed: judging everything again");
-	if ((fresh || other || changed || a->options.rebuild) && empty_verdicts(a, facts_id, inputs, error, size))
-		return -1;
-	a->past_before_us = past_before(a->options.store, facts_id);
+	char store_id[64] = "";
+	db_text(a->facts, "SELECT store_id FROM meta", store_id, sizeof store_id);
+	a->past_before_us = past_before(a->options.store, store_id);
 	forget_init(&a->forget, a->options.store);
 	a->analyzed_seq = db_int(a->verdicts, "SELECT analyzed_seq FROM meta", 0);
 	a->seen_rowid = db_int(a->verdicts, "SELECT seen_rowid FROM meta", 0);
