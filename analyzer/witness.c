@@ -541,7 +541,9 @@ static const char *find_doubt(struct witnesses *x, const struct evidence *e, con
 		doubt = sqlite3_step(s) == SQLITE_ROW ? doubt_of_bytes(x, column_text(s, 0)) : NULL;
 		sqlite3_reset(s);
 	}
-	return doubt || !e->caused ? doubt : doubt_of_message(x, e->caused->cause.rowid, true);
+	if (!doubt && e->caused)
+		doubt = doubt_of_message(x, e->caused->cause.rowid, true);
+	return doubt || !e->caused || e->client != CLIENT_UNKNOWN ? doubt : "whether the client had logged in could not be seen";
 }
 
 void witness_gather(struct witnesses *x, const struct victim *v, struct mail_group *g, struct evidence *e)

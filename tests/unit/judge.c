@@ -129,6 +129,22 @@ static void what_rests_on_doubtful_bytes_is_no_proof(void **state)
 	assert_string_equal(proof_with(w, "tunnelled", NULL, false, "tunnelled", NULL), "yes");
 }
 
+/* Joined in the middle: whoever logged in before may write by other addresses of his. */
+static void who_may_have_logged_in_is_not_proved_a_stranger(void **state)
+{
+	struct world *w = *state;
+	struct fake cause = spam_to(1, 10, VICTIM, USER, "m"), bounce = bounce_to(2, 11, VICTIM, "m");
+
+	bounce.code = bounce.rcpt_code = 550;
+	bounce.rcpt_reply = bounce.reply = "Invalid reverse path signature";
+	judge_pair(w, cause, bounce);
+	assert_answer("yes", "SELECT misdirected FROM finding");
+	run_sql(w->facts, "UPDATE transactions SET auth = NULL WHERE NOT null_sender");
+	analyze(w, true);
+	assert_answer("likely", "SELECT misdirected FROM finding");
+	assert_true(fired(w, "doubtful-capture"));
+}
+
 static void rules_of_one_ground_make_no_yes(void **state)
 {
 	struct world *w = *state;
@@ -778,6 +794,7 @@ int main(void)
 		TEST(a_related_name_or_a_platform_keeps_silent),
 		TEST(two_strong_grounds_make_yes),
 		TEST(what_rests_on_doubtful_bytes_is_no_proof),
+		TEST(who_may_have_logged_in_is_not_proved_a_stranger),
 		TEST(rules_of_one_ground_make_no_yes),
 		TEST(only_our_own_authentication_results_count),
 		TEST(an_spf_pass_of_ours_acquits),
