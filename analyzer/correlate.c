@@ -29,12 +29,13 @@
 /* What a hop said about one recipient: its RCPT, or what decided the whole; a RCPT that was pipelined behind a refused MAIL says nothing. */
 #define DECIDING(column) "iif(r.code >= 400 AND coalesce(t.mail_code, 0) < 400, r." column ", t." column ")"
 
-enum statement { OF_SENDER, RCPT_FITS, QUEUE_ID_FITS, REFUSED_RCPT, STATEMENT_COUNT };
+enum statement { OF_SENDER, BY_ROWID, RCPT_FITS, QUEUE_ID_FITS, REFUSED_RCPT, STATEMENT_COUNT };
 
 static const char *const sql[STATEMENT_COUNT] = {
 	/* Behind mail_select. ?1 sender, ?2 ?3 from and until: the nearest ones are enough, an autoresponder says the same to everybody */
 	[OF_SENDER] = "WHERE t.mail_from_id = ?1 AND m.transaction_rowid IS NOT NULL AND coalesce(t.mail_us, t.started_us) BETWEEN ?2 AND ?3"
 		" ORDER BY coalesce(t.mail_us, t.started_us), t.id LIMIT 64",
+	[BY_ROWID] = sighting_sql_by_rowid,
 	/* ?1 the candidate, ?2 the answer, ?3 ?4 who wrote the answer */
 	[RCPT_FITS] = "SELECT 1 FROM recipients WHERE transaction_rowid = ?1 AND (address_id IN " REPORTED " OR address_id IN (?3, ?4)) LIMIT 1",
 	[QUEUE_ID_FITS] = "SELECT 1 FROM received WHERE transaction_rowid = ?1 AND part = 1 AND queue_id = ?2 LIMIT 1",
@@ -132,18 +133,25 @@ static bool is_nearer(const struct sighting *s, const struct sighting *best)
 	return s->route.arrives ? s->mail_us > best->mail_us : s->mail_us < best->mail_us;
 }
 
+static struct sighting with_texts(struct correlate *c, struct victim *v, const struct sighting *s)
+{
+	struct sightings list = { 0 };
+
+	sightings_collect(QUERY(c, BY_ROWID, s->rowid), c->own, &v->arena, &list);
+	struct sighting found = list.count ? list.item[0] : *s;
+	free(list.item);
+	return found;
+}
+
 /* The best of the mails with a Message-ID that the answer names: from outside before inside, his own before others', a recipient that fits. */
 static bool cause_by_hash(struct correlate *c, struct victim *v, struct answer *a, int64_t hash, const char *word)
 {
-	struct sightings list = { 0 };
+	const struct sightings *list = shared_by_hash(c->shared, hash, 1);
 	const struct sighting *best = NULL;
 	int best_score = -1;
 
-	if (!hash)
-		return false;
-	shared_by_hash(c->shared, hash, &v->arena, &list);
-	for (size_t i = 0; i < list.count; i++) {
-		const struct sighting *s = &list.item[i];
+	for (size_t i = 0; i < list->count; i++) {
+		const struct sighting *s = &list->item[i];
 
 		if (!could_cause(s, a))
 			continue;
@@ -153,12 +161,11 @@ static bool cause_by_hash(struct correlate *c, struct victim *v, struct answer *
 			best_score = score;
 		}
 	}
-	if (best) {
-		a->cause = *best;
-		a->matched_by = word;
-	}
-	free(list.item);
-	return best != NULL;
+	if (!best)
+		return false;
+	a->cause = with_texts(c, v, best);
+	a->matched_by = word;
+	return true;
 }
 
 static bool fits_queue_id(struct correlate *c, const struct sighting *s, const struct answer *a)
@@ -290,7 +297,6 @@ static bool read_root(struct correlate *c, struct victim *v, const struct sighti
  */
 static void find_root(struct correlate *c, struct victim *v, struct answer *a)
 {
-	struct sightings list = { 0 };
 	size_t until = victim_mail_until(v, a->mail.mail_us + SIGHTING_SLACK_US);
 
 	if (!a->cause.rowid)
@@ -300,11 +306,10 @@ static void find_root(struct correlate *c, struct victim *v, struct answer *a)
 			read_root(c, v, &v->mail[i], false, a);
 	if (a->root.rowid || !a->cause.message_id_hash)
 		return;
-	shared_by_hash(c->shared, a->cause.message_id_hash, &v->arena, &list);
-	for (size_t i = list.count; i-- > 0 && !a->root.rowid;)
-		if (could_refuse(c, &list.item[i], a))
-			read_root(c, v, &list.item[i], true, a);
-	free(list.item);
+	const struct sightings *list = shared_by_hash(c->shared, a->cause.message_id_hash, 2);
+	for (size_t i = list->count; i-- > 0 && !a->root.rowid;)
+		if (could_refuse(c, &list->item[i], a))
+			read_root(c, v, &list->item[i], true, a);
 }
 
 /* ---- kinds that only other mail tells ---- */
@@ -401,19 +406,17 @@ static enum kind kind_of_sender(struct correlate *c, const struct answer *a)
 }
 
 /* A person handed this mail in: his program logged in to do so. */
-static bool was_submitted(struct correlate *c, struct victim *v, const struct answer *a)
+static bool was_submitted(struct correlate *c, const struct answer *a)
 {
-	struct sightings list = { 0 };
-	bool found = false;
+	const struct sightings *list = shared_by_hash(c->shared, a->mail.message_id_hash, 2);
 
-	if (!a->mail.message_id_hash)
-		return false;
-	shared_by_hash(c->shared, a->mail.message_id_hash, &v->arena, &list);
-	for (size_t i = 0; i < list.count && !found; i++)
-		found = list.item[i].auth == 1 && list.item[i].rowid != a->mail.rowid && own_has(c->own, &list.item[i].dest)
-		     && list.item[i].mail_us <= a->mail.mail_us + SIGHTING_SLACK_US;
-	free(list.item);
-	return found;
+	for (size_t i = 0; i < list->count; i++) {
+		const struct sighting *s = &list->item[i];
+
+		if (s->auth == 1 && s->rowid != a->mail.rowid && own_has(c->own, &s->dest) && s->mail_us <= a->mail.mail_us + SIGHTING_SLACK_US)
+			return true;
+	}
+	return false;
 }
 
 /* A dialogue without a mail to announce, while mail from this very address stands in another one and waits: sender verification. */
@@ -457,7 +460,7 @@ static void close_suspect(struct correlate *c, struct victim *v, struct answer *
 		if (s->route.arrives && could_cause(s, a) && recipient_fits(c, s, a))
 			cause = s;
 	}
-	if (!cause || was_submitted(c, v, a))
+	if (!cause || was_submitted(c, a))
 		return;
 	enum kind kind = a->first.suspected == KIND_ORDINARY ? kind_of_sender(c, a) : a->first.suspected;
 	if (kind == KIND_ORDINARY)

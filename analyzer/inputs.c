@@ -20,6 +20,7 @@ static void hash_inputs(const struct inputs *in, char out[65])
 	unsigned n = sizeof digest;
 
 	own_write(in->own, &b);
+	buf_printf(&b, "version %s\n", VERSION);	/* another one may judge otherwise by the same rules */
 	buf_printf(&b, "rules %llx %llx suffixes %llx networks %llx\n", (unsigned long long)classify_version(), (unsigned long long)judge_version(),
 		   (unsigned long long)domain_list_hash(), (unsigned long long)geo_networks_hash(in->geo));
 	for (size_t i = 0; i < in->lists->count; i++) {

@@ -82,7 +82,7 @@ struct earlier {
 
 static struct earlier look_earlier(struct provenances *p, const struct mail *m)
 {
-	const struct sightings *list = shared_with_others(p->shared, m->message_id_hash);
+	const struct sightings *list = shared_by_hash(p->shared, m->message_id_hash, 2);
 	struct earlier e = { 0 };
 
 	for (size_t i = 0; i < list->count; i++) {

@@ -117,7 +117,6 @@ void sightings_sort(struct sightings *list)
 static const char sql_hash_count[] = "SELECT count(*) FROM (SELECT 1 FROM messages WHERE message_id_hash = ?1 LIMIT ?2)";
 static const char sql_sender_count[] = "SELECT count(*) FROM (SELECT 1 FROM transactions WHERE mail_from_id = ?1 AND null_sender = 0 LIMIT ?2)";
 static const char sql_by_sender[] = COLUMNS WITH_MESSAGES BY_SENDER;
-static const char sql_by_hash[] = COLUMNS "FROM messages m JOIN transactions t ON t.id = m.transaction_rowid WHERE m.message_id_hash = ?1";
 static const char sql_by_hash_after[] = COLUMNS "FROM messages m JOIN transactions t ON t.id = m.transaction_rowid WHERE m.message_id_hash = ?1"
 	" AND m.transaction_rowid > ?2";
 
@@ -127,11 +126,10 @@ struct crowd {
 	struct sightings list;
 };
 
-enum { CROWDS = 256 };	/* each at its hash */
+enum { CROWDS = 64 };	/* each at its hash */
 
 struct shared {
 	const struct own *own;
-	sqlite3_stmt *by_hash_after;
 	struct crowd crowd[CROWDS];
 	struct key {
 		int most;
@@ -145,8 +143,7 @@ struct shared *shared_new(sqlite3 *facts, const struct own *own)
 	struct shared *s = xcalloc(1, sizeof *s);
 
 	s->own = own;
-	s->by_hash_after = db_prepare(facts, sql_by_hash_after);
-	s->hash = (struct key){ SIGHTING_SHARE_HASH, db_prepare(facts, sql_hash_count), db_prepare(facts, sql_by_hash), { 0 } };
+	s->hash = (struct key){ SIGHTING_SHARE_HASH, db_prepare(facts, sql_hash_count), db_prepare(facts, sql_by_hash_after), { 0 } };
 	s->sender = (struct key){ SIGHTING_SHARE_SENDER, db_prepare(facts, sql_sender_count), db_prepare(facts, sql_by_sender), { 0 } };
 	return s;
 }
@@ -164,7 +161,6 @@ void shared_free(struct shared *s)
 		return;
 	key_fini(&s->hash);
 	key_fini(&s->sender);
-	sqlite3_finalize(s->by_hash_after);
 	for (size_t i = 0; i < CROWDS; i++)
 		free(s->crowd[i].list.item);
 	free(s);
@@ -184,17 +180,7 @@ static int count_of(struct key *k, int64_t id)
 	return count;
 }
 
-static bool collect(struct shared *s, struct key *k, int64_t id, struct arena *a, struct sightings *out)
-{
-	if (count_of(k, id) > k->most)
-		return false;
-	sqlite3_bind_int64(k->rows, 1, id);
-	sightings_collect(k->rows, s->own, a, out);
-	sightings_sort(out);
-	return true;
-}
-
-bool shared_by_too_many(struct shared *s, int64_t message_id_hash)
+bool shared_hash_by_too_many(struct shared *s, int64_t message_id_hash)
 {
 	return count_of(&s->hash, message_id_hash) > s->hash.most;
 }
@@ -204,18 +190,13 @@ bool shared_sender_by_too_many(struct shared *s, int64_t sender_id)
 	return count_of(&s->sender, sender_id) > s->sender.most;
 }
 
-bool shared_by_hash(struct shared *s, int64_t message_id_hash, struct arena *a, struct sightings *out)
-{
-	return !message_id_hash || collect(s, &s->hash, message_id_hash, a, out);
-}
-
 static void add_to_crowd(struct shared *s, struct crowd *c)
 {
 	size_t old = c->list.count;
 
-	sqlite3_bind_int64(s->by_hash_after, 1, c->message_id_hash);
-	sqlite3_bind_int64(s->by_hash_after, 2, c->seen_rowid);
-	sightings_collect(s->by_hash_after, s->own, NULL, &c->list);
+	sqlite3_bind_int64(s->hash.rows, 1, c->message_id_hash);
+	sqlite3_bind_int64(s->hash.rows, 2, c->seen_rowid);
+	sightings_collect(s->hash.rows, s->own, NULL, &c->list);
 	for (size_t i = old; i < c->list.count; i++)
 		if (c->list.item[i].rowid > c->seen_rowid)
 			c->seen_rowid = c->list.item[i].rowid;
@@ -223,13 +204,13 @@ static void add_to_crowd(struct shared *s, struct crowd *c)
 		sightings_sort(&c->list);
 }
 
-const struct sightings *shared_with_others(struct shared *s, int64_t message_id_hash)
+const struct sightings *shared_by_hash(struct shared *s, int64_t message_id_hash, int fewest)
 {
 	static const struct sightings none;
 	struct crowd *c = &s->crowd[(uint64_t)message_id_hash % CROWDS];
 	int count = message_id_hash ? count_of(&s->hash, message_id_hash) : 0;
 
-	if (count < 2 || count > s->hash.most)
+	if (count < fewest || count > s->hash.most)
 		return &none;
 	if (c->message_id_hash != message_id_hash) {
 		c->message_id_hash = message_id_hash;
@@ -247,5 +228,10 @@ const struct sightings *shared_with_others(struct shared *s, int64_t message_id_
 
 bool shared_by_sender(struct shared *s, int64_t sender_id, struct arena *a, struct sightings *out)
 {
-	return !sender_id || collect(s, &s->sender, sender_id, a, out);
+	if (sender_id && count_of(&s->sender, sender_id) > s->sender.most)
+		return false;
+	sqlite3_bind_int64(s->sender.rows, 1, sender_id);
+	sightings_collect(s->sender.rows, s->own, a, out);
+	sightings_sort(out);
+	return true;
 }

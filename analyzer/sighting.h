@@ -63,15 +63,14 @@ int sighting_compare(const struct sighting *a, const struct sighting *b);
 struct shared;
 struct shared *shared_new(sqlite3 *facts, const struct own *own);
 void shared_free(struct shared *s);
-bool shared_by_too_many(struct shared *s, int64_t message_id_hash);
+bool shared_hash_by_too_many(struct shared *s, int64_t message_id_hash);
 bool shared_sender_by_too_many(struct shared *s, int64_t sender_id);
-/* As sightings_collect, sorted; false, and nothing, when too many share it. 0 is shared by nobody. */
-bool shared_by_hash(struct shared *s, int64_t message_id_hash, struct arena *a, struct sightings *out);
 /*
- * The same without texts, for who has one of them himself: none when there is no other one, or too many share it. Belongs to s, until the next call.
- * Lists are kept and added to: a mailing goes to many with one Message-ID.
+ * Mails with this Message-ID, sorted, without texts: fewer than that: none, as when too many share it. 0 is shared by nobody. Belongs to s, until the
+ * next call. Lists are kept and added to: a mailing goes to many with one Message-ID.
  */
-const struct sightings *shared_with_others(struct shared *s, int64_t message_id_hash);
+const struct sightings *shared_by_hash(struct shared *s, int64_t message_id_hash, int fewest);
+/* As sightings_collect, sorted; false, and nothing, when too many share it. */
 bool shared_by_sender(struct shared *s, int64_t sender_id, struct arena *a, struct sightings *out);
 
 #endif

@@ -335,7 +335,7 @@ static void mark_waiting(struct take *t, const struct mail *m)
 	bool any = !idset_has(&t->shared_by_too_many, m->message_id_hash) && sqlite3_step(s) == SQLITE_ROW;
 
 	sqlite3_reset(s);
-	if (any && shared_by_too_many(t->tools.shared, m->message_id_hash)) {
+	if (any && shared_hash_by_too_many(t->tools.shared, m->message_id_hash)) {
 		idset_add(&t->shared_by_too_many, m->message_id_hash);
 		since_us = MARK_ALL;
 	}
@@ -392,7 +392,7 @@ static void mark_earlier(struct take *t, const struct mail *m, int64_t taken_bef
 		sqlite3_bind_int(s, 3, SIGHTING_SHARE_HASH + 1);
 		collect(&rows, s);
 		if (rows.count && rows.count <= SIGHTING_SHARE_HASH)
-			review_since(t, &rows, shared_by_too_many(t->tools.shared, m->message_id_hash) ? MARK_ALL : since_us);
+			review_since(t, &rows, shared_hash_by_too_many(t->tools.shared, m->message_id_hash) ? MARK_ALL : since_us);
 		idset_fini(&rows);
 	}
 	if (m->null_sender || !m->mail_from_id)

@@ -391,14 +391,12 @@ static bool is_correspondent(struct witnesses *x, const struct evidence *e, cons
 		return false;
 	for (size_t i = until; i-- > 0 && until - i <= SENDER_MAILS && !found;) {
 		const struct sighting *s = &v->mail[i];
-		struct sightings list = { 0 };
 
 		if (!s->in_reply_to_hash || !s->route.arrives || s->outcome != MAIL_ACCEPTED || !ip_is_near(&s->route.origin, &e->origin.address))
 			continue;
-		shared_by_hash(x->shared, s->in_reply_to_hash, NULL, &list);
-		for (size_t k = 0; k < list.count; k++)
-			found |= list.item[k].route.leaves && list.item[k].outcome == MAIL_ACCEPTED && list.item[k].mail_us < s->mail_us;
-		free(list.item);
+		const struct sightings *list = shared_by_hash(x->shared, s->in_reply_to_hash, 1);
+		for (size_t k = 0; k < list->count; k++)
+			found |= list->item[k].route.leaves && list->item[k].outcome == MAIL_ACCEPTED && list->item[k].mail_us < s->mail_us;
 	}
 	return found;
 }
