@@ -44,7 +44,7 @@ enum {
 	SLICE_FACTS = 10000, JUDGE_SLICE_US = 300000,
 	COMMIT_US = 2000000,	/* what several slices write goes to disk together; a crash loses that much work */
 	RISK_US = 60000000,	/* following: the risk is computed again at least so often, */
-	RISK_SHARE = 100,	/* and takes at most one in so many parts of the time */
+	RISK_SHARE = 500,	/* and takes at most one in so many parts of the time */
 };
 
 /* Who takes longer than this to judge gets one in so many parts of the time. */

@@ -40,7 +40,18 @@ struct tally {
 	int mails, attempts;
 	int by_kind[KIND_COUNT];
 	int domains;		/* distinct */
-	char domain[256];	/* the last one */
+	int domain;		/* number of the last one, from 1 */
+};
+
+/* A finding as risk sees it. */
+struct finding {
+	enum kind kind;
+	enum list_sender sender;
+	bool doubtful;		/* whether misdirected is not known */
+	int domain;		/* of the recipient, numbered from 1 */
+	int attempts;
+	int64_t first_us, last_us;
+	struct text via;	/* smarthost outside; NULL: none */
 };
 
 struct risk {
@@ -55,54 +66,64 @@ struct risk {
 	int sessions, unread;
 };
 
-static void tally_add(struct tally *t, enum kind kind, int attempts, const char *domain)
+static void tally_add(struct tally *t, const struct finding *f)
 {
-	t->domains += t->mails == 0 || strncmp(t->domain, domain, sizeof t->domain - 1) != 0;
-	snprintf(t->domain, sizeof t->domain, "%s", domain);
+	t->domains += t->domain != f->domain;
+	t->domain = f->domain;
 	t->mails++;
-	t->attempts += attempts;
-	t->by_kind[kind]++;
+	t->attempts += f->attempts;
+	t->by_kind[f->kind]++;
 }
 
-static bool is_word(struct text t, const char *word)
+static void add_finding(const struct list *l, const struct finding *f, struct risk *r)
 {
-	return t.p && t.len == strlen(word) && text_starts_nocase(t, word);
-}
-
-static void read_finding(const struct list *l, sqlite3_stmt *s, struct risk *r)
-{
-	const char *domain = (const char *)sqlite3_column_text(s, 0);
-	enum kind kind = kind_parse((const char *)sqlite3_column_text(s, 1));
-	enum list_count count = kind < KIND_COUNT ? list_counts(l, kind, list_sender_parse((const char *)sqlite3_column_text(s, 2))) : LIST_NOT;
-	int attempts = sqlite3_column_int(s, 4);
+	enum list_count count = f->kind < KIND_COUNT ? list_counts(l, f->kind, f->sender) : LIST_NOT;
 
 	if (count == LIST_NOT)
 		return;
-	bool sure = count == LIST_COUNTS && !is_word(column_text(s, 3), "unknown");
-	struct text via = column_text(s, 7);
-	tally_add(via.p ? &r->instead : sure ? &r->counted : &r->doubtful, kind, attempts, domain);
-	if (via.p && via.len < sizeof r->via && strcmp(via.p, r->via) > 0)
-		memcpy(r->via, via.p, via.len + 1);
-	tally_add(&r->all, kind, attempts, domain);
-	int64_t first = sqlite3_column_int64(s, 5), last = sqlite3_column_int64(s, 6);
-	if (!r->first_us || first < r->first_us)
-		r->first_us = first;
-	if (last > r->last_us)
-		r->last_us = last;
+	tally_add(f->via.p ? &r->instead : count == LIST_COUNTS && !f->doubtful ? &r->counted : &r->doubtful, f);
+	if (f->via.p && f->via.len < sizeof r->via && strcmp(f->via.p, r->via) > 0)
+		memcpy(r->via, f->via.p, f->via.len + 1);
+	tally_add(&r->all, f);
+	if (!r->first_us || f->first_us < r->first_us)
+		r->first_us = f->first_us;
+	if (f->last_us > r->last_us)
+		r->last_us = f->last_us;
+}
+
+static struct finding read_finding(sqlite3_stmt *s)
+{
+	return (struct finding){ .kind = kind_parse((const char *)sqlite3_column_text(s, 1)), .sender = list_sender_parse((const char *)sqlite3_column_text(s, 2)),
+		.doubtful = text_equal(column_text(s, 3), TEXT("unknown")), .attempts = sqlite3_column_int(s, 4), .first_us = sqlite3_column_int64(s, 5),
+		.last_us = sqlite3_column_int64(s, 6), .via = column_text(s, 7) };
 }
 
 /* What is found at one address is read once for all lists; r has one for each. */
 static void read_findings(struct policy *p, const struct lists *lists, int64_t server_id, const char *address, struct risk *r)
 {
+	struct buf domain = { 0 };	/* of the row before */
+	int domains = 0;
+
 	sqlite3_reset(p->findings);
 	sqlite3_bind_int64(p->findings, 1, server_id);
 	sqlite3_bind_text(p->findings, 2, address, -1, SQLITE_STATIC);
 	sqlite3_bind_int64(p->findings, 3, p->now_us);
-	while (sqlite3_step(p->findings) == SQLITE_ROW)
+	while (sqlite3_step(p->findings) == SQLITE_ROW) {
+		const char *d = (const char *)sqlite3_column_text(p->findings, 0);
+		struct finding f = read_finding(p->findings);
+
+		if (!domains || strcmp(buf_cstr(&domain), d) != 0) {
+			domains++;
+			buf_clear(&domain);
+			buf_add_str(&domain, d);
+		}
+		f.domain = domains;
 		for (size_t i = 0; i < lists->count; i++)
-			if (sqlite3_column_int64(p->findings, 6) > p->now_us - lists->item[i].window_us)
-				read_finding(&lists->item[i], p->findings, &r[i]);
+			if (f.last_us > p->now_us - lists->item[i].window_us)
+				add_finding(&lists->item[i], &f, &r[i]);
+	}
 	sqlite3_reset(p->findings);
+	buf_fini(&domain);
 }
 
 static void read_refusal(struct policy *p, const struct list *l, struct risk *r)
