@@ -63,11 +63,12 @@ int sighting_compare(const struct sighting *a, const struct sighting *b);
 struct shared;
 struct shared *shared_new(sqlite3 *facts, const struct own *own);
 void shared_free(struct shared *s);
+/* Is this one that tells nothing? */
 bool shared_hash_by_too_many(struct shared *s, int64_t message_id_hash);
 bool shared_sender_by_too_many(struct shared *s, int64_t sender_id);
 /*
- * Mails with this Message-ID, sorted, without texts: fewer than that: none, as when too many share it. 0 is shared by nobody. Belongs to s, until the
- * next call. Lists are kept and added to: a mailing goes to many with one Message-ID.
+ * Mails with this Message-ID, sorted, without texts; an empty list when they are fewer than fewest, or too many share it. 0 is shared by nobody.
+ * Belongs to s, until the next call. Lists are kept and added to: a mailing goes to many with one Message-ID.
  */
 const struct sightings *shared_by_hash(struct shared *s, int64_t message_id_hash, int fewest);
 /* As sightings_collect, sorted; false, and nothing, when too many share it. */

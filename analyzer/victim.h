@@ -90,10 +90,10 @@ struct victim {
 	int64_t answers_seen, mail_seen, authored_seen;	/* greatest rowids that were loaded */
 };
 
-/* Of findings that have to be judged again though no new fact is about their mail: finding.id. */
+/* What has to be looked at again. */
 struct victim_task {
 	int64_t since_us;	/* facts of this MAIL time and later may be new, or tell something else now; INT64_MAX: none; MARK_ALL: load all anew */
-	const int64_t *finding;
+	const int64_t *finding;	/* finding.id of those to be judged again though no new fact is about their mail */
 	size_t finding_count;
 };
 
