@@ -33,7 +33,8 @@ class Chance(random.Random):
         return self.choice((1, 1, 2, 3)) if self.fresh else 1
 
     def sender(self, address, turn):
-        return f"{self.choice(PEOPLE)}.{address}" if turn else address
+        """A sender of his own for each of the repeats: autoresponders answer nobody twice."""
+        return f"{self.choice(PEOPLE[turn % 2::2])}.{address}" if turn else address
 
 
 def replacements(sources, chance):
