@@ -11,7 +11,7 @@
 #include "schema/marker.h"
 
 #define SIGNALS(X) \
-	X(NULL_SENDER) X(DAEMON) X(POSTMASTER) X(DOUBLE_BOUNCE) X(LIST_SENDER) X(FROM_DAEMON) \
+	X(NULL_SENDER) X(DAEMON) X(POSTMASTER) X(DOUBLE_BOUNCE) X(LIST_SENDER) X(LIST_ROBOT) X(FROM_DAEMON) \
 	X(MESSAGE) X(NO_DATA) X(DATA_ASKED) X(SIZE_GIVEN) X(FEW_RCPT) X(RCPT_SEEN) X(RCPT_UNSEEN) X(RCPT_ACCEPTED) X(REJECTED) X(CLIENT_LEFT) \
 	X(REPORT) X(DSN) X(MDN) X(ARF) X(FAILED) X(DELAYED) X(SUCCESS) X(RETURNED) \
 	X(AUTO_REPLIED) X(AUTO_GENERATED) X(VACATION) X(PREC_AUTOREPLY) X(PREC_BULK) X(PREC_JUNK) X(IN_REPLY_TO) X(LIST_ID) X(SUPPRESS) \
@@ -136,7 +136,8 @@ static uint64_t envelope_bits(const struct mail *m)
 	     | when(c & CLASS_DAEMON, DAEMON)
 	     | when(c & CLASS_POSTMASTER, POSTMASTER)
 	     | when(c & CLASS_DOUBLE_BOUNCE, DOUBLE_BOUNCE)
-	     | when(c & CLASS_LIST, LIST_SENDER);
+	     | when(c & CLASS_LIST, LIST_SENDER)
+	     | when(c & CLASS_LIST_ROBOT, LIST_ROBOT);
 }
 
 /* A message exists where the client knew its size or its kind of body (Postfix, Exim, Sendmail, Courier say so). */
@@ -186,6 +187,7 @@ static uint64_t header_bits(const struct mail *m)
 {
 	return when(text_equal(m->content_type, TEXT("multipart/report")), REPORT)
 	     | when(m->from_class & (CLASS_DAEMON | CLASS_POSTMASTER), FROM_DAEMON)
+	     | when(m->from_class & CLASS_LIST_ROBOT, LIST_ROBOT)
 	     | when(text_starts_nocase(m->auto_submitted, "auto-replied"), AUTO_REPLIED)
 	     | when(text_starts_nocase(m->auto_submitted, "auto-generated"), AUTO_GENERATED)
 	     | when(text_find_nocase(m->auto_submitted, "vacation") >= 0, VACATION)

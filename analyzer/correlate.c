@@ -439,11 +439,18 @@ static bool is_concurrent_probe(struct victim *v, const struct answer *a)
 	return false;
 }
 
+/* A list of ours answers: confirmations have senders of their own, so the mail to the list need not name them. */
+static bool is_own_list_robot(const struct correlate *c, const struct answer *a)
+{
+	return a->first.suspected == KIND_LIST_NOTICE && own_has_domain(c->own, a->mail.mail_from_domain);
+}
+
 /* A person's mail that only seems to answer: it does when mail from the victim to this very person had just been taken. */
 static void close_suspect(struct correlate *c, struct victim *v, struct answer *a)
 {
 	size_t until = victim_mail_until(v, a->mail.mail_us + SIGHTING_SLACK_US);
 	const struct sighting *cause = NULL;
+	bool robot = is_own_list_robot(c, a);
 
 	if (is_concurrent_probe(v, a)) {
 		a->told_kind = KIND_CALLOUT;
@@ -455,9 +462,9 @@ static void close_suspect(struct correlate *c, struct victim *v, struct answer *
 	for (size_t i = until; i-- > 0 && until - i <= VICTIM_NEAR_MAX && !cause;) {
 		const struct sighting *s = &v->mail[i];
 
-		if (s->mail_us < a->mail.mail_us - ANSWERS_WITHIN_US)
+		if (s->mail_us < a->mail.mail_us - (robot ? SIGHTING_WINDOW_US : ANSWERS_WITHIN_US))
 			break;
-		if (s->route.arrives && could_cause(s, a) && recipient_fits(c, s, a))
+		if (s->route.arrives && could_cause(s, a) && (robot || recipient_fits(c, s, a)))
 			cause = s;
 	}
 	if (!cause || was_submitted(c, a))
@@ -466,7 +473,7 @@ static void close_suspect(struct correlate *c, struct victim *v, struct answer *
 	if (kind == KIND_ORDINARY)
 		return;
 	a->told_kind = kind;
-	a->told_rule = a->first.suspected == KIND_ORDINARY ? "same-sender" : "answers-at-once";
+	a->told_rule = robot ? a->first.rule : a->first.suspected == KIND_ORDINARY ? "same-sender" : "answers-at-once";
 	a->cause = *cause;
 	a->matched_by = "envelope";
 }

@@ -18,7 +18,7 @@
 
 /* class of an address, schema/facts.sql */
 enum address_class { CLASS_NULL = 1, CLASS_POSTMASTER = 2, CLASS_DAEMON = 4, CLASS_DOUBLE_BOUNCE = 8, CLASS_BATV = 16, CLASS_SRS = 32,
-	CLASS_VERP = 64, CLASS_LIST = 128 };
+	CLASS_VERP = 64, CLASS_LIST = 128, CLASS_LIST_ROBOT = 256 };
 
 enum mail_outcome { MAIL_UNKNOWN, MAIL_ACCEPTED, MAIL_REJECTED, MAIL_ABORTED };
 

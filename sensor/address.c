@@ -39,6 +39,24 @@ static bool local_is(struct text local, const char *word)
 	return text_equal_nocase(local, (struct text){ word, (uint32_t)strlen(word) });
 }
 
+/*
+ * Majordomo, LISTSERV and Sympa answer in their own name; ezmlm from list-return-@ (its posts have a number there), mlmmj from list+bounces-help@
+ * and list+bounces-confsub-TOKEN-user=domain@, Mailman from list-confirm+TOKEN@. Shops write from order-confirm@.
+ */
+static bool is_list_robot(struct text local)
+{
+	static const char *const names[] = { "majordomo", "majordomo-owner", "owner-majordomo", "listserv", "owner-listserv", "sympa", "sympa-request", "sympa-owner" };
+	static const char *const parts[] = { "+bounces-help", "-bounces-help", "+bounces-conf", "-bounces-conf", "-confirm+" };
+
+	for (size_t i = 0; i < sizeof names / sizeof *names; i++)
+		if (local_is(local, names[i]))
+			return true;
+	for (size_t i = 0; i < sizeof parts / sizeof *parts; i++)
+		if (text_find_nocase(local, parts[i]) > 0)
+			return true;
+	return text_ends_nocase(local, "-return-");
+}
+
 static unsigned class_of_name(struct text local)
 {
 	static const char *const daemons[] = { "mailer-daemon", "mailerdaemon", "mailer_daemon", "mail-daemon", "mdaemon", "maildaemon" };
@@ -55,6 +73,8 @@ static unsigned class_of_name(struct text local)
 	    || text_ends_nocase(local, "-bounces") || text_ends_nocase(local, "-confirm") || text_starts_nocase(local, "listserv")
 	    || text_starts_nocase(local, "majordomo") || text_find_nocase(local, "-bounces+") >= 0 || text_find_nocase(local, "+bounces-") >= 0)
 		class |= ADDRESS_LIST;
+	if (is_list_robot(local))
+		class |= ADDRESS_LIST | ADDRESS_LIST_ROBOT;
 	return class;
 }
 

@@ -291,6 +291,7 @@ static const struct {
 	{ "absence-bulk", KIND_AUTOREPLY, { LETTER, MARK(PRECEDENCE_BULK), SAID("70 720") } },
 	{ "autoreply-junk", KIND_AUTOREPLY, { LETTER, MARK(PRECEDENCE_JUNK), .has_in_reply_to = true } },
 	{ "autoreply-loop", KIND_AUTOREPLY, { LETTER, MARK(X_LOOP_IS_FROM), .has_in_reply_to = true } },
+	{ "list-robot", KIND_ORDINARY, { REFUSED, .mail_from_class = CLASS_LIST | CLASS_LIST_ROBOT } },
 	{ "challenge-alone", KIND_ORDINARY, { LETTER, PLAIN_MUA, SAID("820") } },
 	{ "content-alone", KIND_ORDINARY, { LETTER, PLAIN_MUA, SAID("880") } },
 	{ "absence-alone", KIND_ORDINARY, { LETTER, PLAIN_MUA, SAID("70") } },

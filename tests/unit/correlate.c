@@ -565,6 +565,43 @@ static void what_a_sender_answers_later_tells_of_what_was_refused(void **state)
 	assert_answer("2", "SELECT count(*) FROM finding");
 }
 
+#define CONFIRMS "club+bounces-confsub-0badcafe-victim=innocent.example"
+
+static struct fake refused_by_list(int session, double at, const char *from)
+{
+	struct fake f = refused_to(session, at, VICTIM);
+
+	f.from = from;
+	f.params = "SIZE=1000";
+	return f;
+}
+
+static void what_a_list_of_ours_asks_a_forged_subscriber_is_a_notice(void **state)
+{
+	struct world *w = *state;
+
+	add(w, spam_to(1, 10, VICTIM, "club+subscribe@campus.example", "m"));
+	add(w, refused_by_list(2, 11, CONFIRMS "@campus.example"));
+	analyze(w, false);
+	assert_answer("list-notice list-robot", RULE_OF(2));
+	assert_answer("list-notice envelope", "SELECT kind || ' ' || cause_matched_by FROM finding");
+}
+
+static void posts_of_a_list_and_what_others_lists_ask_are_ordinary(void **state)
+{
+	struct world *w = *state;
+
+	add(w, refused_by_list(1, 5, CONFIRMS "@campus.example"));		/* asked for on a web page */
+	add(w, spam_to(2, 10, VICTIM, "club@campus.example", "m"));
+	add(w, refused_by_list(3, 11, "club+bounces-2-victim=innocent.example@campus.example"));	/* his own post comes back to him */
+	add(w, refused_by_list(4, 12, CONFIRMS "@elsewhere.example"));		/* passed on */
+	analyze(w, false);
+	assert_answer("ordinary list-robot", RULE_OF(1));
+	assert_answer("ordinary", "SELECT kind FROM transaction_verdict WHERE transaction_rowid = 3");
+	assert_answer("ordinary list-robot", RULE_OF(4));
+	assert_answer("0", "SELECT count(*) FROM finding");
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -575,6 +612,8 @@ int main(void)
 		TEST(asking_about_who_waits_is_a_callout_whoever_asks),
 		TEST(leaving_after_rcpt_at_another_time_is_ordinary),
 		TEST(a_refused_mail_of_a_person_is_ordinary),
+		TEST(what_a_list_of_ours_asks_a_forged_subscriber_is_a_notice),
+		TEST(posts_of_a_list_and_what_others_lists_ask_are_ordinary),
 		TEST(what_a_sender_answers_later_tells_of_what_was_refused),
 		TEST(backscatter_is_told_from_cause_to_root),
 		TEST(a_refused_bounce_is_known_by_the_inner_refusal),
