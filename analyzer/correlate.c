@@ -203,14 +203,24 @@ static bool fits_any(struct correlate *c, const struct sighting *s, const struct
 static const struct {
 	const char *word;
 	bool (*fits)(struct correlate *c, const struct sighting *s, const struct answer *a);
-	bool needs_message;
+	bool needs_message, whatever_it_names;
 } envelope_keys[] = {
-	{ "queue-id", fits_queue_id, true },
-	{ "recipients", recipient_fits, true },
-	{ "envelope", fits_server, false },
-	{ "envelope", fits_untaken, false },
-	{ "envelope", fits_any, false },
+	{ "queue-id", fits_queue_id, true, true },	/* some hop may have given it another Message-ID */
+	{ "recipients", recipient_fits, true, false },
+	{ "envelope", fits_server, false, false },
+	{ "envelope", fits_untaken, false, false },
+	{ "envelope", fits_any, false, false },
 };
+
+/* The answer names a Message-ID, and this mail has another one: it answers some mail that was not seen. Tickets refer to earlier tickets, too. */
+static bool answers_another(const struct sighting *s, const struct answer *a)
+{
+	const struct mail *m = &a->mail;
+	int64_t named = m->returned_hash ? m->returned_hash : m->original_message_id_hash ? m->original_message_id_hash
+		      : a->told_kind == KIND_AUTOREPLY ? m->in_reply_to_hash : 0;
+
+	return named && s->message_id_hash && s->message_id_hash != named;
+}
 
 /* From outside first: what came from there passes hops inside, too. */
 static bool cause_by_envelope(struct correlate *c, struct victim *v, struct answer *a)
@@ -228,7 +238,8 @@ static bool cause_by_envelope(struct correlate *c, struct victim *v, struct answ
 
 			if (s->mail_us < a->mail.mail_us - SIGHTING_WINDOW_US)
 				break;
-			if (s->route.arrives != outside || !could_cause(s, a) || !envelope_keys[k % KEYS].fits(c, s, a))
+			if (s->route.arrives != outside || !could_cause(s, a) || !envelope_keys[k % KEYS].fits(c, s, a)
+			    || (!envelope_keys[k % KEYS].whatever_it_names && answers_another(s, a)))
 				continue;
 			s->taken_by = a->at + 1;
 			a->cause = *s;
