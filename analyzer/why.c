@@ -44,6 +44,7 @@ struct reading {
 	struct left_list left;
 	struct candidate *candidate;	/* with the mark of the sender, or of an answering kind; likeliest first */
 	size_t count, likely;		/* likely: with the mark of the sender */
+	size_t null_sender;		/* mails with null or postmaster sender, callouts */
 };
 
 struct question {
@@ -166,8 +167,8 @@ static int marks_of(const struct left_row *l, int64_t distance_us)
 	bool big = domain_is_platform(l->recipient_domain) || domain_is_platform(host_of_banner(l->banner));
 	int marks = 0;
 
-	/* It went to who caused it: no trap does. */
-	if ((l->null_sender || l->postmaster) && strcmp(l->misdirected, "no") != 0)
+	/* Callouts count whatever their sender is: Postfix probes as double-bounce@. What went to who caused it hit no trap. */
+	if ((l->null_sender || l->postmaster || l->kind == KIND_CALLOUT) && strcmp(l->misdirected, "no") != 0)
 		marks |= MARK_SENDER;
 	if (distance_us <= NEAR_US && distance_us >= -NEAR_US)
 		marks |= MARK_NEAR;
@@ -205,6 +206,7 @@ static int search(struct question *q, struct reading *g)
 		int64_t d = distance(l, g->at_us);
 		g->candidate[g->count] = (struct candidate){ l, marks_of(l, d), d };
 		g->likely += (g->candidate[g->count++].marks & MARK_SENDER) != 0;
+		g->null_sender += l->null_sender || l->postmaster || l->kind == KIND_CALLOUT;
 	}
 	qsort(g->candidate, g->count, sizeof *g->candidate, likeliest_first);
 	return EX_OK;
@@ -230,7 +232,7 @@ static void put_marks(struct question *q, const struct candidate *k)
 {
 	const struct left_row *l = k->left;
 
-	buf_printf(&q->line, "   %s sender", l->null_sender ? "null" : l->postmaster ? "postmaster" : "ordinary");
+	buf_printf(&q->line, "   %s sender", l->null_sender ? "null" : l->postmaster ? "postmaster" : l->kind == KIND_CALLOUT ? "a callout's" : "ordinary");
 	buf_add_str(&q->line, k->marks & MARK_NEAR ? ", within a minute" : ", more than a minute off");
 	buf_add_str(&q->line, k->marks & MARK_NOT_BIG ? ", no big provider" : ", a big provider");
 	buf_add_str(&q->line, k->marks & MARK_NO_CONTACT ? ", never wrote to us from there" : ", wrote to us from there before");
@@ -300,8 +302,8 @@ static int put_reading(struct question *q, const struct reading *g)
 	buf_printf(&q->line, "%.19s UTC (here %s)", utc, time_format_local(g->at_us, local));
 	if (g->zone)
 		buf_printf(&q->line, ", read as %s", g->zone);
-	buf_printf(&q->line, ", and %.0f s before and after: %zu%s mail%s left, %zu with null or postmaster sender", (double)q->window_us / 1e6, g->left.count,
-		   g->left.cut ? " and more" : "", g->left.count == 1 ? "" : "s", g->likely);
+	buf_printf(&q->line, ", and %.0f s before and after: %zu%s mail%s left, %zu with null or postmaster sender or as callouts", (double)q->window_us / 1e6,
+		   g->left.count, g->left.cut ? " and more" : "", g->left.count == 1 ? "" : "s", g->null_sender);
 	end_line(q, 2);
 	put_coverage(q, g);
 	for (size_t i = 0; i < g->count && i < SHOWN && !failed; i++) {
@@ -313,16 +315,35 @@ static int put_reading(struct question *q, const struct reading *g)
 	return failed;
 }
 
-/* The answer first. */
-static void put_answer(struct question *q)
+/* Nothing that was seen can have been it. */
+static void put_nothing(struct question *q)
 {
-	const struct reading *best = NULL;
 	bool watched = false;
+	size_t null_sender = 0;
+	uint64_t unread = 0;
 
 	for (size_t i = 0; i < q->reading_count; i++) {
 		const struct reading *g = &q->reading[i];
 
 		watched |= g->watched_us > 0 || g->left.count;
+		null_sender += g->null_sender;
+		unread += g->left.unread_sessions;
+	}
+	buf_printf(&q->line, "%s: %s", q->address_text, !watched ? "not watching then" : null_sender
+		   ? "what was seen leaving with null or postmaster sender went to those who caused it"
+		   : "nothing with null or postmaster sender and no callout was seen leaving");
+	if (unread)
+		buf_printf(&q->line, "; %" PRIu64 " encrypted connection%s could not be read", unread, unread == 1 ? "" : "s");
+}
+
+/* The answer first. */
+static void put_answer(struct question *q)
+{
+	const struct reading *best = NULL;
+
+	for (size_t i = 0; i < q->reading_count; i++) {
+		const struct reading *g = &q->reading[i];
+
 		if (g->likely && (!best || g->candidate[0].marks > best->candidate[0].marks))
 			best = g;
 	}
@@ -336,7 +357,7 @@ static void put_answer(struct question *q)
 		if (best->zone)
 			buf_printf(&q->line, " when the time is %s", best->zone);
 	} else
-		buf_printf(&q->line, "%s: %s", q->address_text, watched ? "nothing with null or postmaster sender was seen leaving" : "not watching then");
+		put_nothing(q);
 	end_line(q, 2);
 }
 
