@@ -46,7 +46,7 @@ static bool is_negative(struct text result)
 	return is_word(result, "fail") || is_word(result, "none") || is_word(result, "softfail") || is_word(result, "permerror");
 }
 
-/* Both ways failed: plain forwarding breaks SPF, but not DKIM. DMARC is about From; the answer goes to the envelope, for which SPF may pass. */
+/* Both ways failed: plain forwarding breaks SPF, but not DKIM. DMARC fails, too, where SPF passes for an envelope that From does not fit. */
 static bool auth_fail(const struct evidence *e)
 {
 	return !e->trusted_sender && ((is_word(e->dmarc, "fail") && !is_word(e->spf, "pass")) || (is_word(e->spf, "fail") && is_negative(e->dkim)));

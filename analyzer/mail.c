@@ -15,6 +15,7 @@ const char mail_select[] =
 	" m.in_reply_to LIKE '%<%>%', m.markers, m.received,"
 	" p.report_type, p.reporting_mta, p.queue_id, p.disposition, p.feedback_type, p.in_multipart_report, p.original_message_id_hash,"
 	" r.transaction_rowid, r.message_id_hash, r.received_spf, r.authserv, r.spf, r.dkim, r.dmarc, r.dkim_domains, r.spam,"
+	" r.from_header,"
 	" (SELECT group_concat(action, ' ') FROM report_recipients a WHERE a.transaction_rowid = p.transaction_rowid), g.status, g.diagnostic"
 	" FROM transactions t LEFT JOIN messages m ON m.transaction_rowid = t.id"
 	" LEFT JOIN reports p ON p.transaction_rowid = t.id LEFT JOIN returned r ON r.transaction_rowid = t.id"
@@ -129,6 +130,17 @@ static void read_message(struct reader *r, struct mail *m)
 	m->received = next_text(r);
 }
 
+/* "Anna <anna@example.net>" */
+static struct text domain_of_header(struct text from)
+{
+	struct text d = domain_of_address(from);
+
+	for (uint32_t i = 0; i < d.len; i++)
+		if (strchr("> \t,;\"", d.p[i]))
+			d.len = i;
+	return d;
+}
+
 static void read_report(struct reader *r, struct mail *m)
 {
 	m->report_type = next_text(r);
@@ -148,6 +160,7 @@ static void read_report(struct reader *r, struct mail *m)
 	m->dmarc = next_text(r);
 	m->dkim_domains = next_text(r);
 	m->spam = next_text(r);
+	m->returned_from_domain = domain_of_header(next_text(r));
 	m->action = next_text(r);
 	m->status = next_text(r);
 	m->diagnostic = next_text(r);

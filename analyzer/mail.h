@@ -62,7 +62,7 @@ struct mail {
 
 	bool has_returned;
 	int64_t returned_hash;
-	struct text received_spf, authserv, spf, dkim, dmarc, dkim_domains, spam;
+	struct text received_spf, authserv, spf, dkim, dmarc, dkim_domains, spam, returned_from_domain;
 };
 
 /* "SELECT ... FROM transactions ..." without WHERE; the columns that mail_read expects. Name the transaction t in what follows. */

@@ -302,7 +302,8 @@ static void look_at_results(struct witnesses *x, struct evidence *e)
 		return;
 	e->spf = m->spf;
 	e->dkim = m->dkim;
-	e->dmarc = m->dmarc;
+	if (domain_is_related(m->returned_from_domain, e->recipient_domain))	/* else it is about somebody else */
+		e->dmarc = m->dmarc;
 	e->dkim_aligned = m->dkim_domains.p && is_aligned(m->dkim_domains, e->recipient_domain);
 }
 
@@ -326,6 +327,7 @@ static int count_senders(struct witnesses *x, const struct ip_addr *origin)
 struct places {
 	struct ip_addr line[PLACES_MAX];
 	struct text name[PLACES_MAX];
+	int64_t letter[PLACES_MAX];	/* Message-ID of what came by that name */
 	int lines, names;
 };
 
@@ -341,13 +343,16 @@ static void add_line(const struct witnesses *x, struct places *p, const struct i
 		p->line[p->lines++] = *a;
 }
 
-static void add_name(struct places *p, struct text name)
+/* One letter by way of several forwarders has one author. */
+static void add_name(struct places *p, struct text name, int64_t letter)
 {
 	for (int i = 0; i < p->names; i++)
-		if (text_equal_nocase(p->name[i], name))
+		if (text_equal_nocase(p->name[i], name) || (letter && p->letter[i] == letter))
 			return;
-	if (p->names < PLACES_MAX)
-		p->name[p->names++] = name;
+	if (p->names == PLACES_MAX)
+		return;
+	p->letter[p->names] = letter;
+	p->name[p->names++] = name;
 }
 
 static void look_at_other_places(struct witnesses *x, struct evidence *e, const struct victim *v, const struct targets *t, struct mail_group *g)
@@ -373,7 +378,7 @@ static void look_at_other_places(struct witnesses *x, struct evidence *e, const 
 		else if (s->origin_host.access_line)
 			add_line(x, &p, a);
 		else
-			add_name(&p, s->origin_host.registrable);
+			add_name(&p, s->origin_host.registrable, s->message_id_hash);
 	}
 	if (!e->origin_unrelated || !looked)
 		return;
@@ -447,34 +452,70 @@ static bool signs_otherwise(const struct evidence *e, const struct victim *v)
 
 /* ---- what the recipient's server said ---- */
 
-static bool says_any(const struct mail_group *g, const char *const *needles, size_t n)
+/* Hops of ours and smarthosts know nothing about him. */
+static bool is_told_by_his_server(const struct witnesses *x, const struct answer *a)
 {
-	for (size_t i = 0; i < g->count; i++) {
-		const struct answer *a = g->attempt[i];
-		const struct text said[] = { a->reply, a->mail.outcome == MAIL_REJECTED ? a->mail.reply : (struct text){ 0 } };
+	return a->route.leaves && !own_is_smarthost(x->own, &a->mail.dest);
+}
 
-		for (size_t k = 0; k < 2 * n; k++)
-			if (text_find_nocase(said[k / n], needles[k % n]) >= 0)
-				return true;
+static bool is_letter(char c)
+{
+	return ((c | 32) >= 'a' && (c | 32) <= 'z') || (unsigned char)c >= 0x80;
+}
+
+/* Words for themselves, and none of an address that the reply quotes. */
+static bool says_words(struct text t, const char *words)
+{
+	uint32_t n = (uint32_t)strlen(words), at = 0;
+	ptrdiff_t found;
+
+	while ((found = text_find_nocase((struct text){ t.p + at, t.len - at }, words)) >= 0) {
+		uint32_t begin = at + (uint32_t)found, end = begin + n, word_end = end;
+
+		while (word_end < t.len && t.p[word_end] != ' ' && t.p[word_end] != '>' && t.p[word_end] != '@')
+			word_end++;
+		bool quoted = word_end < t.len && t.p[word_end] == '@';
+		if (!quoted && (begin == 0 || !is_letter(t.p[begin - 1])) && (end == t.len || !is_letter(t.p[end])))
+			return true;
+		at = end;
 	}
 	return false;
 }
 
-/* Words of configurations of Exim for BATV, of Barracuda and of other gateways. "Backscatter: ..." beside a blocklist's name is about our address, not about this mail. */
-static bool says_backscatter(const struct mail_group *g)
+static bool says_any(const struct answer *a, const char *const *needles, size_t n)
 {
-	static const char *const about_mail[] = { "unsigned reverse path", "reverse path signature", "backscatter protection", "invalid bounce",
-		"did not send", "bounce address tag", "batv", "unsolicited bounce", "misdirected bounce" };
-	static const char *const about_host[] = { "backscatterer", "blocked using", "blacklist", "blocklist", "dnsbl" };
+	const struct text said[] = { a->reply, a->mail.outcome == MAIL_REJECTED ? a->mail.reply : (struct text){ 0 } };
 
-	return says_any(g, about_mail, sizeof about_mail / sizeof *about_mail) && !says_any(g, about_host, sizeof about_host / sizeof *about_host);
+	for (size_t k = 0; k < 2 * n; k++)
+		if (said[k / n].p && says_words(said[k / n], needles[k % n]))
+			return true;
+	return false;
 }
 
-static bool says_unknown(const struct mail_group *g)
+/* Words of configurations of Exim for BATV, of Barracuda and of other gateways. "Backscatter: ..." beside a blocklist's name is about our address, not about this mail. */
+static bool says_backscatter(const struct witnesses *x, const struct mail_group *g)
+{
+	static const char *const about_mail[] = { "unsigned reverse path", "reverse path signature", "backscatter protection", "invalid bounce",
+		"we did not send", "user did not send", "did not send this", "did not send that", "did not send the message", "did not send the original",
+		"never sent this", "never sent that", "never sends mail", "does not send mail", "sends no mail", "bounce address tag", "batv",
+		"unsolicited bounce", "unsolicited bounces", "misdirected bounce", "misdirected bounces" };
+	static const char *const about_host[] = { "backscatterer", "blocked using", "blacklist", "blacklisted", "blocklist", "blocklisted", "dnsbl", "rbl" };
+	bool mail = false, host = false;
+
+	for (size_t i = 0; i < g->count; i++) {
+		if (!is_told_by_his_server(x, g->attempt[i]))
+			continue;
+		mail |= says_any(g->attempt[i], about_mail, sizeof about_mail / sizeof *about_mail);
+		host |= says_any(g->attempt[i], about_host, sizeof about_host / sizeof *about_host);
+	}
+	return mail && !host;
+}
+
+static bool says_unknown(const struct witnesses *x, const struct mail_group *g)
 {
 	for (size_t i = 0; i < g->count; i++) {
 		const struct answer *a = g->attempt[i];
-		const char *class = a->code >= 500 ? cause_class(a->code, a->enhanced, a->reply) : NULL;
+		const char *class = a->code >= 500 && is_told_by_his_server(x, a) ? cause_class(a->code, a->enhanced, a->reply) : NULL;
 
 		if (class && strcmp(class, "user-unknown") == 0)
 			return true;
@@ -562,7 +603,7 @@ void witness_gather(struct witnesses *x, const struct victim *v, struct mail_gro
 	e->unseen_mail = is_for_unseen_mail(x, e, v, g);
 	e->signed_sender = v->class & (CLASS_BATV | CLASS_SRS | CLASS_VERP);
 	e->signs_otherwise = signs_otherwise(e, v);
-	e->said_backscatter = says_backscatter(g);
-	e->said_unknown = says_unknown(g);
+	e->said_backscatter = says_backscatter(x, g);
+	e->said_unknown = says_unknown(x, g);
 	e->doubt = find_doubt(x, e, g);
 }

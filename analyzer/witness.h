@@ -35,7 +35,7 @@ struct evidence {
 	bool from_list;			/* it has a List-Id */
 
 	/* What our own, or an upstream's, check said; NULL when it was somebody else's. */
-	struct text spf, dkim, dmarc;
+	struct text spf, dkim, dmarc;	/* dmarc: when From, which it is about, is in the recipient's domain */
 	bool dkim_aligned;		/* some signature is of the recipient's domain */
 	bool spam_mark;
 

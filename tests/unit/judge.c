@@ -171,6 +171,45 @@ static void only_our_own_authentication_results_count(void **state)
 	assert_answer("likely", "SELECT misdirected FROM finding");
 }
 
+/* DMARC is about From; the bounce goes to the envelope. */
+static void dmarc_of_another_domain_says_nothing_about_his(void **state)
+{
+	static const struct { const char *from; bool fails; } cases[] = {
+		{ "Shop <news@shop.invalid>", false }, { NULL, false }, { "Anna <anna@mail.victim.invalid>", true }, { VICTIM, true },
+	};
+	struct world *w = *state;
+
+	for (int i = 0; i < 4; i++) {
+		char id[] = "m0", own[] = "bounce.0@mx2.campus.example";
+		struct fake bounce = bounce_to(2 * i + 2, 20 * i + 11, VICTIM, id);
+
+		own[7] = id[1] = (char)('0' + i);
+		bounce.message_id = own;
+		bounce.authserv = "mx2.campus.example";
+		bounce.spf = "none";
+		bounce.dmarc = "fail";
+		bounce.returned_from = cases[i].from;
+		judge_pair(w, spam_to(2 * i + 1, 20 * i + 10, VICTIM, USER, id), bounce);
+		assert_answer(cases[i].fails ? "1" : "0", "SELECT count(*) FROM finding_reason JOIN finding ON finding.id = finding_rowid WHERE rule = 'auth-fail'"
+			      " AND first_us = %lld", (long long)(EPOCH_US + (20 * i + 11) * 1000000));
+	}
+}
+
+/* Spam in his name was taken some days ago; what bounces now is a letter of his that came by a way nobody saw. */
+static void a_bounce_that_names_another_mail_does_not_answer_this_one(void **state)
+{
+	struct world *w = *state;
+	struct fake bounce = bounce_to(2, 90000, VICTIM, "letter@victim.invalid");
+
+	bounce.final = USER;
+	judge_pair(w, spam_to(1, 10, VICTIM, USER, "spam"), bounce);
+	assert_answer("unknown unknown", "SELECT misdirected || ' ' || exposure FROM finding");
+	assert_answer("", "SELECT cause_rowid FROM finding");
+	run_sql(w->facts, "UPDATE returned SET message_id = NULL, message_id_hash = NULL");
+	analyze(w, true);
+	assert_answer("likely recipients", "SELECT misdirected || ' ' || cause_matched_by FROM finding");
+}
+
 static void an_spf_pass_of_ours_acquits(void **state)
 {
 	struct world *w = *state;
@@ -208,6 +247,34 @@ static void a_blocklist_in_the_reply_proves_nothing_about_the_mail(void **state)
 	assert_false(fired(w, "victim-says-backscatter"));
 	assert_answer("backscatterer " MX2, "SELECT list || ' ' || address FROM refusal");
 	assert_answer("listed", "SELECT status FROM risk WHERE list = 'backscatterer'");
+}
+
+static void only_his_server_knows_what_he_sent(void **state)
+{
+	static const struct { const char *dest, *reply; bool says; } cases[] = {
+		{ VICTIM_MX, "Invalid reverse path signature", true }, { VICTIM_MX, "BATV: unsigned", true }, { VICTIM_MX, "5.7.1 this address never sends mail", true },
+		{ VICTIM_MX, "We did not send that message", true }, { VICTIM_MX, "<anna@victim.invalid>: invalid bounce", true },
+		{ VICTIM_MX, "Client did not send the EHLO that was expected", false }, { VICTIM_MX, "<dragan.batv@victim.invalid>: no mailbox here", false },
+		{ VICTIM_MX, "<acrobatviolin@victim.invalid>: try again", false }, { VICTIM_MX, "acrobatviolins are not welcome", false },
+		{ "203.0.113.90", "Invalid reverse path signature", false },
+	};
+	struct world *w = *state;
+
+	configure(w, "own", NULL, "smarthosts", "203.0.113.90");
+	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+		struct fake bounce = bounce_to(2, 11, VICTIM, "m");
+
+		run_sql(w->facts, "DELETE FROM transactions; DELETE FROM messages; DELETE FROM recipients; DELETE FROM reports; DELETE FROM report_recipients;"
+				  " DELETE FROM returned; DELETE FROM batch");
+		bounce.dest = cases[i].dest;
+		bounce.code = bounce.rcpt_code = 550;
+		bounce.rcpt_reply = bounce.reply = cases[i].reply;
+		add(w, spam_to(1, 10, VICTIM, USER, "m"));
+		add(w, bounce);
+		analyze(w, true);
+		if (fired(w, "victim-says-backscatter") != cases[i].says)
+			fail_msg("%s", cases[i].reply);
+	}
 }
 
 static void authenticated_senders_are_no_exposure(void **state)
@@ -488,6 +555,33 @@ static void one_sender_from_many_lines_is_forged(void **state)
 	judge_pair(w, spam_to(1, 10, VICTIM, USER, "m"), bounce_to(2, 11, VICTIM, "m"));
 	assert_true(fired(w, "sender-many-origins"));
 	assert_answer("yes", "SELECT misdirected FROM finding");
+}
+
+/* Who forwards hides where the mail came from, and breaks SPF. */
+static void one_letter_by_way_of_many_forwarders_has_one_author(void **state)
+{
+	static const char *const forwarders[] = { "out.alumni.invalid", "mx.club.invalid", "relay.union.invalid" },
+		*const addresses[] = { "198.18.20.7", "198.18.30.7", "198.18.40.7" };
+	struct world *w = *state;
+	struct fake bounce = bounce_to(2, 11, VICTIM, "letter");
+
+	bounce.authserv = "mx2.campus.example";
+	bounce.spf = "fail";
+	bounce.dkim = "none";
+	for (int i = 0; i < 3; i++) {
+		struct fake f = spam_to(10 + i, 8 + i, VICTIM, USER, "letter");
+
+		f.src = addresses[i];
+		f.helo = forwarders[i];
+		add(w, f);
+	}
+	add(w, bounce);
+	analyze(w, false);
+	assert_false(fired(w, "sender-many-origins"));
+	assert_answer("likely", "SELECT misdirected FROM finding");
+	run_sql(w->facts, "UPDATE messages SET message_id_hash = message_id_hash + 7 * transaction_rowid WHERE transaction_rowid < 3");
+	analyze(w, true);
+	assert_true(fired(w, "sender-many-origins"));
 }
 
 static void an_answer_to_our_letter_acquits_its_network(void **state)
@@ -797,9 +891,12 @@ int main(void)
 		TEST(who_may_have_logged_in_is_not_proved_a_stranger),
 		TEST(rules_of_one_ground_make_no_yes),
 		TEST(only_our_own_authentication_results_count),
+		TEST(dmarc_of_another_domain_says_nothing_about_his),
+		TEST(a_bounce_that_names_another_mail_does_not_answer_this_one),
 		TEST(an_spf_pass_of_ours_acquits),
 		TEST(a_strong_rule_against_forbids_yes),
 		TEST(a_blocklist_in_the_reply_proves_nothing_about_the_mail),
+		TEST(only_his_server_knows_what_he_sent),
 		TEST(authenticated_senders_are_no_exposure),
 		TEST(without_a_cause_much_is_unknown),
 		TEST(a_hoster_may_send_and_receive_by_different_networks),
@@ -809,6 +906,7 @@ int main(void)
 		TEST(a_phished_account_and_an_infected_pc_write_in_many_names),
 		TEST(a_user_with_another_address_of_his_is_not_accused),
 		TEST(one_sender_from_many_lines_is_forged),
+		TEST(one_letter_by_way_of_many_forwarders_has_one_author),
 		TEST(an_answer_to_our_letter_acquits_its_network),
 		TEST(the_network_of_his_server_is_not_strange_to_him),
 		TEST(another_network_speaks_against_nobody),

@@ -44,7 +44,7 @@ struct fake {
 	int auth;
 	const char *message_id, *in_reply_to, *from_header, *auto_submitted, *content_type, *phrases;
 	const char *report_type, *action, *final, *reporting_mta, *status;
-	const char *returned_id, *returned_queue_id, *authserv, *spf, *dkim, *dmarc, *spam;
+	const char *returned_id, *returned_queue_id, *returned_from, *authserv, *spf, *dkim, *dmarc, *spam;
 	const char *received_ip, *received_host;	/* of an outer Received line */
 	const char *list_id;
 	const char *notes, *message_notes;	/* "" */
@@ -169,9 +169,9 @@ static inline void add_message(struct world *w, long long id, const struct fake 
 		run_format(w, "INSERT INTO report_recipients (transaction_rowid, n, final_recipient, final_id, action, status) VALUES (%lld, 0, %Q, nullif(%lld, 0), %Q, %Q)", id,
 			   f->final, (long long)fake_hash(f->final), f->action, f->status);
 	if (f->returned_id || f->authserv || f->spam || f->returned_queue_id)
-		run_format(w, "INSERT INTO returned (transaction_rowid, message_id, message_id_hash, authserv, spf, dkim, dmarc, spam)"
-			   " VALUES (%lld, %Q, nullif(%lld, 0), %Q, %Q, %Q, %Q, %Q)", id, f->returned_id, (long long)fake_hash(f->returned_id), f->authserv,
-			   f->spf, f->dkim, f->dmarc, f->spam);
+		run_format(w, "INSERT INTO returned (transaction_rowid, message_id, message_id_hash, from_header, authserv, spf, dkim, dmarc, spam)"
+			   " VALUES (%lld, %Q, nullif(%lld, 0), %Q, %Q, %Q, %Q, %Q, %Q)", id, f->returned_id, (long long)fake_hash(f->returned_id), f->returned_from,
+			   f->authserv, f->spf, f->dkim, f->dmarc, f->spam);
 	if (f->returned_queue_id)
 		run_format(w, "UPDATE returned SET received = json_array(json_array(NULL, NULL, 'mx', 'ESMTP', %Q)) WHERE transaction_rowid = %lld",
 			   f->returned_queue_id, id);
