@@ -426,12 +426,15 @@ static void write_group(struct findings *f, const struct victim *v, struct mail_
 	judgement_fini(&j);
 }
 
-/* Whether the mail goes to somebody who is not ours; inner sightings alone count only where our domains are known. */
+/*
+ * Whether the mail goes to somebody who is not ours; inner sightings alone count only where our domains are known, and then mail to a name below
+ * one of them stays here.
+ */
 static bool goes_outside(const struct findings *f, const struct victim *v, const struct mail_group *g)
 {
 	if (g->edge && own_has(f->own, &g->edge->mail.dest))
 		return true;	/* another tenant */
-	return !own_has_domain(f->own, v->domain) && (g->edge || own_knows_domains(f->own));
+	return !own_has_domain(f->own, v->domain) && (g->edge || (own_knows_domains(f->own) && !own_has_host(f->own, v->domain)));
 }
 
 static bool is_finding(const struct findings *f, const struct victim *v, const struct mail_group *g)

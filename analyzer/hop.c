@@ -45,7 +45,7 @@ bool hop_next(struct text *lines, struct hop *out)
 	for (int i = 0; i < FIELDS; i++)
 		if (!next_field(&t, &field[i]))
 			return false;
-	*out = (struct hop){ field[FROM_HOST], field[FROM_IP], field[WITH] };
+	*out = (struct hop){ field[FROM_HOST], field[FROM_IP], field[BY_HOST], field[WITH] };
 	*lines = t;
 	return true;
 }

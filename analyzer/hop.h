@@ -10,7 +10,7 @@
 #include "common/text.h"
 
 struct hop {
-	struct text from_host, from_ip, with;	/* as in JSON: escapes are left in; p == NULL: null */
+	struct text from_host, from_ip, by_host, with;	/* as in JSON: escapes are left in; p == NULL: null */
 };
 
 /* The next line, topmost first; lines is moved behind it. False at the end, or where it is no such array. */

@@ -94,7 +94,7 @@ static bool origin_access_line(const struct evidence *e)
 
 static bool origin_many_senders(const struct evidence *e)
 {
-	return is_stranger(e) && !e->access_line && e->sender_domains >= JUDGE_MANY_SENDERS;
+	return origin_unrelated(e) && !e->access_line && e->sender_domains >= JUDGE_MANY_SENDERS;
 }
 
 /* A provider's server sends for many domains, a customer's line does not. */

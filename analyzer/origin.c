@@ -6,6 +6,7 @@
 
 #include "analyzer/hop.h"
 #include "analyzer/mail.h"
+#include "common/ip.h"
 #include "common/xmalloc.h"
 #include "schema/db.h"
 
@@ -36,21 +37,16 @@ void origins_free(struct origins *o)
 	free(o);
 }
 
-static bool is_loopback(const struct ip_addr *a)
-{
-	static const struct ip_addr v6 = { 6, { [15] = 1 } };
-
-	return (a->version == 4 && a->bytes[0] == 127) || ip_equal(a, &v6);
-}
-
 /*
  * From the top, lines were written by hosts ever farther away. The first address that is not ours is the one that handed the mail to us (or
- * to the upstream); what stands below it, a spammer may have written.
+ * to the upstream); what stands below it, a spammer may have written. Private addresses are of the network of who wrote the line: containers,
+ * filters.
  */
 static struct origin first_outside(struct origins *o, sqlite3_stmt *s, int64_t rowid)
 {
 	struct origin found = { 0 };
 	struct hop hop;
+	bool by_upstream = false;
 
 	sqlite3_reset(s);
 	sqlite3_bind_int64(s, 1, rowid);
@@ -58,11 +54,14 @@ static struct origin first_outside(struct origins *o, sqlite3_stmt *s, int64_t r
 	while (hop_next(&lines, &hop)) {
 		struct ip_addr a;
 
-		if (!hop.from_ip.p || ip_parse(hop.from_ip.p, hop.from_ip.len, &a) || is_loopback(&a) || own_has(o->own, &a)
-		    || own_is_upstream(o->own, &a))
+		if (!hop.from_ip.p || ip_parse(hop.from_ip.p, hop.from_ip.len, &a))
 			continue;
-		found = (struct origin){ .address = a, .from = "received", .authenticated = text_ends_nocase(hop.with, "a") };
+		by_upstream |= own_is_upstream(o->own, &a);
+		if (!ip_is_world(&a) || own_has(o->own, &a) || own_is_upstream(o->own, &a))
+			continue;
+		found = (struct origin){ .address = a, .from = "received", .authenticated = text_ends_nocase(hop.with, "a"), .by_upstream = by_upstream };
 		snprintf(found.name, sizeof found.name, "%.*s", (int)hop.from_host.len, hop.from_host.p ? hop.from_host.p : "");
+		snprintf(found.writer, sizeof found.writer, "%.*s", (int)hop.by_host.len, hop.by_host.p ? hop.by_host.p : "");
 		break;
 	}
 	sqlite3_reset(s);

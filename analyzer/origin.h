@@ -17,6 +17,8 @@ struct origin {
 	const char *from;		/* wire, proxy, xclient, xforward, received; NULL with address */
 	bool authenticated;		/* a Received line says ESMTPA or ESMTPSA */
 	char name[128];			/* that a Received line gives it; empty: told by the connection, or not at all */
+	char writer[128];		/* who wrote that line, as he calls himself; empty: no line, or it does not say */
+	bool by_upstream;		/* an upstream had it in between, as the lines tell */
 };
 
 struct origins;

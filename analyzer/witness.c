@@ -152,10 +152,10 @@ static bool is_same_domain(struct text a, struct text b)
 	return a.p && a.len && text_equal_nocase(a, b);
 }
 
-/* A name that is no host name has nothing to do with anybody. */
+/* A name that is no host name has nothing to do with anybody. Behind a private address that is not ours stands a balancer of ours, and anybody. */
 static bool is_unrelated(const struct witnesses *x, const struct targets *t, const struct ip_addr *a, const struct domain_host *h)
 {
-	return a->version && t->victim->target_count && h->registrable.p && !is_near_target(t, a) && !is_same_domain(h->registrable, t->domain)
+	return ip_is_world(a) && t->victim->target_count && h->registrable.p && !is_near_target(t, a) && !is_same_domain(h->registrable, t->domain)
 	    && !is_same_domain(h->registrable, t->server_domain) && !is_in_asn_of_target(x, t, a);
 }
 
@@ -171,14 +171,26 @@ static const struct answer *attempt_with_cause(const struct mail_group *g)
 	return NULL;
 }
 
+/* The recipient's own side wrote this line, and not ours or an upstream that leaves no line: who stands in it is a user or host of his. */
+static bool is_written_by_his_side(const struct witnesses *x, const struct evidence *e, const struct targets *t)
+{
+	struct text writer = text_of(e->origin.writer);
+
+	if (own_has_host(x->own, writer) || (e->caused && domain_is_related(writer, e->caused->cause.helo)))
+		return false;
+	return domain_is_related(writer, t->domain) || domain_is_related(writer, t->server_domain);
+}
+
 /* Inside, a server of ours only handed on what its Received lines tell more of; any other host is where it began. */
-static void find_origin(struct witnesses *x, struct evidence *e)
+static void find_origin(struct witnesses *x, struct evidence *e, const struct targets *t)
 {
 	const struct sighting *c = e->caused ? &e->caused->cause : NULL;
 	bool inside = c && c->route.direction == DIRECTION_INTERNAL;
 
 	if (!inside || servers_serves(x->servers, &c->src))
 		e->origin = c ? origin_of(x->origins, c->rowid, &c->route) : origin_of_returned(x->origins, e->said->rowid);
+	if (is_written_by_his_side(x, e, t))
+		e->origin = (struct origin){ 0 };
 	if (inside && !e->origin.address.version && (!servers_serves(x->servers, &c->src) || own_is_trusted_sender(x->own, &c->src))) {
 		e->origin.address = c->src;
 		e->client = CLIENT_INSIDE;
@@ -282,6 +294,27 @@ static bool is_believed(const struct witnesses *x, const struct evidence *e, str
 	return e->caused && own_is_upstream(x->own, &e->caused->cause.src) && domain_is_related(host, e->caused->cause.helo);
 }
 
+/*
+ * A server that looked at the mail behind the one that had taken it from outside, or behind an upstream, checked the address of that one: failing
+ * says nothing then.
+ */
+static bool is_checked_behind(const struct witnesses *x, const struct evidence *e, struct text host)
+{
+	struct server *checker = servers_by_name(x->servers, host);
+
+	if (!checker && !own_has_host(x->own, host))
+		return false;
+	if (!e->caused)
+		return e->origin.by_upstream;
+	const struct sighting *c = &e->caused->cause;
+	return own_is_upstream(x->own, &c->src) || (checker && c->route.arrives && servers_find(x->servers, &c->dest) != checker);
+}
+
+static bool is_pass(struct text result)
+{
+	return text_equal_nocase(result, TEXT("pass"));
+}
+
 static bool is_aligned(struct text domains, struct text domain)
 {
 	for (uint32_t begin = 0, i = 0; i <= domains.len; i++)
@@ -298,11 +331,15 @@ static void look_at_results(struct witnesses *x, struct evidence *e)
 	const struct mail *m = e->said;
 
 	e->spam_mark = text_equal_nocase(m->spam, TEXT("yes"));
-	if (!is_believed(x, e, m->authserv.p ? m->authserv : spf_receiver(m->received_spf)))
+	struct text host = m->authserv.p ? m->authserv : spf_receiver(m->received_spf);
+
+	if (!is_believed(x, e, host))
 		return;
-	e->spf = m->spf;
+	bool behind = is_checked_behind(x, e, host);
 	e->dkim = m->dkim;
-	if (domain_is_related(m->returned_from_domain, e->recipient_domain))	/* else it is about somebody else */
+	if (!behind || is_pass(m->spf))
+		e->spf = m->spf;
+	if (domain_is_related(m->returned_from_domain, e->recipient_domain) && (!behind || is_pass(m->dmarc)))	/* else it is about somebody else */
 		e->dmarc = m->dmarc;
 	e->dkim_aligned = m->dkim_domains.p && is_aligned(m->dkim_domains, e->recipient_domain);
 }
@@ -367,7 +404,7 @@ static void look_at_other_places(struct witnesses *x, struct evidence *e, const 
 		const struct sighting *s = &v->mail[i];
 		const struct ip_addr *a = &s->route.origin;
 
-		if (s->mail_from_id != v->id || !s->route.arrives || s->auth == 1 || !a->version)
+		if (s->mail_from_id != v->id || !s->route.arrives || s->auth != 0 || !a->version)	/* who may have logged in may sit anywhere */
 			continue;
 		if (++looked == SENDER_MAILS)
 			g->asked_until_us = s->mail_us;
@@ -416,6 +453,24 @@ static bool is_another_bounce(const struct answer *b, const struct answer *const
 	return another;
 }
 
+/* The returned lines tell of no hop outside, or of one inside that handed it on: it began here, or came by another server of ours. */
+static bool came_by_inner_hop(struct witnesses *x, const struct evidence *e)
+{
+	sqlite3_stmt *s = query(x, LINES, e->said->rowid);
+	bool any = false, inner = false;
+
+	sqlite3_bind_int(s, 2, 1);
+	while (!inner && sqlite3_step(s) == SQLITE_ROW) {
+		struct text ip = column_text(s, 0);
+		struct ip_addr a;
+
+		any = true;
+		inner = ip.p && ip_parse(ip.p, ip.len, &a) == 0 && own_has(x->own, &a);
+	}
+	sqlite3_reset(s);
+	return inner || (any && !e->origin.address.version);
+}
+
 /* Only first attempts and what came before them are looked at: nothing that comes later changes what is said here. */
 static bool is_for_unseen_mail(struct witnesses *x, const struct evidence *e, const struct victim *v, const struct mail_group *g)
 {
@@ -434,7 +489,7 @@ static bool is_for_unseen_mail(struct witnesses *x, const struct evidence *e, co
 		if (is_another_bounce(a, bounce, n))
 			bounce[n++] = a;
 	}
-	if (n < JUDGE_MANY_BOUNCES)
+	if (n < JUDGE_MANY_BOUNCES || came_by_inner_hop(x, e))
 		return false;
 	int64_t server_id = g->originator ? g->originator->id : servers_id_of(x->own, &g->edge->mail.src);
 	return covered_inbound(x->covered, server_id, first->mail.mail_us, v->id, victim_finding_id(g));
@@ -593,7 +648,7 @@ void witness_gather(struct witnesses *x, const struct victim *v, struct mail_gro
 	find_targets(x, v, g, &t);
 	if (g->edge && !own_is_smarthost(x->own, &g->edge->mail.dest))
 		e->target = g->edge->mail.dest;
-	find_origin(x, e);
+	find_origin(x, e, &t);
 	look_at_way(x, e, &t);
 	look_at_original(x, e, v);
 	look_at_results(x, e);

@@ -270,6 +270,20 @@ static void what_goes_to_our_own_domains_is_no_finding(void **state)
 	assert_answer("0", "SELECT count(*) FROM finding");
 }
 
+/* Handed on inside, and never seen on its way out. */
+static void mail_to_a_name_below_our_domain_stays_inside(void **state)
+{
+	struct world *w = *state;
+	struct fake inside = bounce_to(1, 10, "user@cs.campus.example", "m"), outside = bounce_to(2, 20, "user@cs.campus.invalid", "m2");
+
+	inside.dest = outside.dest = MX1;
+	outside.message_id = "bounce.2@mx2.campus.example";
+	add(w, inside);
+	add(w, outside);
+	analyze(w, false);
+	assert_answer("user@cs.campus.invalid", "SELECT group_concat(recipient) FROM finding");
+}
+
 static void a_cause_is_never_younger_than_its_answer(void **state)
 {
 	struct world *w = *state;
@@ -632,6 +646,7 @@ int main(void)
 		TEST(an_inner_hop_names_the_originator),
 		TEST(a_reporting_mta_of_ours_names_a_hidden_originator),
 		TEST(what_goes_to_our_own_domains_is_no_finding),
+		TEST(mail_to_a_name_below_our_domain_stays_inside),
 		TEST(a_cause_is_never_younger_than_its_answer),
 		TEST(a_refused_mail_is_the_root_not_the_rcpt_behind_it),
 		TEST(one_recipient_refused_by_lmtp_is_the_root),

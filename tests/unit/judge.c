@@ -419,6 +419,8 @@ static void twins_are_not_accused(void **state)
 		{ "a user of ours who writes by web mail, from another address of his", { .client = CLIENT_AUTHENTICATED, .unseen_mail = true } },
 		{ "bounces for mail of his own server that nobody saw", { .origin_is_target = true, .unseen_mail = true } },
 		{ "forms on a web server of ours that we trust", { .client = CLIENT_INSIDE, .trusted_sender = true, .sender_domains = 8, .to_outside = true } },
+		{ "a forwarder of many, with his server in its lines", { .origin_unrelated = true, .passed_target = true, .sender_domains = 8 } },
+		{ "a server of many lists", { .origin_unrelated = true, .from_list = true, .sender_domains = 8, .said_unknown = true } },
 		{ "who answers our letters from his own line", { .origin_unrelated = true, .access_line = true, .correspondent = true, .sender_domains = 3 } },
 	};
 
@@ -508,6 +510,78 @@ static void an_upstreams_check_is_believed(void **state)
 	assert_answer("no", "SELECT misdirected FROM finding");
 }
 
+/* Lines of the one mail that arrived, and of what the one answer returns: [name, address, writer, protocol, id]. */
+static void set_lines(struct world *w, const char *table, const char *lines)
+{
+	run_format(w, "UPDATE %s SET received = json(%Q) WHERE received IS NOT NULL OR %d", table, lines, !strcmp(table, "returned"));
+}
+
+/* Proxies that leave no line: the topmost is the sender's own, and names his user at home. */
+static void a_line_of_his_own_server_tells_no_origin(void **state)
+{
+	struct world *w = *state;
+	struct fake cause = spam_to(1, 10, VICTIM, USER, "m");
+
+	configure(w, "own", NULL, "upstreams", "203.0.113.40");
+	cause.src = "203.0.113.40";
+	cause.helo = "mail.victim.invalid";
+	cause.received_ip = BOT;
+	judge_pair(w, cause, bounce_to(2, 11, VICTIM, "m"));
+	set_lines(w, "messages", "[[\"dsl-7.access.invalid\",\"" BOT "\",\"filter.guard.invalid\",\"ESMTPS\",\"A\"]]");
+	analyze(w, true);
+	assert_answer("likely " BOT, "SELECT misdirected || ' ' || origin_ip FROM finding");
+	set_lines(w, "messages", "[[\"dsl-7.access.invalid\",\"" BOT "\",\"mail.victim.invalid\",\"ESMTPSA\",\"A\"]]");
+	run_sql(w->facts, "UPDATE transactions SET helo = 'proxy' WHERE NOT null_sender");
+	analyze(w, true);
+	assert_answer("unknown can-backscatter", "SELECT misdirected || ' ' || exposure FROM finding");
+}
+
+/* Containers and filters that hand mail round on one machine. */
+static void private_addresses_are_no_origin(void **state)
+{
+	struct world *w = *state;
+
+	judge_pair(w, spam_to(1, 10, "x@elsewhere.invalid", USER, "other"), bounce_to(2, 11, VICTIM, "m"));
+	set_lines(w, "returned", "[[\"scanner\",\"172.18.0.5\",\"mx2.campus.example\",\"ESMTP\",\"A\"],"
+		  "[\"mail.victim.invalid\",\"" VICTIM_MX "\",\"mx2.campus.example\",\"ESMTP\",\"B\"]]");
+	analyze(w, true);
+	assert_answer("no " VICTIM_MX, "SELECT misdirected || ' ' || origin_ip FROM finding");
+	run_sql(w->facts, "UPDATE transactions SET src_ip = '172.18.0.5', mail_from = 'anna@victim.invalid', mail_from_id = (SELECT address_id FROM recipients"
+			  " WHERE address = 'anna@victim.invalid') WHERE NOT null_sender");
+	run_sql(w->facts, "UPDATE messages SET message_id_hash = (SELECT message_id_hash FROM returned) WHERE transaction_rowid = 1");
+	analyze(w, true);
+	assert_answer("unknown 172.18.0.5", "SELECT misdirected || ' ' || origin_ip FROM finding");
+}
+
+/* Who checks SPF of what an upstream or another server of ours handed on checks the wrong address. */
+static void spf_that_is_checked_behind_another_hop_fails_for_all(void **state)
+{
+	struct world *w = *state;
+	struct fake cause = spam_to(1, 10, VICTIM, USER, "m"), bounce = bounce_to(2, 11, VICTIM, "m");
+
+	cause.src = "203.0.113.40";
+	cause.helo = "mail.victim.invalid";
+	bounce.authserv = "mx2.campus.example";
+	bounce.spf = "fail";
+	bounce.dkim = "none";
+	bounce.dmarc = "fail";
+	bounce.returned_from = VICTIM;
+	add_server_session(w, MX1, "mx1.campus.example");
+	add_server_session(w, MX2, "mx2.campus.example");
+	judge_pair(w, cause, bounce);
+	assert_answer("likely", "SELECT misdirected FROM finding");
+	run_sql(w->facts, "UPDATE returned SET authserv = 'mx1.campus.example'");
+	analyze(w, true);
+	assert_answer("unknown", "SELECT misdirected FROM finding");
+	run_sql(w->facts, "UPDATE returned SET authserv = 'mx2.campus.example'");
+	configure(w, "own", NULL, "upstreams", "203.0.113.40");
+	analyze(w, true);
+	assert_answer("unknown", "SELECT misdirected FROM finding");
+	run_sql(w->facts, "UPDATE returned SET spf = 'pass'");
+	analyze(w, true);
+	assert_answer("no", "SELECT misdirected FROM finding");
+}
+
 static struct fake written_out(int session, double at, const char *src, const char *sender, const char *id)
 {
 	struct fake f = spam_to(session, at, sender, "x@harbour.invalid", id);
@@ -555,6 +629,22 @@ static void one_sender_from_many_lines_is_forged(void **state)
 	judge_pair(w, spam_to(1, 10, VICTIM, USER, "m"), bounce_to(2, 11, VICTIM, "m"));
 	assert_true(fired(w, "sender-many-origins"));
 	assert_answer("yes", "SELECT misdirected FROM finding");
+}
+
+static void who_may_have_logged_in_elsewhere_may_sit_anywhere(void **state)
+{
+	static const char *const lines[] = { "198.18.20.7", "198.18.30.7" };
+	struct world *w = *state;
+
+	for (int i = 0; i < 2; i++) {
+		struct fake f = spam_to(10 + i, 5 + i, VICTIM, USER, NULL);
+
+		f.src = lines[i];
+		add(w, f);
+	}
+	run_sql(w->facts, "UPDATE transactions SET auth = NULL WHERE id = 2");
+	judge_pair(w, spam_to(1, 10, VICTIM, USER, "m"), bounce_to(2, 11, VICTIM, "m"));
+	assert_false(fired(w, "sender-many-origins"));
 }
 
 /* Who forwards hides where the mail came from, and breaks SPF. */
@@ -782,6 +872,27 @@ static void mail_of_his_that_comes_late_explains_the_bounces(void **state)
 	assert_false(fired(w, "unseen-mail"));
 }
 
+/* Written by a program on the server itself, or handed on by another one of ours that nobody sees taking mail. */
+static void mail_that_began_inside_was_not_to_be_seen(void **state)
+{
+	static const struct { const char *lines; bool fires; } cases[] = {
+		{ "[[\"mail.victim.invalid\",\"203.0.113.77\",\"mx2.campus.example\",\"ESMTP\",\"A\"]]", true },
+		{ "[[null,null,\"mx2.campus.example\",\"local\",\"A\"]]", false },
+		{ "[[\"mx1.campus.example\",\"" MX1 "\",\"mx2.campus.example\",\"ESMTP\",\"B\"],"
+		  "[\"mail.victim.invalid\",\"203.0.113.77\",\"mx1.campus.example\",\"ESMTPS\",\"A\"]]", false },
+	};
+	struct world *w = *state;
+
+	take_mail_each_hour(w, 0, 168);
+	bounce_unseen_mail(w, 5, false);
+	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+		set_lines(w, "returned", cases[i].lines);
+		analyze(w, true);
+		if (fired(w, "unseen-mail") != cases[i].fires)
+			fail_msg("%s", cases[i].lines);
+	}
+}
+
 static void the_capture_must_have_seen_a_week(void **state)
 {
 	struct world *w = *state;
@@ -903,9 +1014,13 @@ int main(void)
 		TEST(a_banner_that_comes_late_judges_again),
 		TEST(the_balancer_and_the_upstream_name_the_origin),
 		TEST(an_upstreams_check_is_believed),
+		TEST(a_line_of_his_own_server_tells_no_origin),
+		TEST(private_addresses_are_no_origin),
+		TEST(spf_that_is_checked_behind_another_hop_fails_for_all),
 		TEST(a_phished_account_and_an_infected_pc_write_in_many_names),
 		TEST(a_user_with_another_address_of_his_is_not_accused),
 		TEST(one_sender_from_many_lines_is_forged),
+		TEST(who_may_have_logged_in_elsewhere_may_sit_anywhere),
 		TEST(one_letter_by_way_of_many_forwarders_has_one_author),
 		TEST(an_answer_to_our_letter_acquits_its_network),
 		TEST(the_network_of_his_server_is_not_strange_to_him),
@@ -918,6 +1033,7 @@ int main(void)
 		TEST(bounces_for_mail_that_would_have_been_seen_are_suspect),
 		TEST(bounces_of_one_mail_are_no_crowd),
 		TEST(mail_of_his_that_comes_late_explains_the_bounces),
+		TEST(mail_that_began_inside_was_not_to_be_seen),
 		TEST(the_capture_must_have_seen_a_week),
 		TEST(what_is_hidden_may_have_been_his),
 		TEST(another_server_s_mail_may_not_be_seen),
