@@ -41,7 +41,7 @@
 
 enum {
 	/* Read transactions keep the sensor's WAL from being reset, so none lasts: about so many facts are taken in one, and judged so long. */
-	SLICE_FACTS = 10000, JUDGE_SLICE_US = 300000,
+	SLICE_FACTS = 30000, JUDGE_SLICE_US = 300000,
 	COMMIT_US = 2000000,	/* what several slices write goes to disk together; a crash loses that much work */
 	RISK_US = 60000000,	/* following: the risk is computed again at least so often, */
 	RISK_SHARE = 500,	/* and takes at most one in so many parts of the time */

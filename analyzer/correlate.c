@@ -29,12 +29,13 @@
 /* What a hop said about one recipient: its RCPT, or what decided the whole; a RCPT that was pipelined behind a refused MAIL says nothing. */
 #define DECIDING(column) "iif(r.code >= 400 AND coalesce(t.mail_code, 0) < 400, r." column ", t." column ")"
 
-enum statement { OF_SENDER, BY_ROWID, RCPT_FITS, QUEUE_ID_FITS, REFUSED_RCPT, STATEMENT_COUNT };
+enum statement { OF_SENDER, REPORT, BY_ROWID, RCPT_FITS, QUEUE_ID_FITS, REFUSED_RCPT, STATEMENT_COUNT };
 
 static const char *const sql[STATEMENT_COUNT] = {
 	/* Behind mail_select. ?1 sender, ?2 ?3 from and until: the nearest ones are enough, an autoresponder says the same to everybody */
 	[OF_SENDER] = "WHERE t.mail_from_id = ?1 AND m.transaction_rowid IS NOT NULL AND coalesce(t.mail_us, t.started_us) BETWEEN ?2 AND ?3"
 		" ORDER BY coalesce(t.mail_us, t.started_us), t.id LIMIT 64",
+	[REPORT] = mail_report_select,
 	[BY_ROWID] = sighting_sql_by_rowid,
 	/* ?1 the candidate, ?2 the answer, ?3 ?4 who wrote the answer */
 	[RCPT_FITS] = "SELECT 1 FROM recipients WHERE transaction_rowid = ?1 AND (address_id IN " REPORTED " OR address_id IN (?3, ?4)) LIMIT 1",
@@ -407,12 +408,13 @@ static enum kind kind_of_sender(struct correlate *c, const struct answer *a)
 	while (found == KIND_ORDINARY && sqlite3_step(s) == SQLITE_ROW) {
 		struct mail m;
 
-		mail_read(s, NULL, &m);
+		mail_read(s, c->q[REPORT], NULL, &m);
 		struct classification k = classify(&m, false);
 		if (mail_route(&m, c->own).leaves)
 			found = classify_is_suspect(&k) ? k.suspected : kind_is_answering(k.kind) ? k.kind : KIND_ORDINARY;
 	}
 	sqlite3_reset(s);
+	sqlite3_reset(c->q[REPORT]);
 	return found;
 }
 

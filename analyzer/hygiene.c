@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "analyzer/domain.h"
+#include "analyzer/maybe.h"
 #include "analyzer/servers.h"
 #include "common/xmalloc.h"
 #include "schema/db.h"
@@ -51,6 +52,7 @@ struct tally {
 struct hygiene {
 	const struct own *own;
 	struct provisional *provisional;
+	struct maybe *taken;	/* Message-IDs of what was taken for others and not seen leaving yet; NULL: not loaded yet */
 	sqlite3 *verdicts;
 	sqlite3_stmt *q[STATEMENT_COUNT];
 	struct tally *tally;
@@ -82,6 +84,7 @@ void hygiene_free(struct hygiene *h)
 		return;
 	for (int i = 0; i < STATEMENT_COUNT; i++)
 		sqlite3_finalize(h->q[i]);
+	maybe_free(h->taken);
 	free(h->tally);
 	free(h);
 }
@@ -177,13 +180,15 @@ static bool offers(struct text keywords, const char *keyword)
 
 void hygiene_of_session(struct hygiene *h, const struct hygiene_session *s)
 {
+	if (!own_has(h->own, &s->dest))
+		return;
 	struct sign x = { servers_id_of(h->own, &s->dest), NO_STARTTLS, s->started_us, s->rowid, tie_of(s->session_id, 0) };
-	bool ours = own_has(h->own, &s->dest), from_outside = s->route->arrives && (s->dest_port == 25 || s->dest_port == 587);
+	bool from_outside = s->route->arrives && (s->dest_port == 25 || s->dest_port == 587);
 
-	if ((from_outside || (ours && s->dest_port == 587)) && (s->ehlo_keywords.p || s->encrypted))
+	if ((from_outside || s->dest_port == 587) && (s->ehlo_keywords.p || s->encrypted))
 		add(h, &x, !s->encrypted && !offers(s->ehlo_keywords, "STARTTLS"));
 	x.what = AUTH_CLEAR;
-	if (ours && (s->authenticated || offers(s->ehlo_keywords, "AUTH")))
+	if (s->authenticated || offers(s->ehlo_keywords, "AUTH"))
 		add(h, &x, s->authenticated && !s->encrypted);
 }
 
@@ -229,6 +234,7 @@ static void note_taken(struct hygiene *h, int64_t message_id_hash, int64_t recip
 {
 	sqlite3_stmt *s = query(h, RELAY, message_id_hash);
 
+	maybe_add(h->taken, message_id_hash);
 	sqlite3_bind_int64(s, 2, recipient_id);
 	sqlite3_bind_int64(s, 3, x->rowid);
 	sqlite3_bind_int64(s, 4, x->server_id);
@@ -249,12 +255,11 @@ static bool is_foreign(const struct hygiene *h, struct text domain)
 /* Taking it proves nothing yet: the domain may be ours and missing in the configuration, or all is taken and dropped. */
 static void look_for_taken(struct hygiene *h, const struct mail *m, const struct route *route)
 {
-	struct sign x = { servers_id_of(h->own, &m->dest), OPEN_RELAY, m->mail_us, m->rowid, tie_of(m->session_id, m->ordinal) };
-	bool tried = false;
-
 	if (!route->arrives || m->auth != 0 || !own_knows_domains(h->own) || own_is_upstream(h->own, &m->src)
 	    || own_is_trusted_sender(h->own, &route->origin))
 		return;
+	struct sign x = { servers_id_of(h->own, &m->dest), OPEN_RELAY, m->mail_us, m->rowid, tie_of(m->session_id, m->ordinal) };
+	bool tried = false;
 	sqlite3_stmt *s = query(h, RECIPIENTS, m->rowid);
 	while (sqlite3_step(s) == SQLITE_ROW) {
 		if (!is_foreign(h, domain_of_address(column_text(s, 0))))
@@ -296,16 +301,20 @@ static void look_for_relayed(struct hygiene *h, const struct mail *m)
 /* A null sender is not bounced to; who only asks about a recipient was refused before he took anything. */
 static void look_for_pushed_bounce(struct hygiene *h, const struct mail *m, enum kind kind)
 {
+	if (!own_is_upstream(h->own, &m->src) || !own_has(h->own, &m->dest) || m->null_sender || kind == KIND_CALL_AHEAD || kind == KIND_CALLOUT)
+		return;
 	struct sign x = { servers_id_of(h->own, &m->dest), PUSHED_BOUNCE, m->mail_us, m->rowid, tie_of(m->session_id, m->ordinal) };
-
-	if (own_is_upstream(h->own, &m->src) && own_has(h->own, &m->dest) && !m->null_sender && kind != KIND_CALL_AHEAD && kind != KIND_CALLOUT)
-		add(h, &x, m->code >= 500 && m->outcome == MAIL_REJECTED);
+	add(h, &x, m->code >= 500 && m->outcome == MAIL_REJECTED);
 }
 
 void hygiene_of_mail(struct hygiene *h, const struct mail *m, const struct route *route, enum kind kind)
 {
+	if (!h->taken) {	/* with the first mail: nothing new costs nothing */
+		h->taken = maybe_new();
+		maybe_add_rows(h->taken, db_prepare(h->verdicts, "SELECT message_id_hash FROM relay WHERE relayed = 0"));
+	}
 	look_for_taken(h, m, route);
-	if (route->leaves && m->message_id_hash)
+	if (route->leaves && m->message_id_hash && maybe_has(h->taken, m->message_id_hash))
 		look_for_relayed(h, m);
 	look_for_pushed_bounce(h, m, kind);
 }

@@ -12,14 +12,16 @@ const char mail_select[] =
 	" t.bytes_seen IS NOT NULL, t.complete,"
 	" m.transaction_rowid, m.message_id_hash, m.in_reply_to_hash, m.from_id, m.from_class, m.reply_to_id, m.subject, m.auto_submitted,"
 	" m.precedence, m.list_id, m.x_auto_response_suppress, m.x_failed_recipients, m.content_type, m.phrases,"
-	" m.in_reply_to LIKE '%<%>%', m.markers, m.received,"
-	" p.report_type, p.reporting_mta, p.queue_id, p.disposition, p.feedback_type, p.in_multipart_report, p.original_message_id_hash,"
+	" m.in_reply_to, m.markers, m.received"
+	" FROM transactions t LEFT JOIN messages m ON m.transaction_rowid = t.id ";
+
+const char mail_report_select[] =
+	"SELECT p.report_type, p.reporting_mta, p.queue_id, p.disposition, p.feedback_type, p.in_multipart_report, p.original_message_id_hash,"
 	" r.transaction_rowid, r.message_id_hash, r.received_spf, r.authserv, r.spf, r.dkim, r.dmarc, r.dkim_domains, r.spam,"
 	" r.from_header,"
 	" (SELECT group_concat(action, ' ') FROM report_recipients a WHERE a.transaction_rowid = p.transaction_rowid), g.status, g.diagnostic"
-	" FROM transactions t LEFT JOIN messages m ON m.transaction_rowid = t.id"
-	" LEFT JOIN reports p ON p.transaction_rowid = t.id LEFT JOIN returned r ON r.transaction_rowid = t.id"
-	" LEFT JOIN report_recipients g ON g.transaction_rowid = t.id AND g.n = 0 ";
+	" FROM (SELECT ?1 AS id) t LEFT JOIN reports p ON p.transaction_rowid = t.id LEFT JOIN returned r ON r.transaction_rowid = t.id"
+	" LEFT JOIN report_recipients g ON g.transaction_rowid = t.id AND g.n = 0";
 
 /* A cursor over the columns, so that reading follows the order of mail_select. */
 struct reader {
@@ -109,6 +111,14 @@ static void read_envelope(struct reader *r, struct mail *m)
 	m->complete = next_bool(r);
 }
 
+/* Some programs write words there. */
+static bool names_a_message(struct text in_reply_to)
+{
+	const char *open = in_reply_to.len ? memchr(in_reply_to.p, '<', in_reply_to.len) : NULL;
+
+	return open && memchr(open, '>', in_reply_to.len - (size_t)(open - in_reply_to.p));
+}
+
 static void read_message(struct reader *r, struct mail *m)
 {
 	m->has_message = next_is_set(r);
@@ -125,7 +135,7 @@ static void read_message(struct reader *r, struct mail *m)
 	m->x_failed_recipients = next_text(r);
 	m->content_type = next_text(r);
 	m->phrases = next_text(r);
-	m->has_in_reply_to = next_bool(r);
+	m->has_in_reply_to = names_a_message(column_text(r->s, r->i++));
 	m->markers = (uint64_t)next_int(r);
 	m->received = next_text(r);
 }
@@ -166,14 +176,23 @@ static void read_report(struct reader *r, struct mail *m)
 	m->diagnostic = next_text(r);
 }
 
-void mail_read(sqlite3_stmt *s, struct arena *a, struct mail *out)
+void mail_read(sqlite3_stmt *s, sqlite3_stmt *report, struct arena *a, struct mail *out)
 {
 	struct reader r = { s, a, 0 };
 
 	*out = (struct mail){ 0 };
 	read_envelope(&r, out);
+	if (sqlite3_column_type(s, r.i) == SQLITE_NULL)
+		return;
 	read_message(&r, out);
-	read_report(&r, out);
+	if (!report)
+		return;
+	sqlite3_reset(report);
+	sqlite3_bind_int64(report, 1, out->rowid);
+	if (sqlite3_step(report) == SQLITE_ROW)
+		read_report(&(struct reader){ report, a, 0 }, out);
+	if (a)
+		sqlite3_reset(report);
 }
 
 struct route mail_route(const struct mail *m, const struct own *o)

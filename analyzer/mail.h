@@ -65,11 +65,16 @@ struct mail {
 	struct text received_spf, authserv, spf, dkim, dmarc, dkim_domains, spam, returned_from_domain;
 };
 
-/* "SELECT ... FROM transactions ..." without WHERE; the columns that mail_read expects. Name the transaction t in what follows. */
+/* "SELECT ... FROM transactions ..." without WHERE; the columns that mail_read expects. Name the transaction t in what follows, its message m. */
 extern const char mail_select[];
+/* The rest of mail_read's columns, whole: ?1 is transactions.id. */
+extern const char mail_report_select[];
 
-/* The current row of a statement that began with mail_select. a == NULL: texts stay borrowed. */
-void mail_read(sqlite3_stmt *s, struct arena *a, struct mail *out);
+/*
+ * The current row of a statement that began with mail_select. report: of mail_report_select, stepped here; NULL: the mail is known to have neither a
+ * report nor returned headers. a == NULL: texts stay borrowed from both, until the caller resets them.
+ */
+void mail_read(sqlite3_stmt *s, sqlite3_stmt *report, struct arena *a, struct mail *out);
 
 struct route mail_route(const struct mail *m, const struct own *o);
 

@@ -10,7 +10,7 @@
 #include "common/xmalloc.h"
 #include "schema/db.h"
 
-enum { LATELY = 16384 };	/* sessions, at most one each of a hash; a slice of analyze.c takes fewer */
+enum { LATELY = 131072 };	/* sessions, at most one each of a hash; a slice of analyze.c takes a quarter of that */
 
 enum statement {
 	/* of facts.db */

@@ -113,9 +113,9 @@ void sightings_sort(struct sightings *list)
 
 /* ---- what mails share ---- */
 
-/* From the index alone. */
-static const char sql_hash_count[] = "SELECT count(*) FROM (SELECT 1 FROM messages WHERE message_id_hash = ?1 LIMIT ?2)";
-static const char sql_sender_count[] = "SELECT count(*) FROM (SELECT 1 FROM transactions WHERE mail_from_id = ?1 AND null_sender = 0 LIMIT ?2)";
+/* A row each, from the index alone. */
+static const char sql_having_hash[] = "SELECT 1 FROM messages WHERE message_id_hash = ?1";
+static const char sql_having_sender[] = "SELECT 1 FROM transactions WHERE mail_from_id = ?1 AND null_sender = 0";
 static const char sql_by_sender[] = COLUMNS WITH_MESSAGES BY_SENDER;
 static const char sql_by_hash_after[] = COLUMNS "FROM messages m JOIN transactions t ON t.id = m.transaction_rowid WHERE m.message_id_hash = ?1"
 	" AND m.transaction_rowid > ?2";
@@ -133,7 +133,7 @@ struct shared {
 	struct crowd crowd[CROWDS];
 	struct key {
 		int most;
-		sqlite3_stmt *count, *rows;
+		sqlite3_stmt *having, *rows;
 		struct idset too_many;	/* facts are only added: it stays so */
 	} hash, sender;
 };
@@ -143,14 +143,14 @@ struct shared *shared_new(sqlite3 *facts, const struct own *own)
 	struct shared *s = xcalloc(1, sizeof *s);
 
 	s->own = own;
-	s->hash = (struct key){ SIGHTING_SHARE_HASH, db_prepare(facts, sql_hash_count), db_prepare(facts, sql_by_hash_after), { 0 } };
-	s->sender = (struct key){ SIGHTING_SHARE_SENDER, db_prepare(facts, sql_sender_count), db_prepare(facts, sql_by_sender), { 0 } };
+	s->hash = (struct key){ SIGHTING_SHARE_HASH, db_prepare(facts, sql_having_hash), db_prepare(facts, sql_by_hash_after), { 0 } };
+	s->sender = (struct key){ SIGHTING_SHARE_SENDER, db_prepare(facts, sql_having_sender), db_prepare(facts, sql_by_sender), { 0 } };
 	return s;
 }
 
 static void key_fini(struct key *k)
 {
-	sqlite3_finalize(k->count);
+	sqlite3_finalize(k->having);
 	sqlite3_finalize(k->rows);
 	idset_fini(&k->too_many);
 }
@@ -171,10 +171,11 @@ static int count_of(struct key *k, int64_t id)
 {
 	if (idset_has(&k->too_many, id))
 		return k->most + 1;
-	sqlite3_bind_int64(k->count, 1, id);
-	sqlite3_bind_int(k->count, 2, k->most + 1);
-	int count = sqlite3_step(k->count) == SQLITE_ROW ? sqlite3_column_int(k->count, 0) : 0;
-	sqlite3_reset(k->count);
+	int count = 0;
+	sqlite3_bind_int64(k->having, 1, id);
+	while (count <= k->most && sqlite3_step(k->having) == SQLITE_ROW)
+		count++;
+	sqlite3_reset(k->having);
 	if (count > k->most)
 		idset_add(&k->too_many, id);
 	return count;

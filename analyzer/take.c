@@ -6,31 +6,33 @@
 
 #include "analyzer/classify.h"
 #include "analyzer/correlate.h"
-#include "analyzer/domain.h"
 #include "analyzer/idset.h"
 #include "analyzer/judge.h"
 #include "analyzer/mail.h"
 #include "analyzer/marks.h"
+#include "analyzer/maybe.h"
+#include "analyzer/origin_sender.h"
 #include "analyzer/probe.h"
 #include "analyzer/sighting.h"
 #include "reader/software.h"
 #include "common/xmalloc.h"
 #include "schema/db.h"
 
-enum { SENDERS_KEPT = 8 };	/* domains per origin, the first of the alphabet; the rule asks for JUDGE_MANY_SENDERS */
-
 enum statement {
 	/* of facts.db */
-	SESSIONS, TRANSACTIONS, RECIPIENTS, WITH_HASH, OF_SENDER, BEGAN_SINCE, OF_SESSION, ENDED_SINCE, FACTS_COUNT,
+	SESSIONS, TRANSACTIONS, REPORT, REPORTED, RECIPIENTS, WITH_HASH, OF_SENDER, BEGAN_SINCE, OF_SESSION, ENDED_SINCE, FACTS_COUNT,
 	/* of verdicts.db */
-	SESSION_VERDICT = FACTS_COUNT, TRANSACTION_VERDICT, ANSWER, ANSWER_KEY, AUTHOR, BARE, ASKED_BY_MAIL, ORIGIN_SENDER, ORIGIN_COUNT, ORIGIN_TRIM,
-	FINDINGS_OF_ORIGIN, UNEXPLAINED_NEAR, WAITING_FOR, ANSWERED_LATER, WHO_ASKED, MAIL_THAT_ASKED, BARE_OF, PENDING, SET_PROVENANCE, STATEMENT_COUNT
+	SESSION_VERDICT = FACTS_COUNT, TRANSACTION_VERDICT, ANSWER, ANSWER_KEY, AUTHOR, BARE, ASKED_BY_MAIL, UNEXPLAINED_NEAR, WAITING_FOR,
+	ANSWERED_LATER, WHO_ASKED, MAIL_THAT_ASKED, BARE_OF, PENDING, SET_PROVENANCE, STATEMENT_COUNT
 };
 
 static const char *const sql[STATEMENT_COUNT] = {
 	[SESSIONS] = "SELECT id, session_id, src_ip, dest_ip, dest_port, started_us, ended_us, end_reason, outcome, banner_code, banner, helo, ehlo_keywords,"
 		" refusal_code, refusal, tls, auth, complete, notes, proxy, xclient, xforward FROM sessions WHERE id > ?1 AND id <= ?2 ORDER BY id",
 	[TRANSACTIONS] = "WHERE t.id > ?1 AND t.id <= ?2 ORDER BY t.id",	/* behind mail_select */
+	[REPORT] = mail_report_select,
+	[REPORTED] = "SELECT transaction_rowid FROM reports WHERE transaction_rowid > ?1 AND transaction_rowid <= ?2"
+		" UNION ALL SELECT transaction_rowid FROM returned WHERE transaction_rowid > ?1 AND transaction_rowid <= ?2",
 	[RECIPIENTS] = "SELECT n, address_id, address FROM recipients WHERE transaction_rowid = ?1",
 	[WITH_HASH] = "SELECT transaction_rowid FROM messages WHERE message_id_hash = ?1 AND transaction_rowid <= ?2 LIMIT ?3",
 	[OF_SENDER] = "SELECT count(*) FROM (SELECT 1 FROM transactions WHERE mail_from_id = ?1 AND null_sender = 0 AND id <= ?2 LIMIT ?3)",
@@ -46,11 +48,6 @@ static const char *const sql[STATEMENT_COUNT] = {
 	[AUTHOR] = "INSERT OR IGNORE INTO author VALUES (?1, ?2)",
 	[BARE] = "INSERT OR IGNORE INTO bare VALUES (?1, ?2)",
 	[ASKED_BY_MAIL] = "INSERT OR IGNORE INTO asked_by_mail VALUES (?1, ?2)",
-	[ORIGIN_SENDER] = "INSERT OR IGNORE INTO origin_sender VALUES (?1, ?2)",
-	[ORIGIN_COUNT] = "SELECT count(*) FROM origin_sender WHERE origin_ip = ?1",
-	[ORIGIN_TRIM] = "DELETE FROM origin_sender WHERE origin_ip = ?1 AND domain IN (SELECT domain FROM origin_sender WHERE origin_ip = ?1"
-		" ORDER BY domain LIMIT -1 OFFSET ?2)",
-	[FINDINGS_OF_ORIGIN] = "SELECT recipient_id, id FROM finding WHERE origin_ip = ?1",
 	[UNEXPLAINED_NEAR] = "SELECT recipient_id, first_us FROM finding WHERE first_us BETWEEN ?1 AND ?2 AND cause_rowid IS NULL",
 	[WAITING_FOR] = "SELECT recipient_id FROM answer_key WHERE message_id_hash = ?1",
 	[ANSWERED_LATER] = "SELECT 1 FROM answer WHERE recipient_id = ?1 AND idle = 0 AND mail_us >= ?2 LIMIT 1",
@@ -65,6 +62,11 @@ static const char *const sql[STATEMENT_COUNT] = {
 struct take {
 	struct take_tools tools;
 	sqlite3_stmt *q[STATEMENT_COUNT];
+	struct origin_senders *origin_senders;
+	struct maybe *answered;		/* who has an answer that is not idle; NULL: not loaded yet, as those below */
+	struct maybe *awaited;		/* Message-IDs of answer_key */
+	struct maybe *bare;		/* senders of bare */
+	int64_t latest_session_us;	/* no session began later of which a mail was taken */
 	struct marks marks;
 	struct idset shared_by_too_many;	/* Message-IDs: who waits for one was told */
 	struct idset review;	/* transactions whose provenance may be another one */
@@ -230,7 +232,7 @@ static void take_session(struct take *t, sqlite3_stmt *s, int64_t taken_before)
 		note_refusal(t, s, &x);
 	}
 	provisional_end(t->tools.provisional);
-	if (x.route.leaves && taken_before)
+	if (x.route.leaves && taken_before && sqlite3_column_int64(s, S_STARTED) <= t->latest_session_us)
 		mark_answers_of_session(t, s, taken_before);
 	if (sqlite3_column_int64(s, S_ENDED) > t->last_us)
 		t->last_us = sqlite3_column_int64(s, S_ENDED);
@@ -238,44 +240,18 @@ static void take_session(struct take *t, sqlite3_stmt *s, int64_t taken_before)
 
 /* ---- what a transaction may change about others ---- */
 
-/* The same origin with one more unrelated sender changes what is said about its earlier mail. Clients of ours write in our domains, rightly. */
-static void note_origin_sender(struct take *t, const struct mail *m, const struct ip_addr *origin, bool client)
-{
-	char ip[IP_TEXT_MAX], domain[256];
-	struct text d = domain_registrable(m->mail_from_domain);
-
-	if (!origin->version || m->null_sender || !d.p || d.len == 0 || d.len >= sizeof domain
-	    || (client && own_has_domain(t->tools.own, m->mail_from_domain)))
-		return;
-	sqlite3_stmt *s = t->q[ORIGIN_SENDER];
-	sqlite3_bind_text(s, 1, ip_format(origin, ip), -1, SQLITE_STATIC);
-	sqlite3_bind_text(s, 2, d.p, (int)d.len, SQLITE_STATIC);
-	run(s);
-	if (!sqlite3_changes(t->tools.verdicts))
-		return;
-	s = t->q[ORIGIN_COUNT];
-	sqlite3_bind_text(s, 1, ip, -1, SQLITE_STATIC);
-	int have = sqlite3_step(s) == SQLITE_ROW ? sqlite3_column_int(s, 0) : 0;
-	sqlite3_reset(s);
-	if (have == JUDGE_MANY_SENDERS || have == JUDGE_CLIENT_SENDERS) {
-		sqlite3_bind_text(t->q[FINDINGS_OF_ORIGIN], 1, ip, -1, SQLITE_STATIC);
-		while (sqlite3_step(t->q[FINDINGS_OF_ORIGIN]) == SQLITE_ROW)
-			marks_finding(&t->marks, sqlite3_column_int64(t->q[FINDINGS_OF_ORIGIN], 0), sqlite3_column_int64(t->q[FINDINGS_OF_ORIGIN], 1));
-		sqlite3_reset(t->q[FINDINGS_OF_ORIGIN]);
-	}
-	if (have > SENDERS_KEPT) {
-		sqlite3_bind_text(t->q[ORIGIN_TRIM], 1, ip, -1, SQLITE_STATIC);
-		sqlite3_bind_int(t->q[ORIGIN_TRIM], 2, SENDERS_KEPT);
-		run(t->q[ORIGIN_TRIM]);
-	}
-}
-
 /* Inside, an answer to one of ours becomes no finding; only its kind may be open. */
 static bool is_idle(const struct take *t, const struct route *r, bool open, struct text recipient)
 {
 	if (r->leaves || open)
 		return false;
 	return r->direction != DIRECTION_INTERNAL || own_has_domain(t->tools.own, domain_of_address(recipient));
+}
+
+static void await(struct take *t, int64_t message_id_hash, int64_t recipient_id)
+{
+	run2(t, ANSWER_KEY, message_id_hash, recipient_id);
+	maybe_add(t->awaited, message_id_hash);
 }
 
 /* Answers of any direction: even where no finding can follow, other mail tells what a refused dialogue was. */
@@ -298,9 +274,11 @@ static void note_answer(struct take *t, const struct mail *m, const struct route
 		sqlite3_bind_int64(q, 4, m->rowid);
 		sqlite3_bind_int(q, 5, sqlite3_column_int(s, 0));
 		run(q);
+		if (!idle)
+			maybe_add(t->answered, recipient);
 		for (size_t i = 0; i < sizeof keys / sizeof *keys; i++)
 			if (keys[i] && !idle)
-				run2(t, ANSWER_KEY, keys[i], recipient);
+				await(t, keys[i], recipient);
 		marks_since(&t->marks, recipient, m->mail_us);
 	}
 	sqlite3_reset(s);
@@ -309,6 +287,8 @@ static void note_answer(struct take *t, const struct mail *m, const struct route
 /* Mail of somebody changes what is said about answers to him that came not long before, or later. */
 static void mark_answered(struct take *t, int64_t address_id, int64_t mail_us)
 {
+	if (!maybe_has(t->answered, address_id))
+		return;
 	sqlite3_stmt *s = query(t, ANSWERED_LATER, address_id);
 
 	sqlite3_bind_int64(s, 2, mail_us - JUDGE_SENDER_WINDOW_US);
@@ -329,6 +309,8 @@ static void note_author(struct take *t, const struct mail *m, int64_t address_id
 /* It tells about answers that name it, and come later; and about all of them when it is the one that too many shared its Message-ID with. */
 static void mark_waiting(struct take *t, const struct mail *m)
 {
+	if (!maybe_has(t->awaited, m->message_id_hash))
+		return;
 	sqlite3_stmt *s = query(t, WAITING_FOR, m->message_id_hash);
 	int64_t since_us = m->mail_us;
 
@@ -353,7 +335,7 @@ static void mark_touched(struct take *t, const struct mail *m, const struct rout
 	}
 	note_author(t, m, m->mail_from_inner_id);
 	if (r->arrives && m->in_reply_to_hash && m->mail_from_id && !m->null_sender)	/* to mail of ours, which may come late */
-		run2(t, ANSWER_KEY, m->in_reply_to_hash, m->mail_from_id);
+		await(t, m->in_reply_to_hash, m->mail_from_id);
 	if (r->arrives && m->null_sender && m->outcome == MAIL_ACCEPTED) {	/* what we seem to have made may be this, passed on */
 		sqlite3_stmt *s = query(t, UNEXPLAINED_NEAR, m->ended_us - SIGHTING_SLACK_US);
 
@@ -395,7 +377,7 @@ static void mark_earlier(struct take *t, const struct mail *m, int64_t taken_bef
 			review_since(t, &rows, shared_hash_by_too_many(t->tools.shared, m->message_id_hash) ? MARK_ALL : since_us);
 		idset_fini(&rows);
 	}
-	if (m->null_sender || !m->mail_from_id)
+	if (m->null_sender || !maybe_has(t->bare, m->mail_from_id))
 		return;
 	collect(&rows, query(t, BARE_OF, m->mail_from_id));
 	if (rows.count) {
@@ -453,8 +435,10 @@ static enum provenance ordinary_provenance(struct take *t, const struct mail *m)
 		if (t->asked.slot[i])
 			run2(t, ASKED_BY_MAIL, t->asked.slot[i], m->rowid);
 	idset_fini(&t->asked);
-	if (!m->has_data && !m->null_sender && m->mail_from_id)
+	if (!m->has_data && !m->null_sender && m->mail_from_id) {
 		run2(t, BARE, bare_sender(m), m->rowid);
+		maybe_add(t->bare, bare_sender(m));
+	}
 	return p;
 }
 
@@ -486,9 +470,9 @@ static void note_mail(struct take *t, const struct mail *m, const struct route *
 	rollups_add_mail(k->rollups, m, r, kind_is_answering(c->kind));
 	hygiene_of_mail(k->hygiene, m, r, c->kind);
 	if (r->arrives)
-		note_origin_sender(t, m, &o->address, m->auth == 1);
+		origin_senders_note(t->origin_senders, m, &o->address, m->auth == 1, &t->marks);
 	else if (r->direction == DIRECTION_INTERNAL)
-		note_origin_sender(t, m, &m->src, true);
+		origin_senders_note(t->origin_senders, m, &m->src, true, &t->marks);
 	if (kind_is_answering(c->kind) || (c->open && (r->leaves || !classify_is_suspect(c)))) {
 		note_answer(t, m, r, c->open);
 		if (r->leaves && m->has_message && !m->null_sender)
@@ -519,6 +503,8 @@ static void take_transaction(struct take *t, const struct mail *m)
 	provisional_end(k->provisional);
 	if (m->ended_us > t->last_us)
 		t->last_us = m->ended_us;
+	if (m->session_started_us > t->latest_session_us)
+		t->latest_session_us = m->session_started_us;
 	t->count++;
 }
 
@@ -549,7 +535,7 @@ static void review_provenance(struct take *t, int64_t rowid)
 
 	sqlite3_bind_int64(s, 2, rowid);
 	if (sqlite3_step(s) == SQLITE_ROW) {
-		mail_read(s, NULL, &m);
+		mail_read(s, t->q[REPORT], NULL, &m);
 		struct classification c = classify(&m, false);
 		if (mail_route(&m, t->tools.own).leaves && !kind_is_answering(c.kind)) {
 			enum provenance p = ordinary_provenance(t, &m);
@@ -562,6 +548,7 @@ static void review_provenance(struct take *t, int64_t rowid)
 		}
 	}
 	sqlite3_reset(s);
+	sqlite3_reset(t->q[REPORT]);
 }
 
 static void write_marks(struct take *t)
@@ -598,23 +585,53 @@ static sqlite3_stmt *between(struct take *t, enum statement which, int64_t after
 	return s;
 }
 
-void take_facts(struct take *t, const struct take_range *r)
+static struct maybe *load(struct take *t, const char *ids)
 {
-	sqlite3_stmt *s = between(t, SESSIONS, r->session_after, r->session_until);
+	struct maybe *m = maybe_new();
 
-	while (sqlite3_step(s) == SQLITE_ROW)
-		take_session(t, s, r->transaction_after);
-	sqlite3_reset(s);
-	s = between(t, TRANSACTIONS, r->transaction_after, r->transaction_until);
+	maybe_add_rows(m, db_prepare(t->tools.verdicts, ids));
+	return m;
+}
+
+/* Not before there are facts to take: nothing new costs nothing. */
+static void load_what_was_taken(struct take *t, int64_t taken_before)
+{
+	if (t->answered)
+		return;
+	t->answered = load(t, "SELECT recipient_id FROM answer WHERE idle = 0");
+	t->awaited = load(t, "SELECT message_id_hash FROM answer_key");
+	t->bare = load(t, "SELECT sender_id FROM bare");
+	t->latest_session_us = taken_before ? (db_int(t->tools.facts, "SELECT max(session_started_us / 1000000) FROM transactions", 0) + 1) * 1000000 : INT64_MIN;
+}
+
+static void take_transactions(struct take *t, const struct take_range *r)
+{
+	struct idset reported = { 0 };	/* few: spares the others the look-ups */
+
+	collect(&reported, between(t, REPORTED, r->transaction_after, r->transaction_until));
+	sqlite3_stmt *s = between(t, TRANSACTIONS, r->transaction_after, r->transaction_until);
 	while (sqlite3_step(s) == SQLITE_ROW) {
 		struct mail m;
 
-		mail_read(s, NULL, &m);
+		mail_read(s, idset_has(&reported, sqlite3_column_int64(s, 0)) ? t->q[REPORT] : NULL, NULL, &m);
 		take_transaction(t, &m);
 		if (m.rowid > r->seen_rowid && r->transaction_after)
 			mark_earlier(t, &m, r->transaction_after);
 	}
 	sqlite3_reset(s);
+	sqlite3_reset(t->q[REPORT]);
+	idset_fini(&reported);
+}
+
+void take_facts(struct take *t, const struct take_range *r)
+{
+	load_what_was_taken(t, r->transaction_after);
+	sqlite3_stmt *s = between(t, SESSIONS, r->session_after, r->session_until);
+
+	while (sqlite3_step(s) == SQLITE_ROW)
+		take_session(t, s, r->transaction_after);
+	sqlite3_reset(s);
+	take_transactions(t, r);
 	mark_answered_without_data(t);
 	covered_review(t->tools.covered, rollups_flush(t->tools.rollups), &t->marks);
 	take_news(t);
@@ -631,6 +648,7 @@ struct take *take_new(const struct take_tools *tools)
 	for (int i = 0; i < STATEMENT_COUNT; i++)
 		t->q[i] = db_prepare(i < FACTS_COUNT ? tools->facts : tools->verdicts, i == TRANSACTIONS ? transactions : sql[i]);
 	free(transactions);
+	t->origin_senders = origin_senders_new(tools->verdicts, tools->own);
 	t->last_us = db_int(tools->verdicts, "SELECT last_us FROM meta", 0);
 	return t;
 }
@@ -641,6 +659,10 @@ void take_free(struct take *t)
 		return;
 	for (int i = 0; i < STATEMENT_COUNT; i++)
 		sqlite3_finalize(t->q[i]);
+	origin_senders_free(t->origin_senders);
+	maybe_free(t->answered);
+	maybe_free(t->awaited);
+	maybe_free(t->bare);
 	marks_fini(&t->marks);
 	idset_fini(&t->review);
 	idset_fini(&t->shared_by_too_many);

@@ -20,11 +20,12 @@ enum {
 	KEPT_BYTES = 64 * 1024 * 1024,	/* and what they may take together */
 };
 
-enum statement { ANSWER, RECIPIENT, BY_SENDER, BY_ROWID, FACTS_COUNT, ANSWERS = FACTS_COUNT, AUTHORED, STATEMENT_COUNT };
+enum statement { ANSWER, REPORT, RECIPIENT, BY_SENDER, BY_ROWID, FACTS_COUNT, ANSWERS = FACTS_COUNT, AUTHORED, STATEMENT_COUNT };
 
 /* ?2: rowids that were seen */
 static const char *const sql[STATEMENT_COUNT] = {
 	[ANSWER] = "WHERE t.id = ?1",	/* behind mail_select */
+	[REPORT] = mail_report_select,
 	[RECIPIENT] = "SELECT code, enhanced, reply, notify, address, address_class FROM recipients WHERE transaction_rowid = ?1 AND n = ?2",
 	[BY_SENDER] = sighting_sql_by_sender_after,
 	[BY_ROWID] = sighting_sql_by_rowid,
@@ -144,7 +145,7 @@ static struct answer *read_answer(struct victims *x, struct victim *v, int64_t r
 
 	if (sqlite3_step(s) == SQLITE_ROW) {
 		a = xcalloc(1, sizeof *a);
-		mail_read(s, &v->arena, &a->mail);
+		mail_read(s, x->q[REPORT], &v->arena, &a->mail);
 	}
 	sqlite3_reset(s);
 	if (!a)

@@ -109,11 +109,11 @@ int ip_compare(const struct ip_addr *a, const struct ip_addr *b)
 
 bool ip_in_prefix(const struct ip_addr *a, const struct ip_prefix *p)
 {
-	if (a->version != p->addr.version)
+	unsigned whole = p->bits / 8, rest = p->bits % 8;
+
+	if (a->version != p->addr.version || memcmp(a->bytes, p->addr.bytes, whole) != 0)
 		return false;
-	struct ip_addr masked = *a;
-	mask(&masked, p->bits);
-	return ip_equal(&masked, &p->addr);
+	return rest == 0 || ((a->bytes[whole] ^ p->addr.bytes[whole]) & (0xff00 >> rest) & 0xff) == 0;
 }
 
 bool ip_is_world(const struct ip_addr *a)

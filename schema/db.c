@@ -243,6 +243,12 @@ static int prepare_file(sqlite3 *db, const char *path, const struct db_kind *k, 
 	return 0;
 }
 
+static int open_file(const char *path, int flags, sqlite3 **db)
+{
+	sqlite3_config(SQLITE_CONFIG_MEMSTATUS, 0);	/* else each piece of memory is counted under a lock; refused, and of no harm, once SQLite is in use */
+	return sqlite3_open_v2(path, db, flags | SQLITE_OPEN_NOMUTEX, NULL);
+}
+
 sqlite3 *db_open_write(const char *dir, enum db_file f, int busy_ms, enum db_refusal *why, char *error, size_t error_size)
 {
 	const struct db_kind *k = &kinds[f];
@@ -257,7 +263,7 @@ sqlite3 *db_open_write(const char *dir, enum db_file f, int busy_ms, enum db_ref
 		return NULL;
 	}
 	mode_t old = umask(0027);
-	int rc = sqlite3_open_v2(path, &db, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX, NULL);
+	int rc = open_file(path, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE, &db);
 	if (rc != SQLITE_OK)
 		db_describe(db, path, error, error_size);
 	else if (sqlite3_db_readonly(db, "main")) {
@@ -327,7 +333,7 @@ sqlite3 *db_open_read(const char *dir, int busy_ms, unsigned *present, enum db_r
 
 	*present = 1u << DB_FACTS;
 	snprintf(path, sizeof path, "%s/%s", dir, kinds[DB_FACTS].name);
-	if (sqlite3_open_v2(path, &db, SQLITE_OPEN_READONLY | SQLITE_OPEN_NOMUTEX, NULL) != SQLITE_OK) {
+	if (open_file(path, SQLITE_OPEN_READONLY, &db) != SQLITE_OK) {
 		struct stat st;
 
 		if (stat(path, &st) && errno == ENOENT)

@@ -191,7 +191,6 @@ int writer_open(struct writer *w, const struct writer_options *o, int *exit_code
 	int64_t until = now_ms() + OPEN_MS;
 	enum db_refusal why;
 
-	sqlite3_config(SQLITE_CONFIG_MEMSTATUS, 0);	/* else each piece of memory is counted under a lock; refused, and of no harm, once SQLite is in use */
 	*w = (struct writer){ .o = *o };
 	place_init(&w->place, o->dir);
 	prune_init(&w->prune, o->dir);
