@@ -29,7 +29,7 @@
 /* What a hop said about one recipient: its RCPT, or what decided the whole; a RCPT that was pipelined behind a refused MAIL says nothing. */
 #define DECIDING(column) "iif(r.code >= 400 AND coalesce(t.mail_code, 0) < 400, r." column ", t." column ")"
 
-enum statement { OF_SENDER, REPORT, BY_ROWID, RCPT_FITS, QUEUE_ID_FITS, REFUSED_RCPT, STATEMENT_COUNT };
+enum statement { OF_SENDER, REPORT, BY_ROWID, RCPT_FITS, RCPT_DOMAIN_FITS, QUEUE_ID_FITS, REFUSED_RCPT, STATEMENT_COUNT };
 
 static const char *const sql[STATEMENT_COUNT] = {
 	/* Behind mail_select. ?1 sender, ?2 ?3 from and until: the nearest ones are enough, an autoresponder says the same to everybody */
@@ -39,6 +39,7 @@ static const char *const sql[STATEMENT_COUNT] = {
 	[BY_ROWID] = sighting_sql_by_rowid,
 	/* ?1 the candidate, ?2 the answer, ?3 ?4 who wrote the answer */
 	[RCPT_FITS] = "SELECT 1 FROM recipients WHERE transaction_rowid = ?1 AND (address_id IN " REPORTED " OR address_id IN (?3, ?4)) LIMIT 1",
+	[RCPT_DOMAIN_FITS] = "SELECT 1 FROM recipients WHERE transaction_rowid = ?1 AND substr(address, -length(?2) - 1) = '@' || ?2 LIMIT 1",
 	[QUEUE_ID_FITS] = "SELECT 1 FROM received WHERE transaction_rowid = ?1 AND part = 1 AND queue_id = ?2 LIMIT 1",
 	/* ?1 the hop that refused, ?2 the answer, ?3 the cause, ?4 whether any recipient will do: first the one that the report names */
 	[REFUSED_RCPT] = "SELECT " DECIDING("code") ", " DECIDING("enhanced") ", " DECIDING("reply")
@@ -452,10 +453,16 @@ static bool is_concurrent_probe(struct victim *v, const struct answer *a)
 	return false;
 }
 
-/* A list of ours answers: confirmations have senders of their own, so the mail to the list need not name them. */
-static bool is_own_list_robot(const struct correlate *c, const struct answer *a)
+/* A list answers: its confirmations have senders of their own, only the domain is the one that the mail to the list was for. */
+static bool list_fits(struct correlate *c, const struct sighting *s, const struct answer *a)
 {
-	return a->first.suspected == KIND_LIST_NOTICE && own_has_domain(c->own, a->mail.mail_from_domain);
+	sqlite3_stmt *q = QUERY(c, RCPT_DOMAIN_FITS, s->rowid);
+	struct text domain = a->mail.mail_from_domain;
+
+	if (!domain.p || !domain.len)
+		return false;
+	sqlite3_bind_text(q, 2, domain.p, (int)domain.len, SQLITE_STATIC);
+	return is_true(q);
 }
 
 /* A person's mail that only seems to answer: it does when mail from the victim to this very person had just been taken. */
@@ -463,7 +470,7 @@ static void close_suspect(struct correlate *c, struct victim *v, struct answer *
 {
 	size_t until = victim_mail_until(v, a->mail.mail_us + SIGHTING_SLACK_US);
 	const struct sighting *cause = NULL;
-	bool robot = is_own_list_robot(c, a);
+	bool robot = a->first.suspected == KIND_LIST_NOTICE;
 
 	if (is_concurrent_probe(v, a)) {
 		a->told_kind = KIND_CALLOUT;
@@ -477,7 +484,7 @@ static void close_suspect(struct correlate *c, struct victim *v, struct answer *
 
 		if (s->mail_us < a->mail.mail_us - (robot ? SIGHTING_WINDOW_US : ANSWERS_WITHIN_US))
 			break;
-		if (s->route.arrives && could_cause(s, a) && (robot || recipient_fits(c, s, a)))
+		if (s->route.arrives && could_cause(s, a) && (robot ? list_fits(c, s, a) : recipient_fits(c, s, a)))
 			cause = s;
 	}
 	if (!cause || was_submitted(c, a))
