@@ -140,10 +140,16 @@ static uint64_t envelope_bits(const struct mail *m)
 	     | when(c & CLASS_LIST_ROBOT, LIST_ROBOT);
 }
 
-/* A message exists where the client knew its size or its kind of body (Postfix, Exim, Sendmail, Courier say so). */
+/*
+ * A message exists where the client knew its size or its kind of body (Postfix, Exim, Sendmail, Courier say so). Postfix's probes have a size,
+ * too, 200 to 250 bytes: no header that a server would send fits into that.
+ */
 static bool size_is_given(const struct mail *m)
 {
-	return text_find_nocase(m->mail_params, "size=") >= 0 || text_find_nocase(m->mail_params, "body=") >= 0;
+	enum { PROBE_BYTES_MAX = 300 };
+	int64_t size = mail_size_param(m);
+
+	return size >= 0 ? size > PROBE_BYTES_MAX : text_find_nocase(m->mail_params, "body=") >= 0;
 }
 
 static uint64_t dialogue_bits(const struct mail *m)
@@ -169,6 +175,9 @@ static uint64_t dialogue_bits(const struct mail *m)
 static uint64_t report_bits(const struct mail *m)
 {
 	bool dsn = text_starts_nocase(m->report_type, "delivery");
+	/* Sieve's reject (RFC 5429 2.1.2) of Dovecot and Cyrus comes as a receipt; so does "Not read" of a person who deletes his mail. */
+	bool rejection = text_starts_nocase(m->disposition, "automatic-action") && text_find_nocase(m->disposition, "deleted") >= 0
+		&& text_find_nocase(m->auto_submitted, "rejected") >= 0;
 
 	if (!m->has_report)
 		return 0;
@@ -177,7 +186,7 @@ static uint64_t report_bits(const struct mail *m)
 	     | when(text_starts_nocase(m->report_type, "disposition"), MDN)
 	     | when(text_starts_nocase(m->report_type, "feedback"), ARF)
 	     /* A report that was cut before its Action says failed: that is what reports are nearly always about. */
-	     | when(dsn && (!m->action.p || text_find_nocase(m->action, "failed") >= 0), FAILED)
+	     | when(rejection || (dsn && (!m->action.p || text_find_nocase(m->action, "failed") >= 0)), FAILED)
 	     | when(text_find_nocase(m->action, "delayed") >= 0, DELAYED)
 	     | when(text_find_nocase(m->action, "delivered") >= 0 || text_find_nocase(m->action, "relayed") >= 0
 		    || text_find_nocase(m->action, "expanded") >= 0, SUCCESS);

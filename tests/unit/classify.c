@@ -195,6 +195,16 @@ static void probes_leave_after_rcpt(void **state)
 	expect(&m, KIND_CALLOUT, "probe-double-bounce");
 }
 
+/* address_verify_sender = <>: "MAIL FROM:<> SIZE=220", RCPT, RSET, QUIT. */
+static void the_size_of_a_probe_is_none_of_a_message(void **state)
+{
+	struct mail m = probe("SIZE=220", 1, 0, "c MAIL 0\nc RCPT 0\nc RSET 0\nc QUIT 0\n");
+
+	(void)state;
+	expect(&m, KIND_CALLOUT, "probe-refused");
+	assert_int_equal(classify(&m, true).kind, KIND_CALL_AHEAD);
+}
+
 static void a_size_or_data_says_that_there_is_a_message(void **state)
 {
 	struct mail m = probe("SIZE=2800 BODY=8BITMIME", 1, 0, "c MAIL 0\nc RCPT 0\nc RSET 1\n");
@@ -249,6 +259,8 @@ static const struct {
 	{ "report-failed", KIND_BOUNCE, { LETTER, .in_multipart_report = true, PART("delivery-status", "failed") } },
 	{ "report-delayed", KIND_DELAY_NOTICE, { LETTER, .in_multipart_report = true, PART("delivery-status", "delayed") } },
 	{ "report-success", KIND_SUCCESS_NOTICE, { LETTER, .in_multipart_report = true, PART("delivery-status", "relayed") } },
+	{ "report-rejected", KIND_BOUNCE, { LETTER, .in_multipart_report = true, PART("disposition-notification", ""), AUTO("auto-replied (rejected)"),
+					    .disposition = { "automatic-action/MDN-sent-automatically; deleted", 48 } } },
 	{ "report-receipt", KIND_READ_RECEIPT, { LETTER, .in_multipart_report = true, PART("disposition-notification", "") } },
 	{ "mixed-failed", KIND_BOUNCE, { LETTER, .from_class = CLASS_DAEMON, PART("delivery-status", "failed") } },
 	{ "mixed-delayed", KIND_DELAY_NOTICE, { LETTER, .from_class = CLASS_DAEMON, PART("delivery-status", "delayed") } },
@@ -302,7 +314,7 @@ static const struct {
 	{ "probe-double-bounce", KIND_CALLOUT, { REFUSED, .mail_from_class = CLASS_DOUBLE_BOUNCE } },
 	{ "probe-accepted", KIND_CALLOUT, { .complete = true, NULL_FROM, .rcpt_count = 1, .rcpt_accepted = 1, .outcome = MAIL_ABORTED } },
 	{ "refused-data", KIND_AUTOMATED_UNKNOWN, { REFUSED, .mail_from_class = CLASS_DAEMON, STEPS("c MAIL 0\nc RCPT 0\nc DATA 0\n") } },
-	{ "refused-message", KIND_AUTOMATED_UNKNOWN, { REFUSED, NULL_FROM, .mail_params = { "SIZE=1", 6 } } },
+	{ "refused-message", KIND_AUTOMATED_UNKNOWN, { REFUSED, NULL_FROM, .mail_params = { "SIZE=2000", 9 } } },
 	{ "refused-daemon", KIND_AUTOMATED_UNKNOWN, { REFUSED, .mail_from_class = CLASS_DAEMON } },
 	{ "probe-refused", KIND_CALLOUT, { REFUSED, NULL_FROM } },
 	{ "null-unseen", KIND_AUTOMATED_UNKNOWN, { .complete = true, NULL_FROM, .outcome = MAIL_UNKNOWN } },
@@ -391,6 +403,7 @@ int main(void)
 		cmocka_unit_test(lists_and_newsletters_are_ordinary),
 		cmocka_unit_test(other_kinds_by_their_marks),
 		cmocka_unit_test(probes_leave_after_rcpt),
+		cmocka_unit_test(the_size_of_a_probe_is_none_of_a_message),
 		cmocka_unit_test(a_size_or_data_says_that_there_is_a_message),
 		cmocka_unit_test(signals_have_names),
 		cmocka_unit_test(every_rule_decides_its_example),
