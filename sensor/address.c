@@ -41,7 +41,8 @@ static bool local_is(struct text local, const char *word)
 
 /*
  * Majordomo, LISTSERV and Sympa answer in their own name; ezmlm from list-return-@ (its posts have a number there), mlmmj from list+bounces-help@
- * and list+bounces-confsub-TOKEN-user=domain@, Mailman from list-confirm+TOKEN@. Shops write from order-confirm@.
+ * and list+bounces-confsub-TOKEN-user=domain@, to posters from list+owner@ (list-owner@ is what Sympa's posts come from), Mailman from
+ * list-confirm+TOKEN@. Shops write from order-confirm@.
  */
 static bool is_list_robot(struct text local)
 {
@@ -54,7 +55,7 @@ static bool is_list_robot(struct text local)
 	for (size_t i = 0; i < sizeof parts / sizeof *parts; i++)
 		if (text_find_nocase(local, parts[i]) > 0)
 			return true;
-	return text_ends_nocase(local, "-return-");
+	return text_ends_nocase(local, "-return-") || text_ends_nocase(local, "+owner");
 }
 
 static unsigned class_of_name(struct text local)

@@ -32,6 +32,7 @@ static void classes_are_told_by_the_local_part(void **state)
 		{ "list+bounces-12-user=example.net@example.org", ADDRESS_LIST | ADDRESS_VERP },
 		{ "list+bounces-confsub-0badcafe-user=example.net@example.org", ADDRESS_LIST | ADDRESS_LIST_ROBOT | ADDRESS_VERP },
 		{ "List+Bounces-Help@example.org", ADDRESS_LIST | ADDRESS_LIST_ROBOT }, { "+bounces-help@example.org", ADDRESS_LIST },
+		{ "list+owner@example.org", ADDRESS_LIST | ADDRESS_LIST_ROBOT },
 		{ "list-return-@example.org", ADDRESS_LIST | ADDRESS_LIST_ROBOT }, { "list-return-12-user=example.net@example.org", ADDRESS_VERP },
 		{ "list-confirm+0badcafe@example.org", ADDRESS_LIST | ADDRESS_LIST_ROBOT },
 		{ "Majordomo@example.org", ADDRESS_LIST | ADDRESS_LIST_ROBOT }, { "owner-majordomo@example.org", ADDRESS_LIST | ADDRESS_LIST_ROBOT },
