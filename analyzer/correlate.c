@@ -252,22 +252,31 @@ static bool cause_by_envelope(struct correlate *c, struct victim *v, struct answ
 	return false;
 }
 
+/* Mail of his, in its envelope or, open at that very time, in its From: some servers ask about that one behind the data. */
+static bool is_verified(const struct victim *v, const struct sighting *s, const struct answer *a, bool in_header)
+{
+	if (!s->route.arrives || s->rowid == a->mail.rowid || (s->mail_from_id != v->id) != in_header)
+		return false;
+	return in_header ? s->ended_us >= a->mail.mail_us - SIGHTING_SLACK_US : s->ended_us >= a->mail.mail_us - PROBE_US;
+}
+
 /* A sender is verified while his mail waits: the inbound transaction that is open at that time, else one that just was. */
 static bool cause_of_probe(struct victim *v, struct answer *a)
 {
 	size_t until = victim_mail_until(v, a->mail.mail_us + SIGHTING_SLACK_US);
 
-	for (size_t i = until; i-- > 0 && until - i <= VICTIM_NEAR_MAX;) {
-		const struct sighting *s = &v->mail[i];
+	for (int in_header = 0; in_header < 2; in_header++)
+		for (size_t i = until; i-- > 0 && until - i <= VICTIM_NEAR_MAX;) {
+			const struct sighting *s = &v->mail[i];
 
-		if (s->mail_us < a->mail.mail_us - SIGHTING_WINDOW_US)
-			break;
-		if (!s->route.arrives || s->rowid == a->mail.rowid || s->mail_from_id != v->id || s->ended_us < a->mail.mail_us - PROBE_US)
-			continue;
-		a->cause = *s;
-		a->matched_by = "envelope";
-		return true;
-	}
+			if (s->mail_us < a->mail.mail_us - SIGHTING_WINDOW_US)
+				break;
+			if (!is_verified(v, s, a, in_header))
+				continue;
+			a->cause = *s;
+			a->matched_by = "envelope";
+			return true;
+		}
 	return false;
 }
 

@@ -329,7 +329,7 @@ static void mark_touched(struct take *t, const struct mail *m, const struct rout
 {
 	if (!m->null_sender && m->mail_from_id)
 		mark_answered(t, m->mail_from_id, m->mail_us);
-	if (r->arrives && m->outcome == MAIL_ACCEPTED) {
+	if (r->arrives) {	/* refused mail, too: some servers verify the From of the data before they say no */
 		note_author(t, m, m->from_id);
 		note_author(t, m, m->reply_to_id);
 	}

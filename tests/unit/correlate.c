@@ -544,6 +544,29 @@ static void asking_about_who_waits_is_a_callout_whoever_asks(void **state)
 	assert_answer("callout probe-concurrent", RULE_OF(2));
 }
 
+/* verify = header_sender/callout: the mail has another envelope, and is refused when the answer is no. */
+static void asking_about_the_header_is_caused_by_the_mail_that_waits(void **state)
+{
+	struct world *w = *state;
+	struct fake spam = spam_to(1, 10, "bulk@other.invalid", USER, "m"), asked = null_probe_to(2, 10.001, VICTIM, NULL);
+
+	spam.from_header = VICTIM;
+	spam.code = 550;
+	add(w, spam);
+	add(w, asked);
+	spam.session = 3;
+	spam.at = 100;
+	spam.message_id = "n";
+	spam.from_header = asked.to[0] = "b@other.invalid";
+	add(w, spam);
+	asked.session = 4;
+	asked.at = 120;		/* nothing waits then */
+	add(w, asked);
+	analyze(w, false);
+	assert_answer("callout 1", "SELECT kind || ' ' || cause_rowid FROM finding WHERE id / 100 = 2");
+	assert_answer("1", "SELECT cause_rowid IS NULL FROM finding WHERE id / 100 = 4");
+}
+
 static void leaving_after_rcpt_at_another_time_is_ordinary(void **state)
 {
 	struct world *w = *state;
@@ -624,6 +647,7 @@ int main(void)
 		TEST(what_a_person_handed_in_is_ordinary),
 		TEST(an_answer_without_data_is_what_others_of_its_sender_are),
 		TEST(asking_about_who_waits_is_a_callout_whoever_asks),
+		TEST(asking_about_the_header_is_caused_by_the_mail_that_waits),
 		TEST(leaving_after_rcpt_at_another_time_is_ordinary),
 		TEST(a_refused_mail_of_a_person_is_ordinary),
 		TEST(what_a_list_of_ours_asks_a_forged_subscriber_is_a_notice),
