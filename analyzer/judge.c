@@ -79,10 +79,10 @@ static bool is_stranger(const struct evidence *e)
 	return e->origin_unrelated && e->client != CLIENT_AUTHENTICATED && !is_entitled(e);
 }
 
-/* Forwarders and lists hand on what others wrote in their own name. */
+/* Forwarders and lists hand on what others wrote in their own name; services write for their customers, whom From and Reply-To name. */
 static bool origin_unrelated(const struct evidence *e)
 {
-	return is_stranger(e) && !e->passed_target && !e->from_list;
+	return is_stranger(e) && !e->passed_target && !e->from_list && !e->own_envelope;
 }
 
 static bool origin_access_line(const struct evidence *e)

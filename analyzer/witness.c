@@ -258,7 +258,11 @@ static void look_at_original(struct witnesses *x, struct evidence *e, const stru
 	sqlite3_reset(s);
 	s = query(x, ORIGINAL, rowid);
 	if (sqlite3_step(s) == SQLITE_ROW) {
-		e->own_sender = e->caused->cause.mail_from_id != v->id && own_has_domain(x->own, domain_of_address(column_text(s, 0)));
+		struct text domain = domain_of_address(column_text(s, 0));
+		bool is_other = e->caused->cause.mail_from_id != v->id;
+
+		e->own_sender = is_other && own_has_domain(x->own, domain);
+		e->own_envelope = is_other && domain_is_related(origin_name(e), domain);
 		e->from_list = sqlite3_column_int(s, 1);
 	}
 	sqlite3_reset(s);

@@ -410,6 +410,7 @@ static void twins_are_not_accused(void **state)
 		{ "a form on our web server, filled in by many", { .client = CLIENT_INSIDE, .sender_domains = 8 } },
 		{ "a letter by way of a forwarder", { .origin_unrelated = true, .passed_target = true, .said_unknown = true } },
 		{ "a mailing list", { .origin_unrelated = true, .from_list = true, .sender_networks = 4, .said_unknown = true } },
+		{ "an answer to who is named in From, whom a service writes for", { .origin_unrelated = true, .own_envelope = true, .said_unknown = true } },
 		{ "a newsletter of a no-reply address, with a spam mark", { .said_unknown = true, .spam_mark = true } },
 		{ "SPF passes for a server behind an access line", { .origin_unrelated = true, .access_line = true, .spf = { "pass", 4 }, .sender_domains = 5 } },
 		{ "DKIM passes after forwarding broke SPF", { .origin_unrelated = true, .spf = { "fail", 4 }, .dkim = { "pass", 4 }, .dkim_aligned = true } },
