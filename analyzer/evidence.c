@@ -257,6 +257,7 @@ void evidence_json(struct json *j, const struct finding_row *f, const struct lad
 	json_string(j, "address", f->address);
 	json_string(j, "public_address", f->public_address);
 	json_string(j, "kind", kind_name(f->kind));
+	put_word(j, "kind_rule", f->kind_rule);
 	json_string(j, "misdirected", f->misdirected);
 	json_string(j, "exposure", f->exposure);
 	json_string(j, "tier", f->tier);

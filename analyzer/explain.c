@@ -42,6 +42,8 @@ static void put_facts(struct buf *out, const struct finding_row *f)
 	}
 	paragraph(out, 2, buf_cstr(&line));
 	buf_clear(&line);
+	if (*f->kind_rule)
+		buf_printf(&line, "its kind was told by the rule %s; ", f->kind_rule);
 	buf_add_str(&line, exposure_words(f));
 	if (*f->cause_matched_by)
 		buf_printf(&line, "; the cause was found by %s", f->cause_matched_by);

@@ -69,29 +69,71 @@ static void put_work(struct show *s, const struct server_row *row)
 		}
 	end_line(s, 4);
 	if (n->findings) {
-		buf_printf(&s->line, "  misdirected: %" PRIu64 " yes, %" PRIu64 " likely, %" PRIu64 " unknown, %" PRIu64 " no; in %" PRIu64 " it answered outsiders after taking their mail",
+		buf_printf(&s->line, "  misdirected: %" PRIu64 " yes, %" PRIu64 " likely, %" PRIu64 " unknown, %" PRIu64 " no; %" PRIu64 " of a sort that any outsider can cause",
 			   n->yes, n->likely, n->unknown, n->no, n->can_backscatter);
 		end_line(s, 4);
 	}
 }
 
-static void put_state(struct show *s, const struct server_row *row)
+static const char *list_name(const struct show *s, const struct risk_row *risk)
 {
-	char time[TIME_TEXT_MAX];
+	const struct list *l = lists_find(&s->c->lists, risk->list);
 
-	for (size_t i = 0; i < s->risks.count; i++) {
-		const struct risk_row *risk = &s->risks.row[i];
+	return l ? l->name : risk->list;
+}
 
-		if (risk->server_id != row->id)
+static bool is_clean(const struct risk_row *risk)
+{
+	return strcmp(risk->status, "clean") == 0 && !risk->reason_count;
+}
+
+/* Of one address, in one line: "clean for A, B, C". */
+static void put_clean(struct show *s, const struct risk_row *risk, size_t n)
+{
+	const char *comma = "";
+
+	buf_printf(&s->line, "  %s: clean for ", risk->address);
+	for (size_t i = 0; i < n; i++)
+		if (is_clean(&risk[i])) {
+			buf_printf(&s->line, "%s%s", comma, list_name(s, &risk[i]));
+			comma = ", ";
+		}
+	end_line(s, 4);
+}
+
+/* The lists stand together for each address of a server. */
+static void put_lists(struct show *s, const struct risk_row *risk, size_t n)
+{
+	bool clean = false;
+
+	for (size_t i = 0; i < n; i++) {
+		clean |= is_clean(&risk[i]);
+		if (is_clean(&risk[i]))
 			continue;
-		const struct list *l = lists_find(&s->c->lists, risk->list);
-		buf_printf(&s->line, "  %s: %s for %s", risk->address, risk->status, l ? l->name : risk->list);
-		if (risk->reason_count) {
+		buf_printf(&s->line, "  %s: %s for %s", risk[i].address, risk[i].status, list_name(s, &risk[i]));
+		if (risk[i].reason_count) {
 			buf_add_str(&s->line, " (");
-			escape_terminal(&s->line, risk->reason[0], 200);
+			escape_terminal(&s->line, risk[i].reason[0], 200);
 			buf_add_char(&s->line, ')');
 		}
 		end_line(s, 4);
+	}
+	if (clean)
+		put_clean(s, risk, n);
+}
+
+static void put_state(struct show *s, const struct server_row *row)
+{
+	char time[TIME_TEXT_MAX];
+	size_t n;
+
+	for (size_t i = 0; i < s->risks.count; i += n) {
+		const struct risk_row *risk = &s->risks.row[i];
+
+		for (n = 1; i + n < s->risks.count && risk[n].server_id == risk->server_id && strcmp(risk[n].address, risk->address) == 0; n++)
+			;
+		if (risk->server_id == row->id)
+			put_lists(s, risk, n);
 	}
 	if (!row->last_us)
 		buf_add_str(&s->line, "  never seen to send a doubtful answer");
@@ -104,10 +146,16 @@ static void put_state(struct show *s, const struct server_row *row)
 
 static void put_rest(struct show *s, const struct server_row *row)
 {
+	char time[TIME_TEXT_MAX];
+
 	for (size_t i = 0; i < s->defects.count; i++)
 		if (s->defects.row[i].server_id == row->id) {
-			buf_printf(&s->line, "  %s: %" PRIu64 " of %" PRIu64 " (%s)", hygiene_words(s->defects.row[i].what), s->defects.row[i].cases, s->defects.row[i].of,
-				   s->defects.row[i].what);
+			const struct hygiene_row *h = &s->defects.row[i];
+
+			buf_printf(&s->line, "  %s: %" PRIu64 " of %" PRIu64 " (%s), last %s", hygiene_words(h->what), h->cases, h->of, h->what,
+				   time_format_local(h->last_us, time));
+			if (*h->evidence)
+				buf_printf(&s->line, ": %s", h->evidence);
 			end_line(s, 4);
 		}
 	if (row->encrypted_in + row->encrypted_out) {

@@ -18,14 +18,14 @@ static const struct {
 	const char *otherwise;
 } silences[] = {
 	{ "auth-fail", REPORT, "the returned headers show no check of ours that found the sender forged" },
-	{ "spf-fail", REPORT, "the returned headers show no SPF check of ours that failed" },
+	{ "spf-fail", REPORT, "the returned headers show no SPF check of ours, where the mail came in, that failed" },
 	{ "origin-unrelated", ORIGIN, "the original's origin may have to do with the recipient: by network (AS), name, a check that passed, a forwarder, a list, a provider" },
 	{ "origin-access-line", ORIGIN, "the original's origin has no name of a customer's line, or may have to do with the recipient" },
-	{ "origin-many-senders", ORIGIN, "the original's origin used senders of fewer than three unrelated domains, or is a customer's line" },
+	{ "origin-many-senders", ORIGIN, "the original's origin used senders of fewer than three unrelated domains, is a customer's line, or may have to do with the recipient" },
 	{ "line-many-senders", ORIGIN, "the original's origin is no customer's line, or used senders of fewer than three unrelated domains" },
 	{ "client-many-senders", ORIGIN, "no client of ours who wrote to the world in several strangers' names" },
-	{ "sender-many-origins", ORIGIN, "fewer than three unrelated networks used this sender within a day" },
-	{ "unseen-mail", NOTHING, "mail of his was seen within the week before, or fewer than five mails of his were bounced, or not enough of a week's mail could be seen" },
+	{ "sender-many-origins", ORIGIN, "fewer than three unrelated networks used this sender within a day, or places of his own did, too" },
+	{ "unseen-mail", NOTHING, "mail of his was seen within the week before or began inside, fewer than five mails of his were bounced, or too little of a week's mail could be seen" },
 	{ "victim-says-backscatter", NOTHING, "the recipient's server did not say so" },
 	{ "victim-says-unknown", NOTHING, "the recipient's server did not refuse the address as unknown" },
 	{ "spam-marks", REPORT, "the returned headers carry no spam mark" },

@@ -15,7 +15,9 @@ enum { ARENA_MAX = 64 << 20, PREFIX_MIN = 4 };
 #define FINDING_COLUMNS "SELECT f.id, f.finding_id, f.server_id, s.name, f.address, f.public_address, f.kind, f.misdirected, f.exposure, f.tier, f.sender," \
 	" f.recipient, f.recipient_domain, (SELECT dest_ip FROM transactions t WHERE t.id = f.id / 100), f.attempts, f.first_us, f.last_us, f.revision," \
 	" f.settled, o.name, f.originator_how, f.cause_class, f.cause_rowid, f.cause_matched_by, f.cause_delay_ms, f.origin_ip, f.root_rowid, f.root_code," \
-	" f.root_enhanced, f.root_reply FROM "
+	" f.root_enhanced, f.root_reply, (SELECT v.kind_rule FROM verdicts.finding_attempt a JOIN verdicts.transaction_verdict v" \
+	" ON v.transaction_rowid = a.transaction_rowid WHERE a.finding_rowid = f.id AND v.kind = f.kind" \
+	" ORDER BY v.kind_rule = 'same-mail', a.transaction_rowid LIMIT 1) FROM "
 #define FINDING_NAMES " f JOIN verdicts.server s ON s.id = f.server_id LEFT JOIN verdicts.server o ON o.id = f.originator_server_id"
 
 /* A page's effort: ?1 ?2 place, ?3 since, ?4 until. */
@@ -84,6 +86,7 @@ static void read_columns(struct arena *a, sqlite3_stmt *s, struct finding_row *f
 	f->root_code = sqlite3_column_int(s, i++);
 	f->root_enhanced = reader_text(a, s, i++);
 	f->root_reply = reader_text(a, s, i++);
+	f->kind_rule = reader_word(a, s, i++);
 }
 
 static void read_place(const struct reader *r, const char *ip, struct geo_place *out)

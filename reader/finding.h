@@ -24,6 +24,7 @@ struct finding_row {
 	int64_t server_id;
 	const char *server, *address, *public_address;
 	enum kind kind;
+	const char *kind_rule;		/* that told it (analyzer/rules.def); "": none */
 	const char *misdirected, *exposure, *tier;
 	const char *sender;		/* null, postmaster, daemon, double-bounce, other */
 	struct text recipient, recipient_domain;
