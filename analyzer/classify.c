@@ -12,14 +12,14 @@
 
 #define SIGNALS(X) \
 	X(NULL_SENDER) X(DAEMON) X(POSTMASTER) X(DOUBLE_BOUNCE) X(LIST_SENDER) X(LIST_ROBOT) X(FROM_DAEMON) \
-	X(MESSAGE) X(NO_DATA) X(DATA_ASKED) X(SIZE_GIVEN) X(FEW_RCPT) X(RCPT_SEEN) X(RCPT_UNSEEN) X(RCPT_ACCEPTED) X(REJECTED) X(CLIENT_LEFT) \
+	X(MESSAGE) X(NO_DATA) X(DATA_ASKED) X(SIZE_GIVEN) X(FEW_RCPT) X(RCPT_SEEN) X(RCPT_ACCEPTED) X(REJECTED) X(CLIENT_LEFT) \
 	X(REPORT) X(DSN) X(MDN) X(ARF) X(FAILED) X(DELAYED) X(SUCCESS) X(RETURNED) \
-	X(AUTO_REPLIED) X(AUTO_GENERATED) X(VACATION) X(PREC_AUTOREPLY) X(PREC_BULK) X(PREC_JUNK) X(IN_REPLY_TO) X(LIST_ID) X(SUPPRESS) \
+	X(AUTO_REPLIED) X(AUTO_GENERATED) X(PREC_AUTOREPLY) X(PREC_BULK) X(PREC_JUNK) X(IN_REPLY_TO) X(LIST_ID) X(SUPPRESS) \
 	X(FAILED_RECIPIENTS) X(SUBJECT_DOMAIN_REPORT) X(LOOP_GUARD) X(DELIVERED_BEFORE) X(BARE) \
-	X(MARK_BOUNCE) X(MARK_AUTOREPLY) X(MARK_TICKET) X(MARK_DESK) X(MARK_CHALLENGE) X(MARK_TMDA) X(MARK_LIST_ADMIN) X(MARK_LIST_SERVER) \
+	X(MARK_BOUNCE) X(MARK_AUTOREPLY) X(MARK_TICKET) X(MARK_DESK) X(MARK_CHALLENGE) X(MARK_TMDA) X(MARK_LIST_ADMIN) \
 	X(PHRASE_BOUNCE) X(PHRASE_NONDELIVERY) X(PHRASE_DELAY) X(PHRASE_SUCCESS) X(PHRASE_ABSENCE) X(PHRASE_CHALLENGE) \
-	X(PHRASE_CONTENT) X(PHRASE_LIST) X(PHRASE_TICKET) X(PHRASE_FEEDBACK) \
-	X(TEXT_BOUNCE) X(SUBJECT_AUTOREPLY) X(TEXT_AUTOREPLY) X(TEXT_ABSENCE) X(BOTH_CHALLENGE) X(BOTH_CONTENT) X(BOTH_TICKET)
+	X(PHRASE_CONTENT) X(PHRASE_LIST) X(PHRASE_TICKET) X(PHRASE_FEEDBACK) X(SENT) X(STATUS) \
+	X(TEXT_BOUNCE) X(SUBJECT_AUTOREPLY) X(TEXT_AUTOREPLY) X(TEXT_ABSENCE) X(BOTH_BOUNCE) X(BOTH_CHALLENGE) X(BOTH_CONTENT) X(BOTH_TICKET)
 
 enum { 
 #define X(name) BIT_##name,
@@ -37,6 +37,7 @@ enum signal {
 #undef X
 	NOT_PERSON = NULL_SENDER | DAEMON | POSTMASTER | FROM_DAEMON,
 	AWAY = SUBJECT_AUTOREPLY | TEXT_AUTOREPLY | PHRASE_ABSENCE,
+	SAYS_BOUNCE = PHRASE_BOUNCE | PHRASE_DELAY | PHRASE_SUCCESS | TEXT_BOUNCE | BOTH_BOUNCE | MARK_BOUNCE,
 	AUTOMATIC = NULL_SENDER | AUTO_REPLIED | AUTO_GENERATED,
 	ANSWERING = NULL_SENDER | AUTO_REPLIED | MARK_AUTOREPLY | PREC_AUTOREPLY
 };
@@ -82,6 +83,8 @@ static const struct {
 	{ MARKER_POST_AUTORESPONDER, MARK_AUTOREPLY },
 	{ MARKER_DELIVERED_TO_AUTORESPONDER, MARK_AUTOREPLY },
 	{ MARKER_X_VACATION, MARK_AUTOREPLY },
+	{ MARKER_NAMED_AUTORESPONDER, MARK_AUTOREPLY },
+	{ MARKER_MAILER_AUTORESPONDER, MARK_AUTOREPLY },
 	{ MARKER_X_AUTO_RESPONSE_SUPPRESS, SUPPRESS },
 	{ MARKER_X_FAILED_RECIPIENTS, FAILED_RECIPIENTS },
 	{ MARKER_X_MS_NDR, MARK_BOUNCE },
@@ -90,8 +93,8 @@ static const struct {
 	{ MARKER_EXIMDSN, MARK_BOUNCE },
 	{ MARKER_RT_TICKET, MARK_TICKET },
 	{ MARKER_X_OTRS_LOOP, MARK_TICKET },
-	{ MARKER_ZENDESK, MARK_TICKET },
-	{ MARKER_FRESHDESK, MARK_TICKET },
+	{ MARKER_ZENDESK, MARK_DESK },
+	{ MARKER_FRESHDESK, MARK_DESK },
 	{ MARKER_X_OSTICKET, MARK_TICKET },
 	{ MARKER_OSTICKET_MAILER, MARK_TICKET },
 	{ MARKER_ZAMMAD, MARK_DESK },
@@ -107,7 +110,10 @@ static const struct {
 	{ MARKER_MAILINBLACK, MARK_CHALLENGE },
 	{ MARKER_X_LIST_ADMINISTRIVIA, MARK_LIST_ADMIN },
 	{ MARKER_MLMMJ, MARK_LIST_ADMIN },
-	{ MARKER_X_MLSERVER, MARK_LIST_SERVER },
+	{ MARKER_X_MLSERVER, LIST_SENDER },
+	{ MARKER_EZMLM, LIST_SENDER },
+	{ MARKER_X_LSV_LISTID, LIST_SENDER },
+	{ MARKER_TLS_REPORT, ARF },
 	{ MARKER_PRECEDENCE_AUTO_REPLY, PREC_AUTOREPLY },
 	{ MARKER_PRECEDENCE_AUTO_REPLY_DASH, PREC_AUTOREPLY },
 	{ MARKER_PRECEDENCE_AUTORESPONDER, PREC_AUTOREPLY },
@@ -167,29 +173,39 @@ static uint64_t dialogue_bits(const struct mail *m)
 	     | when(m->rcpt_count >= 1 && m->rcpt_count <= 3, FEW_RCPT)
 	     | when(m->rcpt_count >= 1, RCPT_SEEN)
 	     | when(m->rcpt_accepted >= 1, RCPT_ACCEPTED)
-	     | when(m->rcpt_count == 0, RCPT_UNSEEN)
 	     | when(m->outcome == MAIL_REJECTED, REJECTED)
 	     | when(left || m->outcome == MAIL_REJECTED, CLIENT_LEFT);
 }
 
 static uint64_t report_bits(const struct mail *m)
 {
-	bool dsn = text_starts_nocase(m->report_type, "delivery");
-	/* Sieve's reject (RFC 5429 2.1.2) of Dovecot and Cyrus comes as a receipt; so does "Not read" of a person who deletes his mail. */
-	bool rejection = text_starts_nocase(m->disposition, "automatic-action") && text_find_nocase(m->disposition, "deleted") >= 0
-		&& text_find_nocase(m->auto_submitted, "rejected") >= 0;
+	bool dsn = text_starts_nocase(m->report_type, "delivery"), mdn = text_starts_nocase(m->report_type, "disposition");
+	/*
+	 * Sieve's reject (RFC 5429 2.1.2) of Dovecot and Cyrus comes as a receipt; so does "Not read" of a person who deletes his mail, but that
+	 * says nothing of a rejection and returns nothing.
+	 */
+	bool rejection = mdn && text_find_nocase(m->disposition, "deleted") >= 0
+		&& (m->has_returned || (text_starts_nocase(m->disposition, "automatic-action") && text_find_nocase(m->auto_submitted, "rejected") >= 0));
 
 	if (!m->has_report)
 		return 0;
 	return when(m->in_multipart_report, REPORT)
 	     | when(dsn, DSN)
-	     | when(text_starts_nocase(m->report_type, "disposition"), MDN)
+	     | when(mdn, MDN)
 	     | when(text_starts_nocase(m->report_type, "feedback"), ARF)
 	     /* A report that was cut before its Action says failed: that is what reports are nearly always about. */
 	     | when(rejection || (dsn && (!m->action.p || text_find_nocase(m->action, "failed") >= 0)), FAILED)
 	     | when(text_find_nocase(m->action, "delayed") >= 0, DELAYED)
 	     | when(text_find_nocase(m->action, "delivered") >= 0 || text_find_nocase(m->action, "relayed") >= 0
 		    || text_find_nocase(m->action, "expanded") >= 0, SUCCESS);
+}
+
+/* RFC 7489 7.2.1.1 and RFC 8460 5.3 prescribe this subject; some put a [tag] before it. */
+static bool is_domain_report(struct text subject)
+{
+	ptrdiff_t domain = text_find_nocase(subject, "report domain:");
+
+	return (domain == 0 || (domain > 0 && subject.p[0] == '[')) && text_find_nocase(subject, "submitter:") > domain;
 }
 
 static uint64_t header_bits(const struct mail *m)
@@ -199,16 +215,14 @@ static uint64_t header_bits(const struct mail *m)
 	     | when(m->from_class & CLASS_LIST_ROBOT, LIST_ROBOT)
 	     | when(text_starts_nocase(m->auto_submitted, "auto-replied"), AUTO_REPLIED)
 	     | when(text_starts_nocase(m->auto_submitted, "auto-generated"), AUTO_GENERATED)
-	     | when(text_find_nocase(m->auto_submitted, "vacation") >= 0, VACATION)
 	     | when(m->has_in_reply_to, IN_REPLY_TO)
 	     | when(m->list_id.p || m->markers & MARKER_BIT(LIST_UNSUBSCRIBE), LIST_ID)
 	     | when(m->x_failed_recipients.p != NULL, FAILED_RECIPIENTS)
-	     /* RFC 7489 7.2.1.1 and RFC 8460 5.3 prescribe this subject. */
-	     | when(text_starts_nocase(m->subject, "report domain:") && text_find_nocase(m->subject, "submitter:") > 0, SUBJECT_DOMAIN_REPORT);
+	     | when(is_domain_report(m->subject), SUBJECT_DOMAIN_REPORT);
 }
 
 /* By class of data/phrases.def: the signal anywhere, in the subject, in the text, in both. */
-#define SIGNAL_BOUNCE PHRASE_BOUNCE, 0, TEXT_BOUNCE, 0
+#define SIGNAL_BOUNCE PHRASE_BOUNCE, 0, TEXT_BOUNCE, BOTH_BOUNCE
 #define SIGNAL_NONDELIVERY PHRASE_NONDELIVERY, 0, 0, 0
 #define SIGNAL_DELAY PHRASE_DELAY, 0, 0, 0
 #define SIGNAL_SUCCESS PHRASE_SUCCESS, 0, 0, 0
@@ -219,10 +233,12 @@ static uint64_t header_bits(const struct mail *m)
 #define SIGNAL_LIST_NOTICE PHRASE_LIST, 0, 0, 0
 #define SIGNAL_TICKET PHRASE_TICKET, 0, 0, BOTH_TICKET
 #define SIGNAL_FEEDBACK PHRASE_FEEDBACK, 0, 0, 0
+#define SIGNAL_SENT SENT, 0, 0, 0
+#define SIGNAL_STATUS STATUS | PHRASE_NONDELIVERY, 0, 0, 0
 /* These only say that something was returned, or made the sensor look. */
 #define SIGNAL_SEPARATOR 0, 0, 0, 0
 #define SIGNAL_HINT 0, 0, 0, 0
-enum { IN_BODY, IN_SUBJECT, IN_WHOLE = IN_SUBJECT };
+enum { IN_BODY, IN_SUBJECT, IN_WHOLE = IN_SUBJECT, IN_CODE = IN_BODY };
 
 static const struct phrase_signal {
 	uint64_t any, subject, text, both;
@@ -268,6 +284,9 @@ static uint64_t signals_of(const struct mail *m)
 
 	if (m->has_message)
 		s |= header_bits(m) | report_bits(m) | marker_bits(m->markers) | phrase_bits(m) | when(m->has_returned, RETURNED);
+	/* The answer of somebody absent may quote anything. */
+	if (text_find_nocase(m->auto_submitted, "vacation") >= 0)
+		s &= ~(SAYS_BOUNCE | (s & (DSN | MDN) ? 0 : REPORT));
 	return s;
 }
 
@@ -306,15 +325,24 @@ void classify_signals(const struct mail *m, struct buf *out)
 			buf_printf(out, "%s%s", out->len ? " " : "", signal_names[i]);
 }
 
+static uint64_t mix(uint64_t h, uint64_t value)
+{
+	return (h ^ value) * UINT64_C(1099511628211);
+}
+
 uint64_t classify_version(void)
 {
 	uint64_t h = UINT64_C(14695981039346656037);	/* FNV-1a: tells tables apart, defends against nobody */
 
 	for (size_t i = 0; i < RULE_COUNT; i++) {
 		for (const char *p = rules[i].id; *p; p++)
-			h = (h ^ (unsigned char)*p) * UINT64_C(1099511628211);
-		h = (h ^ rules[i].kind ^ ((uint64_t)rules[i].suspect << 8) ^ rules[i].all) * UINT64_C(1099511628211);
-		h = (h ^ rules[i].any ^ (rules[i].none << 1)) * UINT64_C(1099511628211);
+			h = mix(h, (unsigned char)*p);
+		h = mix(h, rules[i].kind ^ ((uint64_t)rules[i].suspect << 8) ^ rules[i].all);
+		h = mix(h, rules[i].any ^ (rules[i].none << 1));
 	}
+	for (size_t i = 0; i < sizeof marker_signals / sizeof *marker_signals; i++)
+		h = mix(mix(h, marker_signals[i].marker), marker_signals[i].signals);
+	for (size_t i = 0; i < PHRASE_IDS; i++)
+		h = mix(mix(h, phrase_signals[i].any | phrase_signals[i].both | phrase_signals[i].place), phrase_signals[i].subject ^ phrase_signals[i].text << 1);
 	return h;
 }

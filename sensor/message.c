@@ -59,7 +59,8 @@ struct closer {
 	struct transfer_state transfer;
 	struct dsn dsn;
 	uint32_t text_left;		/* of LIMIT_PHRASE_BYTES */
-	uint16_t separator;		/* RETURNED_BODY below this line of a text; 0: a part of its own */
+	bool in_text;			/* RETURNED_BODY: below a line of a text, else a part of its own */
+	uint16_t separator;		/* the id of that line, 0 where the header began without one */
 	bool returned_in_text;		/* what is known as returned stood in a text: a part of its own replaces it */
 	bool fresh;			/* RETURNED_BODY: no field yet */
 	bool blank;			/* RETURNED_BODY: a blank line since the separator */
@@ -175,8 +176,40 @@ static const struct {
 	{ "message/global-headers", KIND_RETURNED, REPORT_NONE },
 };
 
+/* X-PSA-Autoresponder, X-Yahoo-Vacation, X-AUTO-REPLY: each product has a field of its own that says so. */
+static bool names_autoresponder(struct text name)
+{
+	static const char *const words[] = { "autorespon", "autoreply", "auto-reply", "vacation" };
+
+	if (name.len < 10 || (name.p[0] | 32) != 'x' || name.p[1] != '-')
+		return false;
+	for (uint32_t i = 2; i + 8 <= name.len; i++) {
+		char c = name.p[i] | 32;
+
+		for (size_t k = 0; (c == 'a' || c == 'v') && k < sizeof words / sizeof words[0]; k++)
+			if (text_starts_nocase((struct text){ name.p + i, name.len - i }, words[k]))
+				return true;
+	}
+	return false;
+}
+
+/* "X-No-Autoreply", "X-Autoreply: no" and their like ask that there be none, or say that this is none. */
+static bool denies(struct text name, struct text value)
+{
+	static const char *const words[] = { "-no-", "-noauto", "dont", "suppress", "ignore", "exclude", "disable" };
+
+	for (size_t i = 0; i < sizeof words / sizeof words[0]; i++)
+		if (text_find_nocase(name, words[i]) >= 0)
+			return true;
+	return text_starts_nocase(value, "no") || text_starts_nocase(value, "false") || text_equal(value, TEXT("0"));
+}
+
 static void set_markers(struct message *m, struct text name, struct text value)
 {
+	if (names_autoresponder(name) && !denies(name, value)) {
+		m->fact->markers |= MARKER_BIT(NAMED_AUTORESPONDER);
+		m->look = true;
+	}
 	for (size_t i = 0; i < sizeof markers / sizeof markers[0]; i++) {
 		if (!is(name, markers[i].field, markers[i].length))
 			continue;
@@ -347,10 +380,11 @@ static bool report_begin(struct message *m)
 }
 
 /* The record is made with the first field: what holds no header was no returned message. */
-static bool returned_begin(struct message *m, uint16_t separator)
+static bool returned_begin(struct message *m, bool in_text, uint16_t separator)
 {
-	if (m->fact->returned && (separator || !m->closer->returned_in_text))
+	if (m->fact->returned && (in_text || !m->closer->returned_in_text))
 		return false;
+	m->closer->in_text = in_text;
 	m->closer->separator = separator;
 	m->closer->fresh = true;
 	m->closer->blank = false;
@@ -381,7 +415,7 @@ static void body_begin(struct message *m)
 		opened = report_begin(m);
 		break;
 	case KIND_RETURNED:
-		opened = returned_begin(m, 0);
+		opened = returned_begin(m, false, 0);
 		break;
 	case KIND_TEXT:
 		opened = text_begin(m);
@@ -399,17 +433,30 @@ static void text_end(struct message *m)
 	skip(m);
 }
 
+static bool is_trace_field(struct text line)
+{
+	return text_starts_nocase(line, "received:") || text_starts_nocase(line, "return-path:");
+}
+
+static void returned_line(struct message *m, struct text line);
+
 static void text_line(struct message *m, struct text line)
 {
 	struct closer *c = m->closer;
 	uint16_t separator = m->fact->returned ? 0 : phrase_separator(line);
 
+	/* Servers say in many languages that the header follows; the lines that a server wrote at its top are the same in all. */
+	if (!separator && line.len && (line.p[0] | 32) == 'r' && is_trace_field(line) && returned_begin(m, true, 0)) {
+		phrase_flush(&c->phrases);
+		returned_line(m, line);
+		return;
+	}
 	phrase_push(&c->phrases, line);
 	phrase_push(&c->phrases, TEXT("\n"));
 	c->text_left = line.len < c->text_left ? c->text_left - line.len - 1 : 0;
 	if (separator) {
 		phrase_flush(&c->phrases);
-		returned_begin(m, separator);
+		returned_begin(m, true, separator);
 	} else if (c->text_left == 0) {
 		text_end(m);
 	}
@@ -424,11 +471,6 @@ static void report_line(struct message *m, struct text line)
 		dsn_blank(&m->closer->dsn);
 }
 
-static bool is_trace_field(struct text line)
-{
-	return text_starts_nocase(line, "received:") || text_starts_nocase(line, "return-path:");
-}
-
 /*
  * Before the first field: blank lines are passed over. Below a separator so are lines with dashes (Exim says there how much it kept), and a block
  * that stands right under it must begin with a trace field: "Original Message" above From and Sent is a quotation by a person's mail program.
@@ -441,10 +483,10 @@ static bool returned_starts(struct message *m, struct text line, enum header_lin
 		c->blank = true;
 		return false;
 	}
-	if (kind == HEADER_SKIP || (c->separator && line.p[0] == '-'))
+	if (kind == HEADER_SKIP || (c->in_text && line.p[0] == '-'))
 		return false;
-	if (kind != HEADER_FIELD || (c->separator && !c->blank && !is_trace_field(line))) {
-		if (c->separator) {
+	if (kind != HEADER_FIELD || (c->in_text && !c->blank && !is_trace_field(line))) {
+		if (c->in_text) {
 			m->state = TEXT_BODY;
 			text_line(m, line);
 		} else {
@@ -462,7 +504,7 @@ static bool returned_starts(struct message *m, struct text line, enum header_lin
 	*m->fact->returned = (struct fact_returned){ .seen = true };
 	if (c->separator)
 		phrase_list_add(c->phrases.found, c->separator);
-	c->returned_in_text = c->separator != 0;
+	c->returned_in_text = c->in_text;
 	c->fresh = false;
 	return true;
 }
@@ -473,7 +515,7 @@ static void returned_done(struct message *m)
 	if (!m->fact->returned)
 		return;
 	returned_end(m->fact->returned);
-	if (m->fact->report && !m->closer->separator)
+	if (m->fact->report && !m->closer->in_text)
 		m->state = DONE;
 	else
 		skip(m);

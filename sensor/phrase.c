@@ -6,7 +6,7 @@
 
 #include "sensor/header.h"
 
-enum { BODY, SUBJECT, WHOLE };
+enum { BODY, SUBJECT, WHOLE, CODE };
 
 struct phrase {
 	uint16_t id;
@@ -28,6 +28,7 @@ struct table {
 };
 
 static struct table body_table, subject_table, separator_table;
+static uint16_t code_id;
 static pthread_once_t tables_made = PTHREAD_ONCE_INIT;
 
 static unsigned bucket(const char *p)
@@ -38,6 +39,10 @@ static unsigned bucket(const char *p)
 static void make_tables(void)
 {
 	for (unsigned i = PHRASE_COUNT; i-- > 0;) {
+		if (phrases[i].where == CODE) {
+			code_id = phrases[i].id;
+			continue;
+		}
 		struct table *t = phrases[i].class == PHRASE_SEPARATOR ? &separator_table : phrases[i].where == BODY ? &body_table : &subject_table;
 		uint16_t *first = &t->first[bucket(phrases[i].text)];
 
@@ -196,14 +201,60 @@ void phrase_init(struct phrase_search *s, struct phrase_list found)
 	s->len = s->searched = 0;
 }
 
+static bool is_digit(char c)
+{
+	return c >= '0' && c <= '9';
+}
+
+/* "5.1.1": an enhanced status of the class (RFC 3463 2), and not the beginning of more numbers. */
+static bool is_enhanced(const char *p, size_t n, char class)
+{
+	size_t i = 1;
+
+	if (n < 5 || p[0] != class)
+		return false;
+	for (unsigned part = 0; part < 2; part++) {
+		size_t from = i + 1;
+
+		if (i >= n || p[i] != '.')
+			return false;
+		for (i = from; i < n && is_digit(p[i]); i++)
+			;
+		if (i == from || i > from + 3)
+			return false;
+	}
+	return i == n || !(is_word_char(p[i]) || (p[i] == '.' && i + 1 < n && is_digit(p[i + 1])));
+}
+
+/* "550 5.1.1", "550-#5.1.1" or behind a "#": what servers write in whatever language. Years and versions have no such reply code before them. */
+static bool is_reply_code(const char *p, size_t n, char before)
+{
+	size_t i = 3;
+
+	if (before == '#' && is_enhanced(p, n, p[0]))
+		return true;
+	if (n < 9 || p[1] < '0' || p[1] > '5' || !is_digit(p[2]) || !memchr(" -:;'", p[3], 5))
+		return false;
+	while (i < n && i < 6 && memchr(" -:;'#", p[i], 6))
+		i++;
+	return is_enhanced(p + i, n - i, p[0]);
+}
+
 /* Tries the phrases at each word that begins before end. */
 static void search(struct phrase_search *s, uint16_t end)
 {
 	const char *w = s->window;
 
-	for (uint16_t i = s->searched; i < end; i++)
-		if (w[i] >= 'a' && w[i] <= 'z' && (i == 0 || !is_word_char(w[i - 1])))
+	for (uint16_t i = s->searched; i < end; i++) {
+		char before = i ? w[i - 1] : ' ';
+
+		if (is_word_char(before))
+			continue;
+		if (w[i] >= 'a' && w[i] <= 'z')
 			search_at(&body_table, w + i, (size_t)(s->len - i), s->found);
+		else if ((w[i] == '4' || w[i] == '5') && is_reply_code(w + i, (size_t)(s->len - i), before))
+			phrase_list_add(s->found, code_id);
+	}
 	s->searched = end;
 }
 

@@ -173,6 +173,18 @@ static void other_kinds_by_their_marks(void **state)
 	expect(&m, KIND_AUTOMATED_UNKNOWN, "null-sender");
 }
 
+static void a_refusal_that_returns_the_mail_is_no_receipt(void **state)
+{
+	struct mail m = report(NULL);
+
+	(void)state;
+	m.report_type = t("disposition-notification");
+	m.disposition = t("manual-action/MDN-sent-manually; deleted");
+	expect(&m, KIND_READ_RECEIPT, "report-receipt");
+	m.has_returned = true;
+	expect(&m, KIND_BOUNCE, "report-rejected");
+}
+
 static void probes_leave_after_rcpt(void **state)
 {
 	struct mail m = probe(NULL, 1, 1, "c QUIT 1\n");
@@ -273,28 +285,37 @@ static const struct {
 	{ "delay-returned", KIND_DELAY_NOTICE, { LETTER, .from_class = CLASS_DAEMON, SAID("37 48"), .has_returned = true } },
 	{ "delay-bare", KIND_DELAY_NOTICE, { LETTER, .from_class = CLASS_DAEMON, SAID("37 48") } },
 	{ "success-text", KIND_SUCCESS_NOTICE, { LETTER, NULL_FROM, SAID("30 51") } },
-	{ "content-text", KIND_CONTENT_NOTICE, { LETTER, AUTO("auto-generated"), SAID("117") } },
+	{ "content-text", KIND_CONTENT_NOTICE, { LETTER, AUTO("auto-replied"), SAID("117") } },
+	{ "content-generated", KIND_CONTENT_NOTICE, { LETTER, MARK(MIME_VERSION), AUTO("auto-generated"), SAID("933 1293") } },
 	{ "content-daemon", KIND_CONTENT_NOTICE, { LETTER, .from_class = CLASS_POSTMASTER, SAID("110 930"), .list_id = { "<l>", 3 } } },
-	{ "content-both", KIND_CONTENT_NOTICE, { LETTER, PLAIN_MUA, SAID("110 930") } },
+	{ "content-both", KIND_CONTENT_NOTICE, { LETTER, PLAIN_MUA, SAID("110 930 1283") } },
 	{ "bounce-text", KIND_BOUNCE, { LETTER, .mail_from_class = CLASS_DAEMON, SAID("12") } },
 	{ "bounce-returned", KIND_BOUNCE, { LETTER, PLAIN_MUA, .from_class = CLASS_DAEMON, SAID("1"), .has_returned = true } },
 	{ "bounce-bare", KIND_BOUNCE, { LETTER, .from_class = CLASS_DAEMON, SAID("37") } },
+	{ "bounce-status", KIND_BOUNCE, { LETTER, PLAIN_MUA, .mail_from_class = CLASS_POSTMASTER, .from_class = CLASS_POSTMASTER, SAID("12 1390") } },
 	{ "bounce-person", KIND_BOUNCE, { LETTER, SAID("37"), .has_returned = true } },
+	{ "bounce-both", KIND_BOUNCE, { LETTER, PLAIN_MUA, SAID("214 324"), .has_returned = true } },
 	{ "bounce-marker", KIND_BOUNCE, { LETTER, NULL_FROM, MARK(INVOKED_FOR_BOUNCE) } },
 	{ "report-unread", KIND_BOUNCE, { LETTER, NULL_FROM, .content_type = { "multipart/report", 16 } } },
 	{ "returned-message", KIND_BOUNCE, { LETTER, NULL_FROM, .from_class = CLASS_POSTMASTER, .has_returned = true } },
 	{ "nondelivery", KIND_BOUNCE, { LETTER, NULL_FROM, SAID("421") } },
 	{ "ticket-marker", KIND_TICKET, { LETTER, AUTO("auto-replied"), MARK(OSTICKET_MAILER) } },
 	{ "ticket-desk", KIND_TICKET, { LETTER, AUTO("auto-replied"), MARK(ZAMMAD) } },
+	{ "ticket-desk-text", KIND_TICKET, { LETTER, AUTO("auto-generated"), MARK_MIME(ZENDESK), SAID("1071") } },
 	{ "challenge-text", KIND_CHALLENGE, { LETTER, MARK(PRECEDENCE_AUTO_REPLY), SAID("104") } },
-	{ "list-text", KIND_LIST_NOTICE, { LETTER, .mail_from_class = CLASS_LIST, SAID("130") } },
+	{ "challenge-generated", KIND_CHALLENGE, { LETTER, AUTO("auto-generated"), .has_in_reply_to = true, SAID("104") } },
+	{ "list-text", KIND_LIST_NOTICE, { LETTER, AUTO("auto-replied"), SAID("130") } },
+	{ "list-server", KIND_LIST_NOTICE, { LETTER, .mail_from_class = CLASS_LIST, SAID("130") } },
+	{ "list-generated", KIND_LIST_NOTICE, { LETTER, AUTO("auto-generated"), .has_in_reply_to = true, SAID("130") } },
 	{ "ticket-text", KIND_TICKET, { LETTER, AUTO("auto-replied"), SAID("142") } },
+	{ "ticket-generated", KIND_TICKET, { LETTER, AUTO("auto-generated"), SAID("80 1118 1363") } },
 	{ "ticket-answer", KIND_TICKET, { LETTER, AUTO("auto-generated"), .has_in_reply_to = true, SAID("142 1117") } },
 	{ "auto-replied", KIND_AUTOREPLY, { LETTER, AUTO("auto-replied") } },
 	{ "autoreply-marker", KIND_AUTOREPLY, { LETTER, MARK(X_AUTOREPLY) } },
 	{ "precedence-auto-reply", KIND_AUTOREPLY, { LETTER, MARK(PRECEDENCE_AUTO_REPLY) } },
 	{ "autoreply-text", KIND_AUTOREPLY, { LETTER, NULL_FROM, SAID("70") } },
 	{ "autoreply-generated", KIND_AUTOREPLY, { LETTER, AUTO("auto-generated"), SAID("71") } },
+	{ "generated-answer", KIND_AUTOREPLY, { LETTER, AUTO("auto-generated"), .has_in_reply_to = true, SAID("80") } },
 	{ "autoreply-daemon", KIND_AUTOREPLY, { LETTER, .from_class = CLASS_POSTMASTER, SAID("80") } },
 	{ "autoreply-both", KIND_AUTOREPLY, { LETTER, PLAIN_MUA, SAID("71 720") } },
 	{ "autoreply-subject", KIND_AUTOREPLY, { LETTER, MARK_MIME(X_AUTO_RESPONSE_SUPPRESS), SAID("71") } },
@@ -308,6 +329,8 @@ static const struct {
 	{ "content-alone", KIND_ORDINARY, { LETTER, PLAIN_MUA, SAID("880") } },
 	{ "absence-alone", KIND_ORDINARY, { LETTER, PLAIN_MUA, SAID("70") } },
 	{ "ticket-alone", KIND_ORDINARY, { LETTER, PLAIN_MUA, SAID("142 1117") } },
+	{ "desk-alone", KIND_ORDINARY, { LETTER, AUTO("auto-generated"), MARK_MIME(X_JIRA) } },
+	{ "generated-alone", KIND_ORDINARY, { LETTER, AUTO("auto-generated"), .markers = MARKER_BIT(MIME_VERSION) } },
 	{ "null-answer", KIND_AUTOREPLY, { LETTER, NULL_FROM, .has_in_reply_to = true } },
 	{ "delivered-before", KIND_ORDINARY, { LETTER, NULL_FROM, MARK(RETURN_PATH_IS_FROM) } },
 	{ "null-sender", KIND_AUTOMATED_UNKNOWN, { LETTER, NULL_FROM } },
@@ -352,6 +375,14 @@ static void what_only_looks_automated_is_ordinary(void **state)
 		{ LETTER, PLAIN_MUA, .has_in_reply_to = true, SAID("37"), .has_returned = true },	/* about a bounce */
 		{ LETTER, PLAIN_MUA, SAID("880") },						/* "Virus warning!" */
 		{ LETTER, PLAIN_MUA, PART("delivery-status", "failed") },			/* a bounce, forwarded as it is */
+		{ LETTER, PLAIN_MUA, SAID("874 938") },						/* "Virus alert", by those who warn of one */
+		{ LETTER, AUTO("auto-generated"), SAID("944") },				/* an alarm of virus software to its administrator */
+		{ LETTER, AUTO("auto-generated"), SAID("823 847") },				/* "Verify your address", to who signed up */
+		{ LETTER, AUTO("auto-generated"), SAID("1000 1054") },				/* the same of a newsletter */
+		{ LETTER, AUTO("auto-generated"), SAID("1070 80") },				/* a shop that says that it is a program */
+		{ LETTER, .mail_from_class = CLASS_LIST, .list_id = { "<l>", 3 }, SAID("1003") },
+		{ LETTER, .from_class = CLASS_POSTMASTER, PLAIN_MUA, .has_in_reply_to = true, SAID("44 1390") },	/* a postmaster explains a refusal */
+		{ LETTER, MARK_MIME(PRECEDENCE_BULK), SAID("645 730") },			/* "Vacation deals" */
 		{ REFUSED },
 	};
 
@@ -402,6 +433,7 @@ int main(void)
 		cmocka_unit_test(autoresponders_say_so_in_many_ways),
 		cmocka_unit_test(lists_and_newsletters_are_ordinary),
 		cmocka_unit_test(other_kinds_by_their_marks),
+		cmocka_unit_test(a_refusal_that_returns_the_mail_is_no_receipt),
 		cmocka_unit_test(probes_leave_after_rcpt),
 		cmocka_unit_test(the_size_of_a_probe_is_none_of_a_message),
 		cmocka_unit_test(a_size_or_data_says_that_there_is_a_message),

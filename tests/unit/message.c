@@ -7,6 +7,7 @@
 
 #include <setjmp.h>
 #include <stdarg.h>
+#include <stdio.h>
 
 #include <cmocka.h>
 
@@ -378,8 +379,31 @@ static void markers_need_their_value(void **state)
 	(void)state;
 	struct parsed p = check("Precedence: bulk\r\nX-List-Administrivia: no\r\nX-AutoReply:\r\nReceived: (qmail 1 invoked for\r\n bounce); x\r\n\r\n", false);
 
-	assert_int_equal(p.fact->markers, MARKER_BIT(PRECEDENCE_BULK) | MARKER_BIT(X_AUTOREPLY) | MARKER_BIT(INVOKED_FOR_BOUNCE));
+	assert_int_equal(p.fact->markers, MARKER_BIT(PRECEDENCE_BULK) | MARKER_BIT(X_AUTOREPLY) | MARKER_BIT(NAMED_AUTORESPONDER) | MARKER_BIT(INVOKED_FOR_BOUNCE));
 	parsed_fini(&p);
+}
+
+static void a_field_named_after_autoreplies_says_that_it_is_one(void **state)
+{
+	static const struct {
+		const char *field;
+		bool says;
+	} fields[] = {
+		{ "X-PSA-Autoresponder: yes", true }, { "X-AUTO-REPLY: 1", true }, { "X-Yahoo-Vacation: 1", true }, { "X-Some-AutoReply:", true },
+		{ "X-Auto-Response-Suppress: All", false }, { "X-No-Autoreply: yes", false }, { "X-Autoreply-Suppress: yes", false },
+		{ "X-Ours-Autoreply: no", false }, { "X-Ours-Vacation: 0", false }, { "Autoreply: yes", false }, { "X-Reply: autoreply", false },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof fields / sizeof *fields; i++) {
+		char text[128];
+		int n = snprintf(text, sizeof text, "%s\r\n\r\n", fields[i].field);
+
+		assert_true(n > 0);
+		struct parsed p = check(text, false);
+		assert_int_equal(!!(p.fact->markers & MARKER_BIT(NAMED_AUTORESPONDER)), fields[i].says);
+		parsed_fini(&p);
+	}
 }
 
 static void markers_have_bits_of_their_own(void **state)
@@ -615,6 +639,8 @@ static void header_below_a_known_line_is_returned(void **state)
 		"------ This is a copy of the message, including all the headers. ------\r\n------ The body of the message is 9 characters long; only the first\r\n------ 8 or so are included here.\r\n\r\n"
 		RETURNED "\r\n",
 		"From: MAILER-DAEMON@x\r\n\r\n   ----- Unsent message follows -----\r\n" RETURNED "\r\n",
+		"From: MAILER-DAEMON@x\r\n\r\nNicht zugestellt.\r\n\r\n--- Kopie der Nachricht ---\r\n\r\n" RETURNED "\r\n",
+		"From: MAILER-DAEMON@x\r\n\r\nNicht zugestellt.\r\n" RETURNED "\r\n",
 	};
 
 	for (size_t i = 0; i < sizeof texts / sizeof texts[0]; i++) {
@@ -750,6 +776,7 @@ int main(void)
 		cmocka_unit_test(a_full_arena_is_noted),
 		cmocka_unit_test(received_lines_are_kept_in_order),
 		cmocka_unit_test(markers_need_their_value),
+		cmocka_unit_test(a_field_named_after_autoreplies_says_that_it_is_one),
 		cmocka_unit_test(markers_have_bits_of_their_own),
 		cmocka_unit_test(two_fields_together_tell),
 		cmocka_unit_test(scripts_that_answer_are_looked_into),

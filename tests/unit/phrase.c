@@ -65,7 +65,7 @@ static void table_is_in_order(void **state)
 
 		assert_true(p->id > 0);
 		assert_true(p->len >= 5 && p->len <= PHRASE_MAX);
-		assert_true((p->text[0] >= 'a' && p->text[0] <= 'z') || (p->where == SUBJECT && (unsigned char)p->text[0] >= 0xC0));
+		assert_true((p->text[0] >= 'a' && p->text[0] <= 'z') || (p->where == SUBJECT && (unsigned char)p->text[0] >= 0xC0) || p->where == CODE);
 		for (unsigned k = 0; k < p->len; k++) {
 			assert_true(p->text[k] == lower(p->text[k]));
 			assert_false(p->text[k] != ' ' && is_blank(p->text[k]));
@@ -86,7 +86,7 @@ static void every_phrase_is_found(void **state)
 
 		if (p->class == PHRASE_SEPARATOR)
 			continue;
-		struct found f = p->where == BODY ? search_split(p->text, p->len, p->len) : subject(p->text);
+		struct found f = p->where == BODY || p->where == CODE ? search_split(p->text, p->len, p->len) : subject(p->text);
 
 		for (unsigned k = 0; k < f.count; k++)
 			seen |= f.id[k] == p->id;
@@ -144,6 +144,35 @@ static void a_hole_parts_what_is_before_and_behind(void **state)
 	phrase_push(&s, TEXT("system at host"));
 	phrase_flush(&s);
 	assert_int_equal(f.count, 0);
+}
+
+static bool has_code(const char *text)
+{
+	struct found f = search_split(text, strlen(text), strlen(text));
+	bool seen = false;
+
+	for (unsigned i = 0; i < f.count; i++)
+		seen |= f.id[i] == code_id;
+	return seen;
+}
+
+static void reply_codes_with_their_status_are_found_in_any_language(void **state)
+{
+	(void)state;
+	expect("#550 5.1.1 RESOLVER", (uint16_t[]){ code_id, 0 });
+	assert_true(has_code("(#5.1.1)"));
+	assert_true(has_code("550-5.2.2 voll"));
+	assert_true(has_code("450 4.7.1: x"));
+	assert_true(has_code("host said: 550 #5.1.0."));
+	assert_false(has_code("550 4.1.1"));		/* of another class */
+	assert_false(has_code("550 5.1 5.1.1"));
+	assert_false(has_code("version 5.1.1"));
+	assert_false(has_code("556 5.1.1.7"));		/* an address, perhaps */
+	assert_false(has_code("1550 5.1.1"));
+	assert_false(has_code("590 5.1.1"));		/* RFC 5321 4.2.1: the second digit is at most 5 */
+	assert_false(has_code("550 5.1.1234"));
+	assert_false(has_code("550 5.1."));
+	assert_false(has_code("550 "));
 }
 
 static void accents_do_not_matter(void **state)
@@ -226,6 +255,7 @@ int main(void)
 		cmocka_unit_test(ids_come_once_in_the_order_of_first_match),
 		cmocka_unit_test(phrases_are_found_wherever_the_window_ends),
 		cmocka_unit_test(a_hole_parts_what_is_before_and_behind),
+		cmocka_unit_test(reply_codes_with_their_status_are_found_in_any_language),
 		cmocka_unit_test(accents_do_not_matter),
 		cmocka_unit_test(a_whole_subject_is_no_more_than_that),
 		cmocka_unit_test(tags_in_front_of_a_subject_are_passed_over),
