@@ -185,7 +185,7 @@ void hygiene_of_session(struct hygiene *h, const struct hygiene_session *s)
 	struct sign x = { servers_id_of(h->own, &s->dest), NO_STARTTLS, s->started_us, s->rowid, tie_of(s->session_id, 0) };
 	bool from_outside = s->route->arrives && (s->dest_port == 25 || s->dest_port == 587);
 
-	if ((from_outside || s->dest_port == 587) && (s->ehlo_keywords.p || s->encrypted))
+	if ((from_outside || s->dest_port == 587) && ((s->ehlo_keywords.p && !s->has_gap) || s->encrypted))
 		add(h, &x, !s->encrypted && !offers(s->ehlo_keywords, "STARTTLS"));
 	x.what = AUTH_CLEAR;
 	if (s->authenticated || offers(s->ehlo_keywords, "AUTH"))

@@ -31,6 +31,7 @@ struct hygiene_session {
 	const struct route *route;
 	struct text ehlo_keywords;
 	bool encrypted, authenticated;
+	bool has_gap;			/* what was offered may not have been seen in full */
 };
 void hygiene_of_session(struct hygiene *h, const struct hygiene_session *s);
 

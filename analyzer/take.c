@@ -175,7 +175,8 @@ static void add_to_sums(struct take *t, sqlite3_stmt *s, const struct session *x
 		.incomplete = !sqlite3_column_int(s, S_COMPLETE) };
 	struct hygiene_session h = { .rowid = sqlite3_column_int64(s, S_ID), .started_us = r.started_us, .src = x->src, .dest = x->dest,
 		.dest_port = sqlite3_column_int(s, S_DEST_PORT), .route = &x->route, .ehlo_keywords = column_text(s, S_KEYWORDS),
-		.encrypted = x->encrypted, .authenticated = sqlite3_column_int(s, S_AUTH) };
+		.encrypted = x->encrypted, .authenticated = sqlite3_column_int(s, S_AUTH),
+		.has_gap = text_find_nocase(column_text(s, S_NOTES), "gap") >= 0 };
 
 	rollups_add_session(t->tools.rollups, &r);
 	read_session_id(s, h.session_id);

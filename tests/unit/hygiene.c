@@ -237,6 +237,8 @@ static void sessions_tell_of_tls_and_auth(void **state)
 	add_session(w, BOT, MX2, 25, NULL, "starttls", 0, 3);
 	add_session(w, "192.0.2.77", MX2, 587, "AUTH PLAIN\nSTARTTLS", "none", 1, 4);
 	add_session(w, MX1, MX2, 25, "PIPELINING", "none", 0, 5);
+	add_session(w, BOT, MX2, 25, "SIZE 100", "none", 0, 6);
+	run_sql(w->facts, "UPDATE sessions SET notes = 'gap one-sided' WHERE id = (SELECT max(id) FROM sessions)");
 	analyze(w, false);
 	assert_string_equal(defect(w, MX1, "no-starttls"), "-");
 	assert_string_equal(defect(w, MX2, "no-starttls"), "1 of 3");
