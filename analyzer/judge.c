@@ -345,8 +345,11 @@ static const char *exposure_of(const struct evidence *e)
 	case CLIENT_OUTSIDE:
 		return "can-backscatter";
 	case CLIENT_AUTHENTICATED:
-	case CLIENT_INSIDE:
 		return "no";
+	case CLIENT_INSIDE:
+		if (e->to_outside || e->trusted_sender)
+			return "no";
+		break;	/* a balancer that hides its clients, a form for all the world */
 	case CLIENT_UNKNOWN:
 		break;
 	}

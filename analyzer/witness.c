@@ -263,6 +263,7 @@ static void look_at_original(struct witnesses *x, struct evidence *e, const stru
 
 		e->own_sender = is_other && own_has_domain(x->own, domain);
 		e->own_envelope = is_other && domain_is_related(origin_name(e), domain);
+		e->other_envelope = is_other && !domain_is_related(v->domain, domain);
 		e->from_list = sqlite3_column_int(s, 1);
 	}
 	sqlite3_reset(s);
@@ -341,7 +342,7 @@ static void look_at_results(struct witnesses *x, struct evidence *e)
 		return;
 	bool behind = is_checked_behind(x, e, host);
 	e->dkim = m->dkim;
-	if (!behind || is_pass(m->spf))
+	if (!e->other_envelope && (!behind || is_pass(m->spf)))		/* SPF is about the envelope */
 		e->spf = m->spf;
 	if (domain_is_related(m->returned_from_domain, e->recipient_domain) && (!behind || is_pass(m->dmarc)))	/* else it is about somebody else */
 		e->dmarc = m->dmarc;

@@ -511,6 +511,14 @@ static void an_upstreams_check_is_believed(void **state)
 	assert_answer("no", "SELECT misdirected FROM finding");
 }
 
+static struct fake written_out(int session, double at, const char *src, const char *sender, const char *id)
+{
+	struct fake f = spam_to(session, at, sender, "x@harbour.invalid", id);
+
+	f.src = src;
+	return f;
+}
+
 /* Lines of the one mail that arrived, and of what the one answer returns: [name, address, writer, protocol, id]. */
 static void set_lines(struct world *w, const char *table, const char *lines)
 {
@@ -554,6 +562,39 @@ static void private_addresses_are_no_origin(void **state)
 	assert_answer("unknown 172.18.0.5", "SELECT misdirected || ' ' || origin_ip FROM finding");
 }
 
+/* Answered by From, or by Reply-To: what SPF says of the envelope says nothing of him. */
+static void spf_of_another_envelope_says_nothing_of_the_author(void **state)
+{
+	static const char *const results[] = { "pass", "fail" };
+	struct world *w = *state;
+	struct fake cause = spam_to(1, 10, "bulk@sender.invalid", USER, "m"), notice = bounce_to(2, 11, VICTIM, "m");
+
+	cause.from_header = VICTIM;
+	notice.authserv = "mx2.campus.example";
+	notice.dkim = "none";
+	judge_pair(w, cause, notice);
+	for (int i = 0; i < 2; i++) {
+		run_format(w, "UPDATE returned SET spf = %Q", results[i]);
+		analyze(w, true);
+		assert_false(fired(w, "spf-pass"));
+		assert_false(fired(w, "auth-fail"));
+		assert_answer("likely", "SELECT misdirected FROM finding");
+	}
+}
+
+static void a_host_inside_that_hands_in_strangers_mail_may_be_a_balancer(void **state)
+{
+	struct world *w = *state;
+	struct fake cause = spam_to(1, 10, VICTIM, USER, "m");
+
+	cause.src = "192.0.2.102";
+	judge_pair(w, cause, bounce_to(2, 11, VICTIM, "m"));
+	assert_answer("unknown unknown", "SELECT misdirected || ' ' || exposure FROM finding");
+	cause = written_out(3, 20, "192.0.2.102", "b@two.invalid", "m2");
+	judge_pair(w, cause, bounce_to(4, 21, "b@two.invalid", "m2"));
+	assert_answer("no", "SELECT exposure FROM finding WHERE recipient = 'b@two.invalid'");
+}
+
 /* Who checks SPF of what an upstream or another server of ours handed on checks the wrong address. */
 static void spf_that_is_checked_behind_another_hop_fails_for_all(void **state)
 {
@@ -581,14 +622,6 @@ static void spf_that_is_checked_behind_another_hop_fails_for_all(void **state)
 	run_sql(w->facts, "UPDATE returned SET spf = 'pass'");
 	analyze(w, true);
 	assert_answer("no", "SELECT misdirected FROM finding");
-}
-
-static struct fake written_out(int session, double at, const char *src, const char *sender, const char *id)
-{
-	struct fake f = spam_to(session, at, sender, "x@harbour.invalid", id);
-
-	f.src = src;
-	return f;
 }
 
 static void a_phished_account_and_an_infected_pc_write_in_many_names(void **state)
@@ -1017,6 +1050,8 @@ int main(void)
 		TEST(an_upstreams_check_is_believed),
 		TEST(a_line_of_his_own_server_tells_no_origin),
 		TEST(private_addresses_are_no_origin),
+		TEST(spf_of_another_envelope_says_nothing_of_the_author),
+		TEST(a_host_inside_that_hands_in_strangers_mail_may_be_a_balancer),
 		TEST(spf_that_is_checked_behind_another_hop_fails_for_all),
 		TEST(a_phished_account_and_an_infected_pc_write_in_many_names),
 		TEST(a_user_with_another_address_of_his_is_not_accused),
