@@ -49,12 +49,12 @@ static bool is_negative(struct text result)
 /* Both ways failed: plain forwarding breaks SPF, but not DKIM. DMARC fails, too, where SPF passes for an envelope that From does not fit. */
 static bool auth_fail(const struct evidence *e)
 {
-	return !e->trusted_sender && ((is_word(e->dmarc, "fail") && !is_word(e->spf, "pass")) || (is_word(e->spf, "fail") && is_negative(e->dkim)));
+	return !e->trusted_sender && !e->of_others && ((is_word(e->dmarc, "fail") && !is_word(e->spf, "pass")) || (is_word(e->spf, "fail") && is_negative(e->dkim)));
 }
 
 static bool spf_fail(const struct evidence *e)
 {
-	return is_word(e->spf, "fail") && !e->trusted_sender && !auth_fail(e) && !is_word(e->dkim, "pass") && !is_word(e->dmarc, "pass");
+	return is_word(e->spf, "fail") && !e->trusted_sender && !e->of_others && !auth_fail(e) && !is_word(e->dkim, "pass") && !is_word(e->dmarc, "pass");
 }
 
 static bool spf_pass(const struct evidence *e)
@@ -73,10 +73,13 @@ static bool is_entitled(const struct evidence *e)
 	return spf_pass(e) || dkim_pass(e) || e->correspondent || e->trusted_sender;
 }
 
-/* Where a user of ours sits who authenticated says nothing: people write from anywhere, and by other addresses of theirs. */
+/*
+ * Where a user of ours sits who authenticated says nothing: people write from anywhere, and by other addresses of theirs. Who is told of others'
+ * mail asked for it, or is the one who sees after the server.
+ */
 static bool is_stranger(const struct evidence *e)
 {
-	return e->origin_unrelated && e->client != CLIENT_AUTHENTICATED && !is_entitled(e);
+	return e->origin_unrelated && !e->of_others && e->client != CLIENT_AUTHENTICATED && !is_entitled(e);
 }
 
 /* Forwarders and lists hand on what others wrote in their own name; services write for their customers, whom From and Reply-To name. */
@@ -107,7 +110,7 @@ static bool line_many_senders(const struct evidence *e)
 static bool client_many_senders(const struct evidence *e)
 {
 	return (e->client == CLIENT_AUTHENTICATED || e->client == CLIENT_INSIDE) && e->to_outside && !e->origin_is_target
-	    && !e->trusted_sender && e->sender_domains >= JUDGE_CLIENT_SENDERS;
+	    && !e->trusted_sender && !e->of_others && e->sender_domains >= JUDGE_CLIENT_SENDERS;
 }
 
 /* A letter that several forwarders hand on was sent by its author, too: then only customers' lines tell. */

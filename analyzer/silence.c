@@ -19,7 +19,7 @@ static const struct {
 } silences[] = {
 	{ "auth-fail", REPORT, "the returned headers show no check of ours that found the sender forged" },
 	{ "spf-fail", REPORT, "the returned headers show no SPF check of ours, where the mail came in, that failed" },
-	{ "origin-unrelated", ORIGIN, "the original's origin may have to do with the recipient: by network (AS), name, a check that passed, a forwarder, a list, a provider" },
+	{ "origin-unrelated", ORIGIN, "the original's origin may have to do with the recipient: by network (AS), name, a check that passed, a forwarder, a list, a provider; or he is only told of others' mail" },
 	{ "origin-access-line", ORIGIN, "the original's origin has no name of a customer's line, or may have to do with the recipient" },
 	{ "origin-many-senders", ORIGIN, "the original's origin used senders of fewer than three unrelated domains, is a customer's line, or may have to do with the recipient" },
 	{ "line-many-senders", ORIGIN, "the original's origin is no customer's line, or used senders of fewer than three unrelated domains" },

@@ -248,6 +248,17 @@ static bool has_outside_recipient(struct witnesses *x, int64_t rowid)
 	return found && own_knows_domains(x->own);
 }
 
+/* Named by the envelope or the header of a mail from outside. */
+static bool names_victim(const struct victim *v, const struct sighting *s)
+{
+	if (!s->route.arrives || s->mail_from_id == v->id || s->mail_from_inner_id == v->id)
+		return true;
+	for (size_t i = victim_mail_until(v, s->mail_us); i-- > 0 && v->mail[i].mail_us == s->mail_us;)
+		if (v->mail[i].rowid == s->rowid)
+			return true;
+	return false;
+}
+
 static void look_at_original(struct witnesses *x, struct evidence *e, const struct victim *v)
 {
 	if (!e->caused)
@@ -262,6 +273,7 @@ static void look_at_original(struct witnesses *x, struct evidence *e, const stru
 		bool is_other = e->caused->cause.mail_from_id != v->id;
 
 		e->own_sender = is_other && own_has_domain(x->own, domain);
+		e->of_others = is_other && !names_victim(v, &e->caused->cause) && !domain_is_related(domain, v->domain);
 		e->own_envelope = is_other && domain_is_related(origin_name(e), domain);
 		e->other_envelope = is_other && !domain_is_related(v->domain, domain);
 		e->from_list = sqlite3_column_int(s, 1);

@@ -34,6 +34,7 @@ struct evidence {
 	bool passed_target;		/* some hop of the original belongs to the recipient's side */
 	bool from_list;			/* it has a List-Id */
 	bool other_envelope;		/* its MAIL FROM is of another domain than the recipient's */
+	bool of_others;			/* neither its envelope nor its header names the recipient, or his domain: he is the postmaster, a moderator, the owner of a list */
 	bool own_envelope;		/* its MAIL FROM, another than the recipient, is of the domain that the origin's name is in */
 
 	/* What our own, or an upstream's, check said; NULL when it was somebody else's. */

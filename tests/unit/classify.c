@@ -265,6 +265,7 @@ static const struct {
 	{ "arf-report", KIND_FEEDBACK_REPORT, { LETTER, PART("feedback-report", "") } },
 	{ "domain-report", KIND_FEEDBACK_REPORT, { LETTER, .subject = { "Report Domain: a Submitter: b", 29 } } },
 	{ "complaint", KIND_FEEDBACK_REPORT, { LETTER, SAID("1150"), .has_returned = true } },
+	{ "postmaster-notice", KIND_ORDINARY, { LETTER, .mail_from_class = CLASS_DOUBLE_BOUNCE, .in_multipart_report = true, PART("delivery-status", "failed") } },
 	{ "challenge-marker", KIND_CHALLENGE, { LETTER, MARK(X_BOXTRAPPER), .in_multipart_report = true, PART("delivery-status", "failed") } },
 	{ "tmda-marker", KIND_CHALLENGE, { LETTER, NULL_FROM, MARK(TMDA), SAID("32") } },
 	{ "challenge-both", KIND_CHALLENGE, { LETTER, NULL_FROM, SAID("820 843"), .in_multipart_report = true, PART("delivery-status", "failed") } },

@@ -68,6 +68,21 @@ static void a_related_name_or_a_platform_keeps_silent(void **state)
 	assert_answer("unknown", "SELECT misdirected FROM finding WHERE recipient = 'b@victim.invalid'");
 }
 
+/* A bounce goes to the sender; its copy to whom the configuration names (errors_copy of Exim, PostmasterCopy of Sendmail). */
+static void who_is_told_of_others_mail_is_no_victim(void **state)
+{
+	struct world *w = *state;
+	struct fake cause = spam_to(1, 10, VICTIM, USER, "m"), copy = bounce_to(3, 11.1, "admin@elsewhere.invalid", "m");
+
+	add(w, cause);
+	add(w, bounce_to(2, 11, VICTIM, "m"));
+	copy.message_id = "copy@mx2.campus.example";
+	add(w, copy);
+	analyze(w, false);
+	assert_answer("likely", "SELECT misdirected FROM finding WHERE recipient = '" VICTIM "'");
+	assert_answer("unknown 1", "SELECT misdirected || ' ' || cause_rowid FROM finding WHERE recipient = 'admin@elsewhere.invalid'");
+}
+
 static void two_strong_grounds_make_yes(void **state)
 {
 	struct world *w = *state;
@@ -411,6 +426,8 @@ static void twins_are_not_accused(void **state)
 		{ "a letter by way of a forwarder", { .origin_unrelated = true, .passed_target = true, .said_unknown = true } },
 		{ "a mailing list", { .origin_unrelated = true, .from_list = true, .sender_networks = 4, .said_unknown = true } },
 		{ "an answer to who is named in From, whom a service writes for", { .origin_unrelated = true, .own_envelope = true, .said_unknown = true } },
+		{ "a moderator, who is told what waits for him", { .origin_unrelated = true, .access_line = true, .of_others = true, .sender_domains = 5, .sender_lines = 4,
+		  .sender_networks = 4, .spf = { "fail", 4 }, .dkim = { "fail", 4 }, .said_unknown = true } },
 		{ "a newsletter of a no-reply address, with a spam mark", { .said_unknown = true, .spam_mark = true } },
 		{ "SPF passes for a server behind an access line", { .origin_unrelated = true, .access_line = true, .spf = { "pass", 4 }, .sender_domains = 5 } },
 		{ "DKIM passes after forwarding broke SPF", { .origin_unrelated = true, .spf = { "fail", 4 }, .dkim = { "pass", 4 }, .dkim_aligned = true } },
@@ -1031,6 +1048,7 @@ int main(void)
 		TEST(an_unrelated_origin_is_only_likely),
 		TEST(mail_from_the_server_that_takes_the_bounce_is_no),
 		TEST(a_related_name_or_a_platform_keeps_silent),
+		TEST(who_is_told_of_others_mail_is_no_victim),
 		TEST(two_strong_grounds_make_yes),
 		TEST(what_rests_on_doubtful_bytes_is_no_proof),
 		TEST(who_may_have_logged_in_is_not_proved_a_stranger),
