@@ -12,7 +12,7 @@ CFLAGS ?= -O3 -g
 SIZE ?= small
 TIME ?= 60
 
-DEBIAN_BUILD := gcc make libc6-dev libpcap-dev libssl-dev libsqlite3-dev libinih-dev libndpi-dev libseccomp-dev libcap-ng-dev libc-ares-dev libpsl-dev publicsuffix libncurses-dev libmaxminddb-dev
+DEBIAN_BUILD := gcc make libc6-dev libpcap-dev libssl-dev libsqlite3-dev libinih-dev libndpi-dev libseccomp-dev libcap-ng-dev libc-ares-dev libpsl-dev publicsuffix libidn2-dev libncurses-dev libmaxminddb-dev
 DEBIAN_TEST := clang libclang-rt-14-dev libcmocka-dev python3 python3-jsonschema sqlite3 mandoc iproute2 util-linux systemd ethtool tcpdump tcpreplay rbldnsd tmux python3-flufl.bounce libmail-deliverystatus-bounceparser-perl libmaxmind-db-writer-perl
 DEBIAN_BENCH := python3 sqlite3
 
@@ -21,7 +21,7 @@ WARN := -std=c11 -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes
 CPPFLAGS_ALL := -D_GNU_SOURCE -DVERSION='"$(VERSION)"' -DPREFIX='"$(PREFIX)"' -DSYSCONFDIR='"$(SYSCONFDIR)"' -I. -I$(BUILD)/gen $(CPPFLAGS)
 CFLAGS_ALL := $(WARN) $(CFLAGS)
 LIBS_SENSOR := -lpcap -lndpi -lsqlite3 -lcrypto -linih -lseccomp -lcap-ng -pthread
-LIBS_ANALYZER := -lsqlite3 -lcrypto -linih -lcares -lpsl -lmaxminddb
+LIBS_ANALYZER := -lsqlite3 -lcrypto -linih -lcares -lpsl -lidn2 -lmaxminddb
 LIBS_TUI := -lncursesw -ltinfo -lsqlite3 -lcrypto -linih -lmaxminddb
 LIBS_TEST := $(sort $(LIBS_SENSOR) $(LIBS_ANALYZER) $(LIBS_TUI))
 

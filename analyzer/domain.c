@@ -5,6 +5,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "analyzer/idn.h"
+
 /* Outbound servers of these send for everyone; their names say nothing about a sender. */
 static const char *const platforms[] = { "amazonses.com", "google.com", "googlemail.com", "outlook.com", "hotmail.com", "yahoo.com", "yahoodns.net",
 	"icloud.com", "apple.com", "gmx.net", "gmx.com", "web.de", "kundenserver.de", "ionos.com", "strato.de", "rzone.de", "t-online.de", "ovh.net",
@@ -93,7 +95,13 @@ struct text domain_registrable(struct text host)
 
 bool domain_is_related(struct text a, struct text b)
 {
-	if (!a.p || !b.p || !domain_is_name(a) || !domain_is_name(b))
+	char ascii[2][IDN_MAX];
+
+	if (!a.p || !b.p)
+		return false;
+	a = idn_ascii(a, ascii[0]);
+	b = idn_ascii(b, ascii[1]);
+	if (!domain_is_name(a) || !domain_is_name(b))
 		return false;
 	return text_equal_nocase(domain_registrable(a), domain_registrable(b));
 }

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "analyzer/idn.h"
 #include "common/buf.h"
 #include "common/xmalloc.h"
 
@@ -156,6 +157,9 @@ static bool in_domains(const struct config_strings *list, struct text domain)
 
 bool own_has_domain(const struct own *o, struct text domain)
 {
+	char ascii[IDN_MAX];
+
+	domain = idn_ascii(domain, ascii);	/* the configuration has this form */
 	if (in_domains(&o->config->own.domains, domain))
 		return true;
 	for (size_t i = 0; i < o->config->tenant_count; i++)
@@ -178,8 +182,11 @@ static bool host_in(const struct config_strings *list, struct text host)
 
 bool own_has_host(const struct own *o, struct text host)
 {
+	char ascii[IDN_MAX];
+
 	if (!host.p)
 		return false;
+	host = idn_ascii(host, ascii);
 	if (host_in(&o->config->own.domains, host))
 		return true;
 	for (size_t i = 0; i < o->config->tenant_count; i++)

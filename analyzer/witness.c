@@ -10,6 +10,7 @@
 
 #include "analyzer/cause_class.h"
 #include "analyzer/domain.h"
+#include "analyzer/idn.h"
 #include "analyzer/judge.h"
 #include "analyzer/rollup.h"
 #include "common/xmalloc.h"
@@ -46,7 +47,7 @@ struct witnesses {
 /* The recipient's side: his servers, and a name that one of them gave. */
 struct targets {
 	const struct victim *victim;
-	char name[128];
+	char name[128], ascii[IDN_MAX];
 	struct text domain, server_domain;	/* registrable, of the recipient and of that name */
 	uint32_t asn[VICTIM_TARGETS_MAX];	/* of his servers; 0: not known */
 };
@@ -112,7 +113,8 @@ static void read_banner(struct witnesses *x, const struct mail *m, struct target
 
 static void find_targets(struct witnesses *x, const struct victim *v, const struct mail_group *g, struct targets *t)
 {
-	*t = (struct targets){ .victim = v, .domain = domain_registrable(v->domain) };
+	*t = (struct targets){ .victim = v };
+	t->domain = domain_registrable(idn_ascii(v->domain, t->ascii));
 	if (g->edge && !own_is_smarthost(x->own, &g->edge->mail.dest))
 		read_banner(x, &g->edge->mail, t);
 	t->server_domain = domain_registrable(text_of(t->name));

@@ -469,6 +469,20 @@ static void servers_of_many_domains_are_never_proved_guilty(void **state)
 
 /* ---- where the evidence comes from ---- */
 
+/* SMTPUTF8 writes his domain as it is, EHLO in the form of DNS. */
+static void an_internationalized_domain_is_one_in_both_forms(void **state)
+{
+	struct world *w = *state;
+	struct fake cause = spam_to(1, 10, "anna@m\303\274ller.invalid", USER, "m");
+
+	cause.helo = "mail.xn--mller-kva.invalid";
+	judge_pair(w, cause, bounce_to(2, 11, "anna@m\303\274ller.invalid", "m"));
+	assert_answer("unknown", "SELECT misdirected FROM finding");
+	configure(w, "own", NULL, "domains", "xn--mller-kva.invalid");
+	analyze(w, false);
+	assert_answer("0", "SELECT count(*) FROM finding");
+}
+
 static void a_hoster_may_send_and_receive_by_different_networks(void **state)
 {
 	struct world *w = *state;
@@ -1029,7 +1043,8 @@ static void registrable_parts_follow_the_list_of_public_suffixes(void **state)
 	static const struct { const char *a, *b; bool related; } cases[] = {
 		{ "mail.firm.co.uk", "firm.co.uk", true }, { "a.co.uk", "b.co.uk", false }, { "one.github.io", "two.github.io", false },
 		{ "x.city.kawasaki.jp", "city.kawasaki.jp", true }, { "MX.Firm.Example", "firm.example.", true }, { "firm.com.br", "other.com.br", false },
-		{ "[192.0.2.1]", "[192.0.2.1]", false }, { "host", "host", false },
+		{ "[192.0.2.1]", "[192.0.2.1]", false }, { "host", "host", false }, { "m\303\234LLER.example", "mx.xn--mller-kva.example", true },
+		{ "m\303\274ller.example", "muller.example", false }, { "m\374ller.example", "m\374ller.example", false },
 	};
 
 	(void)state;
@@ -1062,6 +1077,7 @@ int main(void)
 		TEST(only_his_server_knows_what_he_sent),
 		TEST(authenticated_senders_are_no_exposure),
 		TEST(without_a_cause_much_is_unknown),
+		TEST(an_internationalized_domain_is_one_in_both_forms),
 		TEST(a_hoster_may_send_and_receive_by_different_networks),
 		TEST(a_banner_that_comes_late_judges_again),
 		TEST(the_balancer_and_the_upstream_name_the_origin),
