@@ -376,7 +376,7 @@ static void put_report(struct printer *p, int64_t rowid)
 	if (has_report || has_returned) {
 		json_object(&p->j, "report");
 		json_text(&p->j, "reporting_mta", has_report ? column_text(report, 0) : (struct text){ 0 });
-		put_report_recipients(p, rowid);
+		put_report_recipients(p, has_report ? rowid : 0);	/* of report parts, not of texts */
 		if (has_returned) {
 			sqlite3_reset(returned);
 			json_object(&p->j, "returned");

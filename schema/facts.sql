@@ -209,7 +209,7 @@ CREATE TABLE reports (			-- RFC 3464, 8098, 5965 parts, in multipart/report or n
   recipient_total INTEGER NOT NULL	-- groups seen; report_recipients keeps 100
 );
 
-CREATE TABLE report_recipients (	-- RFC 3464 2.3
+CREATE TABLE report_recipients (	-- RFC 3464 2.3; without a row in reports: what the text of a bounce says, so far as it can be told
   transaction_rowid INTEGER NOT NULL,
   n INTEGER NOT NULL,			-- from 0
   final_recipient TEXT,			-- address

@@ -225,6 +225,8 @@ struct fact_message {
 	uint16_t phrase[PHRASES_KEPT];	/* ids of data/phrases.def, in the order of first match */
 	uint8_t phrase_count;
 	struct fact_report *report;	/* NULL: no report part */
+	const struct fact_report_recipient *said;	/* no report part, the text of a bounce: what it says of its recipients */
+	uint8_t said_count;
 	struct fact_returned *returned;	/* NULL: nothing of another message inside */
 	uint32_t notes;
 	bool headers_complete;		/* the blank line (or the end) was reached without a gap before it */

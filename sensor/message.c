@@ -29,6 +29,7 @@
 #include "sensor/phrase.h"
 #include "sensor/received.h"
 #include "sensor/returned.h"
+#include "sensor/said.h"
 #include "sensor/transfer.h"
 
 enum state { OUTER, PART, SKIP, TEXT_BODY, REPORT_BODY, RETURNED_BODY, DONE };
@@ -64,6 +65,7 @@ struct closer {
 	bool returned_in_text;		/* what is known as returned stood in a text: a part of its own replaces it */
 	bool fresh;			/* RETURNED_BODY: no field yet */
 	bool blank;			/* RETURNED_BODY: a blank line since the separator */
+	struct said said;
 	struct phrase_search phrases;
 };
 
@@ -451,6 +453,10 @@ static void text_line(struct message *m, struct text line)
 		returned_line(m, line);
 		return;
 	}
+	if (separator)
+		said_gap(&c->said);
+	else
+		said_line(&c->said, m->arena, line, &m->fact->notes);
 	phrase_push(&c->phrases, line);
 	phrase_push(&c->phrases, TEXT("\n"));
 	c->text_left = line.len < c->text_left ? c->text_left - line.len - 1 : 0;
@@ -577,6 +583,8 @@ static void body_end(struct message *m, bool broken)
 	if (m->closer && !broken && lines_rest(&m->closer->decoded, LIMIT_HEADER_LINE, &line))
 		body_line(m, line);
 	field_flush(m);
+	if (m->closer)
+		said_gap(&m->closer->said);
 	if (m->state == TEXT_BODY)
 		phrase_flush(&m->closer->phrases);
 	else if (m->state == REPORT_BODY)
@@ -749,6 +757,47 @@ static bool start(struct message *m)
 	return true;
 }
 
+/* People and their programs name addresses, too: only the text of a mail about mail is believed. */
+static bool is_about_mail(const struct fact_message *f)
+{
+	bool about = f->x_failed_recipients.p != NULL;
+
+	for (unsigned i = 0; i < f->phrase_count; i++) {
+		enum phrase_class c = phrase_class(f->phrase[i]);
+
+		about |= c == PHRASE_BOUNCE || c == PHRASE_NONDELIVERY || c == PHRASE_DELAY || c == PHRASE_STATUS;
+	}
+	return about;
+}
+
+/* What the text said of recipients becomes a fact where no report part says it better. */
+static void said_end(struct message *m)
+{
+	struct fact_message *f = m->fact;
+	struct closer *c = m->closer;
+
+	if (!c || f->report || !is_about_mail(f))
+		return;
+	said_drop(&c->said, header_first_address(f->from));
+	said_drop(&c->said, header_first_address(f->to));
+	if (f->x_failed_recipients.p)
+		said_failed(&c->said, m->arena, f->x_failed_recipients, &f->notes);
+	struct fact_report_recipient *kept = c->said.count ? arena_alloc(m->arena, c->said.count * sizeof *kept) : NULL;
+
+	if (!kept)
+		return;
+	memcpy(kept, c->said.recipient, c->said.count * sizeof *kept);
+	f->said = kept;
+	f->said_count = c->said.count;
+}
+
+/* No later byte adds a fact. */
+static void done(struct message *m)
+{
+	said_end(m);
+	release(m);
+}
+
 void message_push(struct message *m, const char *p, size_t n)
 {
 	struct text line;
@@ -759,7 +808,7 @@ void message_push(struct message *m, const char *p, size_t n)
 	while (m->state != DONE && lines_next(&m->lines, &p, end, LIMIT_HEADER_LINE, &line))
 		line_push(m, line);
 	if (m->state == DONE)
-		release(m);
+		done(m);
 	else
 		header_field_hold(&m->field);
 }
@@ -780,7 +829,7 @@ void message_gap(struct message *m)
 	else if (m->state != DONE)
 		skip(m);
 	if (m->state == DONE)
-		release(m);
+		done(m);
 }
 
 struct fact_message *message_end(struct message *m, bool complete)
@@ -798,5 +847,6 @@ struct fact_message *message_end(struct message *m, bool complete)
 	if (m->state == OUTER)
 		outer_end(m, complete);
 	m->state = DONE;
+	done(m);
 	return m->fact;
 }

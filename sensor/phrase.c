@@ -51,6 +51,17 @@ static void make_tables(void)
 	}
 }
 
+enum phrase_class phrase_class(uint16_t id)
+{
+	static const uint8_t class_of[] = {
+#define PHRASE(id, class, where, text) [id] = PHRASE_##class,
+#include "data/phrases.def"
+#undef PHRASE
+	};
+
+	return id < sizeof class_of ? class_of[id] : PHRASE_HINT;
+}
+
 int phrase_version(void)
 {
 	return PHRASES_VERSION;

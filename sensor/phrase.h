@@ -34,6 +34,9 @@ struct phrase_search {
 	char window[PHRASE_WINDOW];
 };
 
+/* The class of an id of the set. */
+enum phrase_class phrase_class(uint16_t id);
+
 /* The version of the set, for the store. */
 int phrase_version(void);
 

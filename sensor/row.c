@@ -495,6 +495,24 @@ static void put_received(struct row *r, const struct fact_received *list, unsign
 	put_bytes(r, VALUE_TEXT, b->p, b->len);
 }
 
+static void encode_report_recipients(struct row_encoder *e, struct buf *out, const struct fact_report_recipient *recipient, unsigned count)
+{
+	for (unsigned i = 0; i < count; i++) {
+		const struct fact_report_recipient *rcpt = &recipient[i];
+		struct row r = row_begin(e, out, ROW_REPORT_RECIPIENT);
+		put_later(&r, VALUE_ROWID);
+		put_int(&r, i);
+		put_first_address(&r, rcpt->final_recipient);
+		put_first_address(&r, rcpt->original_recipient);
+		put_text(&r, rcpt->action);
+		put_text(&r, rcpt->status);
+		put_text(&r, rcpt->diagnostic_type);
+		put_text(&r, rcpt->diagnostic);
+		put_text(&r, rcpt->remote_mta);
+		row_end(&r);
+	}
+}
+
 static void encode_report(struct row_encoder *e, struct buf *out, const struct fact_report *f)
 {
 	struct row r = row_begin(e, out, ROW_REPORT);
@@ -515,21 +533,7 @@ static void encode_report(struct row_encoder *e, struct buf *out, const struct f
 	put_address(&r, f->original_mail_from, &a);
 	put_int(&r, f->recipient_total);
 	row_end(&r);
-	for (unsigned i = 0; i < f->recipient_count; i++) {
-		const struct fact_report_recipient *rcpt = &f->recipient[i];
-
-		r = row_begin(e, out, ROW_REPORT_RECIPIENT);
-		put_later(&r, VALUE_ROWID);
-		put_int(&r, i);
-		put_first_address(&r, rcpt->final_recipient);
-		put_first_address(&r, rcpt->original_recipient);
-		put_text(&r, rcpt->action);
-		put_text(&r, rcpt->status);
-		put_text(&r, rcpt->diagnostic_type);
-		put_text(&r, rcpt->diagnostic);
-		put_text(&r, rcpt->remote_mta);
-		row_end(&r);
-	}
+	encode_report_recipients(e, out, f->recipient, f->recipient_count);
 }
 
 static void encode_returned(struct row_encoder *e, struct buf *out, const struct fact_returned *f, bool with_subject)
@@ -628,6 +632,8 @@ static void encode_message(struct row_encoder *e, struct buf *out, const struct 
 	row_end(&r);
 	if (m->report)
 		encode_report(e, out, m->report);
+	else
+		encode_report_recipients(e, out, m->said, m->said_count);
 	if (m->returned && m->returned->seen)
 		encode_returned(e, out, m->returned, with_subject);
 }

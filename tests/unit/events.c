@@ -87,6 +87,11 @@ static void the_null_sender_is_written_as_such(void **state)
 	assert_non_null(strstr(text, "\"report\":{\"reporting_mta\":\"mx2.campus.example\",\"recipients\":[{"));
 	assert_non_null(strstr(text, "\"returned\":{\"message_id\":\"m\""));
 	free(text);
+	/* What a text says is no report. */
+	assert_int_equal(db_exec(w->facts, "DELETE FROM reports", NULL, 0), 0);
+	text = stream(w, "transaction", 0);
+	assert_non_null(strstr(text, "\"report\":{\"reporting_mta\":null,\"recipients\":[],\"returned\":{\"message_id\":\"m\""));
+	free(text);
 }
 
 static void a_finding_prints_its_chain(void **state)

@@ -150,6 +150,11 @@ static char *dump(const struct fact_message *f)
 		buf_printf(&b, "phrase %u\n", f->phrase[i]);
 	if (f->report)
 		show_report(&b, f->report);
+	for (unsigned i = 0; i < f->said_count; i++) {
+		show(&b, "said", f->said[i].final_recipient);
+		show(&b, "status", f->said[i].status);
+		show(&b, "reason", f->said[i].diagnostic);
+	}
 	if (f->returned)
 		show_returned(&b, f->returned);
 	char *s = strdup(buf_cstr(&b));
@@ -192,6 +197,8 @@ static void assert_holes_tell_no_lies(const char *s, size_t n, bool look, const 
 		}
 		if (f->report && truth->report)
 			assert_true(is_part_of_truth(f->report->reporting_mta, truth->report->reporting_mta));
+		if (f->said_count && truth->said_count == 1)
+			assert_true(is_part_of_truth(f->said[0].final_recipient, truth->said[0].final_recipient));
 		parsed_fini(&p);
 	}
 }
@@ -653,6 +660,27 @@ static void header_below_a_known_line_is_returned(void **state)
 	}
 }
 
+static void the_text_of_a_bounce_names_recipients(void **state)
+{
+	(void)state;
+	struct parsed p = check("From: MAILER-DAEMON@x.example\r\nSubject: failure notice\r\n\r\n<bob@own.example>:\r\nNo such user (#5.1.1)\r\n\r\n"
+		"--- Below this line is a copy of the message.\r\n\r\n" RETURNED "\r\nother@own.example\r\n", false);
+
+	assert_int_equal(p.fact->said_count, 1);
+	assert_text(p.fact->said[0].final_recipient, "bob@own.example");
+	assert_text(p.fact->said[0].status, "5.1.1");
+	parsed_fini(&p);
+	p = check("X-Failed-Recipients: a@own.example, b@own.example\r\n\r\nText\r\n", false);
+	assert_int_equal(p.fact->said_count, 2);
+	parsed_fini(&p);
+	p = check("Subject: Automatic reply: x\r\n\r\nWrite to\r\nbob@own.example\r\n", false);
+	assert_int_equal(p.fact->said_count, 0);	/* nothing about mail that failed */
+	parsed_fini(&p);
+	p = check("Subject: failure notice\r\nContent-Type: message/delivery-status\r\n\r\nAction: failed\r\n\r\n", false);
+	assert_int_equal(p.fact->said_count, 0);	/* a report says it better */
+	parsed_fini(&p);
+}
+
 static void quotations_by_people_are_not_returned(void **state)
 {
 	(void)state;
@@ -792,6 +820,7 @@ int main(void)
 		cmocka_unit_test(boundaries_match_whole_lines_only),
 		cmocka_unit_test(depth_and_parts_are_limited),
 		cmocka_unit_test(header_below_a_known_line_is_returned),
+		cmocka_unit_test(the_text_of_a_bounce_names_recipients),
 		cmocka_unit_test(quotations_by_people_are_not_returned),
 		cmocka_unit_test(an_enclosed_part_replaces_headers_shown_in_the_text),
 		cmocka_unit_test(text_is_searched_up_to_its_limit),

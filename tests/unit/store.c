@@ -408,6 +408,24 @@ static void every_field_reaches_its_column(void **state)
 	world_free(w);
 }
 
+static void what_a_text_says_of_recipients_is_kept_without_a_report(void **state)
+{
+	struct store_options o = options(new_dir());
+	struct world *w = world_new("%s", "%s@example.org");
+
+	(void)state;
+	w->message.report = NULL;
+	w->message.said = w->reported;
+	w->message.said_count = 1;
+	put_world(&o, w);
+	sqlite3 *db = db_of(o.dir);
+	assert_value(db, "SELECT count(*) FROM reports", "0");
+	assert_value(db, "SELECT count(*) || ' ' || final_recipient || ' ' || (final_id IS NOT NULL) || ' ' || status FROM report_recipients",
+		     "1 final@example.org 1 status");
+	sqlite3_close(db);
+	world_free(w);
+}
+
 static void what_was_not_seen_is_null(void **state)
 {
 	static const char *const nulls[] = { "banner_code", "banner", "helo_verb", "helo", "ehlo_keywords", "refusal_code", "refusal", "auth",
@@ -1249,6 +1267,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(every_field_reaches_its_column),
+		cmocka_unit_test(what_a_text_says_of_recipients_is_kept_without_a_report),
 		cmocka_unit_test(what_was_not_seen_is_null),
 		cmocka_unit_test(same_id_in_answer_and_original_has_the_same_hash),
 		cmocka_unit_test(local_parts_are_nowhere_in_the_privacy_modes),
