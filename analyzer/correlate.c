@@ -117,11 +117,16 @@ static bool reaches_us(const struct sighting *s)
 }
 
 /* Nobody answers a mail before he has all of it. */
-static bool could_cause(const struct sighting *s, const struct answer *a)
+static bool came_before(const struct sighting *s, const struct answer *a)
 {
 	int64_t taken_us = s->reply_us ? s->reply_us : s->mail_us;
 
-	return reaches_us(s) && s->outcome == MAIL_ACCEPTED && taken_us <= a->mail.mail_us + SIGHTING_SLACK_US && s->rowid != a->mail.rowid;
+	return reaches_us(s) && taken_us <= a->mail.mail_us + SIGHTING_SLACK_US && s->rowid != a->mail.rowid;
+}
+
+static bool could_cause(const struct sighting *s, const struct answer *a)
+{
+	return s->outcome == MAIL_ACCEPTED && came_before(s, a);
 }
 
 static bool recipient_fits(struct correlate *c, const struct sighting *s, const struct answer *a)
@@ -145,7 +150,10 @@ static struct sighting with_texts(struct correlate *c, struct victim *v, const s
 	return found;
 }
 
-/* The best of the mails with a Message-ID that the answer names: from outside before inside, his own before others', a recipient that fits. */
+/*
+ * The best of the mails with a Message-ID that the answer names: from outside before inside, his own before others', a recipient that fits. Whoever
+ * names it has taken it, so a lost reply to the data is as good as one that was seen, when there is no better one.
+ */
 static bool cause_by_hash(struct correlate *c, struct victim *v, struct answer *a, int64_t hash, const char *word)
 {
 	const struct sightings *list = shared_by_hash(c->shared, hash, 1);
@@ -155,9 +163,9 @@ static bool cause_by_hash(struct correlate *c, struct victim *v, struct answer *
 	for (size_t i = 0; i < list->count; i++) {
 		const struct sighting *s = &list->item[i];
 
-		if (!could_cause(s, a))
+		if (!could_cause(s, a) && !(s->outcome == MAIL_UNKNOWN && came_before(s, a)))
 			continue;
-		int score = 4 * s->route.arrives + 2 * (s->mail_from_id == v->id) + recipient_fits(c, s, a);
+		int score = 8 * s->route.arrives + 4 * (s->outcome == MAIL_ACCEPTED) + 2 * (s->mail_from_id == v->id) + recipient_fits(c, s, a);
 		if (score > best_score || (score == best_score && is_nearer(s, best))) {
 			best = s;
 			best_score = score;

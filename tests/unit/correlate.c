@@ -284,6 +284,25 @@ static void mail_to_a_name_below_our_domain_stays_inside(void **state)
 	assert_answer("user@cs.campus.invalid", "SELECT group_concat(recipient) FROM finding");
 }
 
+/* Whoever names its Message-ID has taken it. */
+static void a_mail_whose_last_reply_was_lost_is_a_cause_when_it_is_named(void **state)
+{
+	struct world *w = *state;
+	struct fake lost = spam_to(1, 10, VICTIM, USER, "m"), again = spam_to(3, 12, VICTIM, USER, "m");
+
+	lost.outcome = "unknown";
+	add(w, lost);
+	add(w, bounce_to(2, 13, VICTIM, "m"));
+	analyze(w, false);
+	assert_answer("1 message-id", "SELECT cause_rowid || ' ' || cause_matched_by FROM finding");
+	add(w, again);
+	analyze(w, false);
+	assert_answer("3 message-id", "SELECT cause_rowid || ' ' || cause_matched_by FROM finding");
+	run_sql(w->facts, "UPDATE transactions SET outcome = 'unknown' WHERE NOT null_sender; UPDATE returned SET message_id_hash = NULL");
+	analyze(w, true);
+	assert_answer("", "SELECT cause_rowid FROM finding");
+}
+
 static void a_cause_is_never_younger_than_its_answer(void **state)
 {
 	struct world *w = *state;
@@ -671,6 +690,7 @@ int main(void)
 		TEST(a_reporting_mta_of_ours_names_a_hidden_originator),
 		TEST(what_goes_to_our_own_domains_is_no_finding),
 		TEST(mail_to_a_name_below_our_domain_stays_inside),
+		TEST(a_mail_whose_last_reply_was_lost_is_a_cause_when_it_is_named),
 		TEST(a_cause_is_never_younger_than_its_answer),
 		TEST(a_refused_mail_is_the_root_not_the_rcpt_behind_it),
 		TEST(one_recipient_refused_by_lmtp_is_the_root),
