@@ -270,6 +270,7 @@ static const struct {
 	{ "tmda-marker", KIND_CHALLENGE, { LETTER, NULL_FROM, MARK(TMDA), SAID("32") } },
 	{ "challenge-both", KIND_CHALLENGE, { LETTER, NULL_FROM, SAID("820 843"), .in_multipart_report = true, PART("delivery-status", "failed") } },
 	{ "report-failed", KIND_BOUNCE, { LETTER, .in_multipart_report = true, PART("delivery-status", "failed") } },
+	{ "content-report", KIND_CONTENT_NOTICE, { LETTER, .in_multipart_report = true, PART("delivery-status", "delayed"), SAID("115") } },
 	{ "report-delayed", KIND_DELAY_NOTICE, { LETTER, .in_multipart_report = true, PART("delivery-status", "delayed") } },
 	{ "report-success", KIND_SUCCESS_NOTICE, { LETTER, .in_multipart_report = true, PART("delivery-status", "relayed") } },
 	{ "report-rejected", KIND_BOUNCE, { LETTER, .in_multipart_report = true, PART("disposition-notification", ""), AUTO("auto-replied (rejected)"),
