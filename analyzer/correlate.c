@@ -29,7 +29,7 @@
 /* What a hop said about one recipient: its RCPT, or what decided the whole; a RCPT that was pipelined behind a refused MAIL says nothing. */
 #define DECIDING(column) "iif(r.code >= 400 AND coalesce(t.mail_code, 0) < 400, r." column ", t." column ")"
 
-enum statement { OF_SENDER, REPORT, BY_ROWID, RCPT_FITS, RCPT_DOMAIN_FITS, QUEUE_ID_FITS, REFUSED_RCPT, STATEMENT_COUNT };
+enum statement { OF_SENDER, REPORT, BY_ROWID, RCPT_FITS, RCPT_DOMAIN_FITS, OPEN_OF_DOMAIN, QUEUE_ID_FITS, REFUSED_RCPT, STATEMENT_COUNT };
 
 static const char *const sql[STATEMENT_COUNT] = {
 	/* Behind mail_select. ?1 sender, ?2 ?3 from and until: the nearest ones are enough, an autoresponder says the same to everybody */
@@ -40,6 +40,11 @@ static const char *const sql[STATEMENT_COUNT] = {
 	/* ?1 the candidate, ?2 the answer, ?3 ?4 who wrote the answer */
 	[RCPT_FITS] = "SELECT 1 FROM recipients WHERE transaction_rowid = ?1 AND (address_id IN " REPORTED " OR address_id IN (?3, ?4)) LIMIT 1",
 	[RCPT_DOMAIN_FITS] = "SELECT 1 FROM recipients WHERE transaction_rowid = ?1 AND substr(address, -length(?2) - 1) = '@' || ?2 LIMIT 1",
+	/* ?1 a time, ?2 until when to look, ?3 the server that took it, ?4 the sender's domain: of the next that ended, the first that had begun. Ends are
+	   in the order in which facts come, so what comes later is no better. */
+	[OPEN_OF_DOMAIN] = "SELECT id FROM (SELECT id, ended_us, coalesce(mail_us, started_us) AS at_us, dest_ip, mail_from FROM transactions"
+		" WHERE ended_us BETWEEN ?1 AND ?2 ORDER BY ended_us LIMIT 256)"
+		" WHERE at_us <= ?1 AND dest_ip = ?3 AND substr(mail_from, -length(?4) - 1) = '@' || ?4 ORDER BY ended_us, id LIMIT 1",
 	[QUEUE_ID_FITS] = "SELECT 1 FROM received WHERE transaction_rowid = ?1 AND part = 1 AND queue_id = ?2 LIMIT 1",
 	/* ?1 the hop that refused, ?2 the answer, ?3 the cause, ?4 whether any recipient will do: first the one that the report names */
 	[REFUSED_RCPT] = "SELECT " DECIDING("code") ", " DECIDING("enhanced") ", " DECIDING("reply")
@@ -288,12 +293,37 @@ static bool cause_of_probe(struct victim *v, struct answer *a)
 	return false;
 }
 
+/* Exim also asks the sender's server about its postmaster, and about an address that it made up: of the mail that waits it has the domain alone. */
+static bool cause_of_probe_of_domain(struct correlate *c, struct victim *v, struct answer *a)
+{
+	char server[IP_TEXT_MAX];
+	struct sightings list = { 0 };
+
+	if (!(v->class & (CLASS_POSTMASTER | CLASS_MADE_UP)) || !v->domain.len)
+		return false;
+	sqlite3_stmt *q = QUERY(c, OPEN_OF_DOMAIN, a->mail.mail_us, a->mail.mail_us + PROBE_US);
+	sqlite3_bind_text(q, 3, ip_format(&a->mail.src, server), -1, SQLITE_STATIC);
+	sqlite3_bind_text(q, 4, v->domain.p, (int)v->domain.len, SQLITE_STATIC);
+	int64_t rowid = sqlite3_step(q) == SQLITE_ROW ? sqlite3_column_int64(q, 0) : 0;
+	sqlite3_reset(q);
+	if (rowid)
+		sightings_collect(QUERY(c, BY_ROWID, rowid), c->own, &v->arena, &list);
+	bool found = list.count && list.item[0].route.arrives;
+	if (found) {
+		a->cause = list.item[0];
+		a->matched_by = "envelope";
+	}
+	free(list.item);
+	return found;
+}
+
 static void find_cause(struct correlate *c, struct victim *v, struct answer *a)
 {
 	const struct mail *m = &a->mail;
 
 	if (a->told_kind == KIND_CALLOUT) {
-		cause_of_probe(v, a);
+		if (!cause_of_probe(v, a))
+			cause_of_probe_of_domain(c, v, a);
 		return;
 	}
 	if (cause_by_hash(c, v, a, m->returned_hash, "message-id") || cause_by_hash(c, v, a, m->original_message_id_hash, "message-id")

@@ -33,7 +33,7 @@ static const char *const sql[STATEMENT_COUNT] = {
 	[REPORT] = mail_report_select,
 	[REPORTED] = "SELECT transaction_rowid FROM reports WHERE transaction_rowid > ?1 AND transaction_rowid <= ?2"
 		" UNION ALL SELECT transaction_rowid FROM returned WHERE transaction_rowid > ?1 AND transaction_rowid <= ?2",
-	[RECIPIENTS] = "SELECT n, address_id, address FROM recipients WHERE transaction_rowid = ?1",
+	[RECIPIENTS] = "SELECT n, address_id, address, address_class FROM recipients WHERE transaction_rowid = ?1",
 	[WITH_HASH] = "SELECT transaction_rowid FROM messages WHERE message_id_hash = ?1 AND transaction_rowid <= ?2 LIMIT ?3",
 	[OF_SENDER] = "SELECT count(*) FROM (SELECT 1 FROM transactions WHERE mail_from_id = ?1 AND null_sender = 0 AND id <= ?2 LIMIT ?3)",
 	[BEGAN_SINCE] = "SELECT 1 FROM transactions WHERE id = ?1 AND coalesce(mail_us, started_us) >= ?2",
@@ -66,6 +66,7 @@ struct take {
 	struct maybe *answered;		/* who has an answer that is not idle; NULL: not loaded yet, as those below */
 	struct maybe *awaited;		/* Message-IDs of answer_key */
 	struct maybe *bare;		/* senders of bare */
+	int64_t latest_domain_asked_us;	/* no later answer without a cause went to a postmaster or to a made-up address */
 	int64_t latest_session_us;	/* no session began later of which a mail was taken */
 	struct marks marks;
 	struct idset shared_by_too_many;	/* Message-IDs: who waits for one was told */
@@ -275,6 +276,8 @@ static void note_answer(struct take *t, const struct mail *m, const struct route
 		sqlite3_bind_int64(q, 4, m->rowid);
 		sqlite3_bind_int(q, 5, sqlite3_column_int(s, 0));
 		run(q);
+		if (sqlite3_column_int(s, 3) & (CLASS_POSTMASTER | CLASS_MADE_UP) && m->mail_us > t->latest_domain_asked_us)
+			t->latest_domain_asked_us = m->mail_us;
 		if (!idle)
 			maybe_add(t->answered, recipient);
 		for (size_t i = 0; i < sizeof keys / sizeof *keys; i++)
@@ -337,6 +340,12 @@ static void mark_touched(struct take *t, const struct mail *m, const struct rout
 	note_author(t, m, m->mail_from_inner_id);
 	if (r->arrives && m->in_reply_to_hash && m->mail_from_id && !m->null_sender)	/* to mail of ours, which may come late */
 		await(t, m->in_reply_to_hash, m->mail_from_id);
+	if (r->arrives && !m->null_sender && m->mail_us <= t->latest_domain_asked_us) {	/* this may be what waited while its domain was asked */
+		sqlite3_stmt *s = query(t, UNEXPLAINED_NEAR, m->mail_us);
+
+		sqlite3_bind_int64(s, 2, m->ended_us);
+		mark_each(t, s);
+	}
 	if (r->arrives && m->null_sender && m->outcome == MAIL_ACCEPTED) {	/* what we seem to have made may be this, passed on */
 		sqlite3_stmt *s = query(t, UNEXPLAINED_NEAR, m->ended_us - SIGHTING_SLACK_US);
 
@@ -602,6 +611,7 @@ static void load_what_was_taken(struct take *t, int64_t taken_before)
 	t->answered = load(t, "SELECT recipient_id FROM answer WHERE idle = 0");
 	t->awaited = load(t, "SELECT message_id_hash FROM answer_key");
 	t->bare = load(t, "SELECT sender_id FROM bare");
+	t->latest_domain_asked_us = db_int(t->tools.verdicts, "SELECT max(first_us) FROM finding WHERE cause_rowid IS NULL", INT64_MIN);
 	t->latest_session_us = taken_before ? (db_int(t->tools.facts, "SELECT max(session_started_us / 1000000) FROM transactions", 0) + 1) * 1000000 : INT64_MIN;
 }
 

@@ -38,8 +38,8 @@ CREATE TABLE source (			-- an ordered list of capture files
 
 -- Addresses stand as text (local@domain, HEX@domain or @domain, as meta.privacy says; <> is the null sender; the domain in lower case) beside
 -- their id: 63 bits of a keyed hash of the canonical form, the same in every mode, so that they can be joined. class: bits 1 null, 2 postmaster,
--- 4 daemon, 8 double-bounce, 16 BATV, 32 SRS, 64 VERP, 128 list, 256 what list software answers from (no post
--- has it). inner_id: id of the address inside a BATV, SRS or VERP form.
+-- 4 daemon, 8 double-bounce, 16 BATV, 32 SRS, 64 VERP, 128 list, 256 what list software answers from (no post has it), 512 made up by a server that
+-- verifies senders. inner_id: id of the address inside a BATV, SRS or VERP form.
 
 CREATE TABLE sessions (			-- one TCP connection that carried bytes on a mail port, or SMTP on any
   id INTEGER PRIMARY KEY AUTOINCREMENT,

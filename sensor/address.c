@@ -58,6 +58,19 @@ static bool is_list_robot(struct text local)
 	return text_ends_nocase(local, "-return-") || text_ends_nocase(local, "+owner");
 }
 
+/* smtp_callout.c of Exim: "$primary_hostname-$tod_epoch-testing". */
+static bool is_made_up(struct text local)
+{
+	static const char end[] = "-testing";
+	uint32_t n = local.len, digits = 0;
+
+	if (!text_ends_nocase(local, end))
+		return false;
+	for (n -= sizeof end - 1; n && isdigit((unsigned char)local.p[n - 1]); n--)
+		digits++;
+	return digits >= 9 && n > 1 && local.p[n - 1] == '-';
+}
+
 static unsigned class_of_name(struct text local)
 {
 	static const char *const daemons[] = { "mailer-daemon", "mailerdaemon", "mailer_daemon", "mail-daemon", "mdaemon", "maildaemon" };
@@ -76,6 +89,8 @@ static unsigned class_of_name(struct text local)
 		class |= ADDRESS_LIST;
 	if (is_list_robot(local))
 		class |= ADDRESS_LIST | ADDRESS_LIST_ROBOT;
+	if (is_made_up(local))
+		class |= ADDRESS_MADE_UP;
 	return class;
 }
 

@@ -15,6 +15,7 @@ enum address_class {	/* bits; column address.class */
 	ADDRESS_NULL = 1, ADDRESS_POSTMASTER = 2, ADDRESS_DAEMON = 4, ADDRESS_DOUBLE_BOUNCE = 8, ADDRESS_BATV = 16, ADDRESS_SRS = 32,
 	ADDRESS_VERP = 64, ADDRESS_LIST = 128,
 	ADDRESS_LIST_ROBOT = 256,	/* list software writes from it when it answers (confirmations, denials, results of commands), never with a post */
+	ADDRESS_MADE_UP = 512,		/* invented by a server that verifies senders, to learn whether theirs takes everything (Exim: HOST-TIME-testing) */
 };
 
 #define ADDRESS_MAX 1024	/* longer ones are cut before hashing; RFC 5321 4.5.3.1.3 says 256 */

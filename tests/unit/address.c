@@ -37,6 +37,8 @@ static void classes_are_told_by_the_local_part(void **state)
 		{ "list-confirm+0badcafe@example.org", ADDRESS_LIST | ADDRESS_LIST_ROBOT },
 		{ "Majordomo@example.org", ADDRESS_LIST | ADDRESS_LIST_ROBOT }, { "owner-majordomo@example.org", ADDRESS_LIST | ADDRESS_LIST_ROBOT },
 		{ "sympa-request@example.org", ADDRESS_LIST | ADDRESS_LIST_ROBOT }, { "sympathy@example.org", 0 },
+		{ "mx.example.org-1795368601-testing@example.org", ADDRESS_MADE_UP }, { "Mx-1795368601-Testing@example.org", ADDRESS_MADE_UP },
+		{ "ab-testing@example.org", 0 }, { "-1795368601-testing@example.org", 0 }, { "1795368601-testing@example.org", 0 }, { "-testing@example.org", 0 },
 		{ "prvs=1234abcdef=user@example.org", ADDRESS_BATV },
 		{ "SRS0=HHH=TT=example.net=user@forwarder.example", ADDRESS_SRS }, { "SRS0@example.org", 0 },
 		{ "bounce-user=example.net@example.org", ADDRESS_VERP }, { "a=b@example.org", 0 },

@@ -586,6 +586,24 @@ static void asking_about_the_header_is_caused_by_the_mail_that_waits(void **stat
 	assert_answer("1", "SELECT cause_rowid IS NULL FROM finding WHERE id / 100 = 4");
 }
 
+#define MADE_UP "mx2.campus.example-1795368601-testing@victim.invalid"
+
+/* callout=random,postmaster. */
+static void asking_about_a_domain_is_caused_by_the_mail_of_it_that_waits(void **state)
+{
+	struct world *w = *state;
+
+	add(w, null_probe_to(1, 10.001, MADE_UP, NULL));
+	add(w, null_probe_to(2, 10.002, "postmaster@victim.invalid", NULL));
+	analyze(w, false);
+	assert_answer("2", "SELECT count(*) FROM finding WHERE kind = 'callout' AND cause_rowid IS NULL");
+	add(w, spam_to(3, 9, "other@elsewhere.invalid", USER, "l"));
+	add(w, spam_to(4, 10, VICTIM, USER, "m"));		/* it ends after they were asked */
+	add(w, spam_to(5, 10.5, VICTIM, USER, "n"));
+	analyze(w, false);
+	assert_answer("2", "SELECT count(*) FROM finding WHERE kind = 'callout' AND cause_rowid = 4 AND misdirected = 'likely'");
+}
+
 static void leaving_after_rcpt_at_another_time_is_ordinary(void **state)
 {
 	struct world *w = *state;
@@ -667,6 +685,7 @@ int main(void)
 		TEST(an_answer_without_data_is_what_others_of_its_sender_are),
 		TEST(asking_about_who_waits_is_a_callout_whoever_asks),
 		TEST(asking_about_the_header_is_caused_by_the_mail_that_waits),
+		TEST(asking_about_a_domain_is_caused_by_the_mail_of_it_that_waits),
 		TEST(leaving_after_rcpt_at_another_time_is_ordinary),
 		TEST(a_refused_mail_of_a_person_is_ordinary),
 		TEST(what_a_list_of_ours_asks_a_forged_subscriber_is_a_notice),

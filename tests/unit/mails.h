@@ -132,7 +132,7 @@ static inline unsigned fake_class(const char *address)
 	return !*address ? CLASS_NULL : !strncmp(address, "postmaster@", 11) ? CLASS_POSTMASTER : !strncasecmp(address, "mailer-daemon@", 14) ? CLASS_DAEMON
 	     : !strncmp(address, "double-bounce@", 14) ? CLASS_DOUBLE_BOUNCE : !strncmp(address, "prvs=", 5) ? CLASS_BATV
 	     : !strncmp(address, "SRS0=", 5) ? CLASS_SRS : strstr(address, "+bounces-conf") ? CLASS_LIST | CLASS_LIST_ROBOT | CLASS_VERP
-	     : strstr(address, "+bounces-") ? CLASS_LIST | CLASS_VERP : 0;
+	     : strstr(address, "-testing@") ? CLASS_MADE_UP : strstr(address, "+bounces-") ? CLASS_LIST | CLASS_VERP : 0;
 }
 
 static inline void run_format(struct world *w, const char *format, ...)
