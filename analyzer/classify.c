@@ -278,12 +278,18 @@ static uint64_t phrase_bits(const struct mail *m)
 	return s | (both[IN_BODY] & both[IN_SUBJECT]);
 }
 
+/* A server's text in any language puts an address where servers put those that failed. */
+static uint64_t said_bits(const struct mail *m)
+{
+	return when(!m->has_report && m->names_recipient && m->null_sender && m->from_class & (CLASS_DAEMON | CLASS_POSTMASTER), PHRASE_NONDELIVERY);
+}
+
 static uint64_t signals_of(const struct mail *m)
 {
 	uint64_t s = envelope_bits(m) | dialogue_bits(m);
 
 	if (m->has_message)
-		s |= header_bits(m) | report_bits(m) | marker_bits(m->markers) | phrase_bits(m) | when(m->has_returned, RETURNED);
+		s |= header_bits(m) | report_bits(m) | marker_bits(m->markers) | phrase_bits(m) | said_bits(m) | when(m->has_returned, RETURNED);
 	/* The answer of somebody absent may quote anything. */
 	if (text_find_nocase(m->auto_submitted, "vacation") >= 0)
 		s &= ~(SAYS_BOUNCE | (s & (DSN | MDN) ? 0 : REPORT));

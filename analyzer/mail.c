@@ -19,7 +19,7 @@ const char mail_report_select[] =
 	"SELECT p.report_type, p.reporting_mta, p.queue_id, p.disposition, p.feedback_type, p.in_multipart_report, p.original_message_id_hash,"
 	" r.transaction_rowid, r.message_id_hash, r.received_spf, r.authserv, r.spf, r.dkim, r.dmarc, r.dkim_domains, r.spam,"
 	" r.from_header,"
-	" (SELECT group_concat(action, ' ') FROM report_recipients a WHERE a.transaction_rowid = p.transaction_rowid), g.status, g.diagnostic"
+	" (SELECT group_concat(action, ' ') FROM report_recipients a WHERE a.transaction_rowid = p.transaction_rowid), g.status, g.diagnostic, g.final_id IS NOT NULL"
 	" FROM (SELECT ?1 AS id) t LEFT JOIN reports p ON p.transaction_rowid = t.id LEFT JOIN returned r ON r.transaction_rowid = t.id"
 	" LEFT JOIN report_recipients g ON g.transaction_rowid = t.id AND g.n = 0";
 
@@ -174,6 +174,7 @@ static void read_report(struct reader *r, struct mail *m)
 	m->action = next_text(r);
 	m->status = next_text(r);
 	m->diagnostic = next_text(r);
+	m->names_recipient = next_bool(r);
 }
 
 void mail_read(sqlite3_stmt *s, sqlite3_stmt *report, struct arena *a, struct mail *out)

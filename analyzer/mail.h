@@ -58,7 +58,8 @@ struct mail {
 	bool in_multipart_report;
 	int64_t original_message_id_hash;
 	struct text action;		/* Action of each recipient group, separated by blanks */
-	struct text status, diagnostic;	/* of the first group */
+	struct text status, diagnostic;	/* of the first group, or of the first recipient that a text names */
+	bool names_recipient;		/* there is one */
 
 	bool has_returned;
 	int64_t returned_hash;

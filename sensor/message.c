@@ -760,7 +760,7 @@ static bool start(struct message *m)
 /* People and their programs name addresses, too: only the text of a mail about mail is believed. */
 static bool is_about_mail(const struct fact_message *f)
 {
-	bool about = f->x_failed_recipients.p != NULL;
+	bool about = f->x_failed_recipients.p != NULL || is_daemon(f->from);
 
 	for (unsigned i = 0; i < f->phrase_count; i++) {
 		enum phrase_class c = phrase_class(f->phrase[i]);

@@ -56,7 +56,7 @@ static struct text opened(struct text t)
 /* The name in front of a colon tells of a recipient. */
 static bool is_recipient_label(struct text label)
 {
-	static const char *const words[] = { "recipient", "rcpt", "failed address", "unknown user", "failed to", "empf\xc3\xa4nger", "empf\xe4nger",
+	static const char *const words[] = { "recipient", "rcpt", "failed address", "unknown user", "failed to", "deliver", "empf\xc3\xa4nger", "empf\xe4nger",
 		"destinat", "geadresseerde", "undeliverable to", "intended recipients" };
 
 	for (size_t i = 0; i < sizeof words / sizeof *words; i++)

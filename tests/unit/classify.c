@@ -301,6 +301,7 @@ static const struct {
 	{ "report-unread", KIND_BOUNCE, { LETTER, NULL_FROM, .content_type = { "multipart/report", 16 } } },
 	{ "returned-message", KIND_BOUNCE, { LETTER, NULL_FROM, .from_class = CLASS_POSTMASTER, .has_returned = true } },
 	{ "nondelivery", KIND_BOUNCE, { LETTER, NULL_FROM, SAID("421") } },
+	{ "nondelivery-daemon", KIND_BOUNCE, { LETTER, NULL_FROM, AUTO("auto-replied"), .from_class = CLASS_DAEMON, .names_recipient = true } },
 	{ "ticket-marker", KIND_TICKET, { LETTER, AUTO("auto-replied"), MARK(OSTICKET_MAILER) } },
 	{ "ticket-desk", KIND_TICKET, { LETTER, AUTO("auto-replied"), MARK(ZAMMAD) } },
 	{ "ticket-desk-text", KIND_TICKET, { LETTER, AUTO("auto-generated"), MARK_MIME(ZENDESK), SAID("1071") } },

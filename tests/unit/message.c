@@ -673,6 +673,9 @@ static void the_text_of_a_bounce_names_recipients(void **state)
 	p = check("X-Failed-Recipients: a@own.example, b@own.example\r\n\r\nText\r\n", false);
 	assert_int_equal(p.fact->said_count, 2);
 	parsed_fini(&p);
+	p = check("From: Postmaster <postmaster@x.example>\r\n\r\nIn any language:\r\n<bob@own.example>: xyz\r\n", false);
+	assert_int_equal(p.fact->said_count, 1);	/* the server's own */
+	parsed_fini(&p);
 	p = check("Subject: Automatic reply: x\r\n\r\nWrite to\r\nbob@own.example\r\n", false);
 	assert_int_equal(p.fact->said_count, 0);	/* nothing about mail that failed */
 	parsed_fini(&p);

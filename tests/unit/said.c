@@ -61,6 +61,7 @@ static const struct {
 	{ "\tRecipient: [SMTP:bob@own.example]\n", "bob@own.example", NULL, NULL },		/* MailEnable */
 	{ "Final-Recipient: rfc822;bob@own.example\nStatus: 4.4.7", "bob@own.example", "4.4.7", "Status: 4.4.7" },	/* WorkMail */
 	{ "The message to <bob@own.example> was undeliverable.", "bob@own.example", NULL, "was undeliverable." },	/* IronPort */
+	{ "Unable to deliver message to: <bob@own.example>", "bob@own.example", NULL, NULL },	/* MailFoundry */
 	{ "undeliverable to bob@own.example\n--- Original ---", "bob@own.example", NULL, NULL },	/* IMail */
 	{ "   *** bob@own.example\n   554 not known", "bob@own.example", NULL, "554 not known" },	/* Mercury */
 	{ "Empf\xc3\xa4nger: bob@own.example", "bob@own.example", NULL, NULL },
