@@ -225,7 +225,8 @@ class Lab:
             sh("ip", "-n", "router", "addr", "add", f"{net[1]}/{net.prefixlen}", "dev", "org")
         # The rest of the world is on the wan bridge, so that a host there can have any address.
         for address in OUTSIDE_ROUTERS[:1 + self.ipv6]:
-            sh("ip", "-n", "router", "addr", "add", address, "dev", "wan")
+            # An IPv6 address is no source for a route before duplicates were looked for, which a busy machine does late.
+            sh("ip", "-n", "router", "addr", "add", address, "dev", "wan", *["nodad"] * (":" in address))
             sh("ip", "-n", "router", "route", "add", "default", "dev", "wan", "src", address.split("/")[0])
         in_netns("router", "sh", "-c", "echo 1 >/proc/sys/net/ipv4/ip_forward; "
                  "echo 1 >/proc/sys/net/ipv6/conf/all/forwarding", check=False)
