@@ -351,9 +351,21 @@ static bool read_root(struct correlate *c, struct victim *v, const struct sighti
 	return found;
 }
 
+/* The last mail of his that this server had taken before it sent one on is the cause. */
+static bool was_handed_the_cause(const struct victim *v, size_t i, const struct answer *a)
+{
+	for (size_t k = i; k-- > 0 && i - k <= VICTIM_NEAR_MAX;) {
+		const struct sighting *s = &v->mail[k];
+
+		if (reaches_us(s) && s->outcome == MAIL_ACCEPTED && ip_equal(&s->dest, &v->mail[i].src))
+			return s->rowid == a->cause.rowid;
+	}
+	return false;
+}
+
 /*
  * Relaying keeps MAIL FROM, so the hop that refused is among the victim's own mails. Where SRS rewrote that, or forwarding the recipient,
- * the Message-ID tells.
+ * the Message-ID tells, or the server that made the answer: Sendmail reports the recipient that it was given.
  */
 static void find_root(struct correlate *c, struct victim *v, struct answer *a)
 {
@@ -364,12 +376,13 @@ static void find_root(struct correlate *c, struct victim *v, struct answer *a)
 	for (size_t i = until; i-- > 0 && until - i <= VICTIM_NEAR_MAX && !a->root.rowid;)
 		if (could_refuse(c, &v->mail[i], a))
 			read_root(c, v, &v->mail[i], false, a);
-	if (a->root.rowid || !a->cause.message_id_hash)
-		return;
-	const struct sightings *list = shared_by_hash(c->shared, a->cause.message_id_hash, 2);
+	const struct sightings *list = shared_by_hash(c->shared, a->root.rowid ? 0 : a->cause.message_id_hash, 2);
 	for (size_t i = list->count; i-- > 0 && !a->root.rowid;)
 		if (could_refuse(c, &list->item[i], a))
 			read_root(c, v, &list->item[i], true, a);
+	for (size_t i = until; i-- > 0 && until - i <= VICTIM_NEAR_MAX && !a->root.rowid;)
+		if (could_refuse(c, &v->mail[i], a) && ip_equal(&v->mail[i].src, &a->mail.src) && was_handed_the_cause(v, i, a))
+			read_root(c, v, &v->mail[i], true, a);
 }
 
 /* ---- kinds that only other mail tells ---- */

@@ -36,6 +36,22 @@ static void backscatter_is_told_from_cause_to_root(void **state)
 	assert_answer("00000000000000000000000000000003.1:0", "SELECT finding_id FROM finding");
 }
 
+/* Sendmail's report of what the target of a forwarding refused names the recipient that it was given. */
+static void a_refused_forward_is_the_root_whatever_the_report_calls_its_recipient(void **state)
+{
+	struct world *w = *state;
+	struct fake forward = refusal_of(2, 10.1, VICTIM, "jobs@moved.invalid"), unrelated = refusal_of(4, 11.1, VICTIM, "desk@moved.invalid");
+
+	forward.dest = unrelated.dest = "203.0.113.7";
+	add(w, spam_to(1, 10, VICTIM, USER, "a"));
+	add(w, forward);
+	add(w, spam_to(3, 11, VICTIM, "else@campus.example", "b"));
+	add(w, unrelated);		/* of the other mail */
+	add(w, bounce_to(5, 11.2, VICTIM, "a"));
+	analyze(w, false);
+	assert_answer("1 2", "SELECT cause_rowid || ' ' || root_rowid FROM finding");
+}
+
 static void a_refused_bounce_is_known_by_the_inner_refusal(void **state)
 {
 	struct world *w = *state;
@@ -692,6 +708,7 @@ int main(void)
 		TEST(posts_of_a_list_and_what_others_lists_ask_are_ordinary),
 		TEST(what_a_sender_answers_later_tells_of_what_was_refused),
 		TEST(backscatter_is_told_from_cause_to_root),
+		TEST(a_refused_forward_is_the_root_whatever_the_report_calls_its_recipient),
 		TEST(a_refused_bounce_is_known_by_the_inner_refusal),
 		TEST(a_refused_null_sender_after_accepted_mail_stays_unknown),
 		TEST(a_refused_null_sender_alone_is_a_callout),
