@@ -475,6 +475,8 @@ static void note_mail(struct take *t, const struct mail *m, const struct route *
 		servers_note_sender(k->servers, &m->src);
 		servers_note_name(k->servers, &m->src, m->helo);
 	}
+	if (r->direction == DIRECTION_INTERNAL && m->null_sender && m->has_message && kind_is_answering(c->kind))
+		servers_add(k->servers, &m->src);	/* it makes reports, or hands them on: where it takes mail is not on the tap */
 	if (r->leaves && (m->code >= 400 || m->rcpt_accepted < m->rcpt_count))
 		refusals_of_mail(k->refusals, m);
 	rollups_add_mail(k->rollups, m, r, kind_is_answering(c->kind));

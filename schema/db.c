@@ -41,7 +41,7 @@ static const struct db_kind {
 	int version;		/* major << 8 | minor */
 } kinds[] = {
 	[DB_FACTS] = { "facts.db", "main", facts_sql, pruned_sql, 0x626e7446, 1 << 8 | 1 },
-	[DB_VERDICTS] = { "verdicts.db", "verdicts", verdicts_sql, NULL, 0x626e7456, 8 << 8 },
+	[DB_VERDICTS] = { "verdicts.db", "verdicts", verdicts_sql, NULL, 0x626e7456, 9 << 8 },
 	[DB_NOTES] = { "notes.db", "notes", notes_sql, past_sql, 0x626e744e, 1 << 8 | 1 },
 };
 

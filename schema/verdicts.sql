@@ -343,9 +343,13 @@ SELECT server_id, what,
 FROM own_hygiene WHERE cases > 0 AND server_id IN (SELECT id FROM server)
 UNION ALL
 SELECT d.server_id, d.what, count(*),
-       CASE d.what WHEN 'accepts-unknown' THEN (SELECT sum(m.accepted) FROM own_mail_hour m WHERE m.server_id = d.server_id AND m.direction <> 'outbound')
-       ELSE (SELECT sum(h.findings) FROM finding_hour h WHERE h.server_id = d.server_id AND h.kind IN ('autoreply', 'ticket', 'challenge')) END,
+       max(count(*), coalesce(CASE d.what	-- not less than the cases, whose occasions TLS may have hidden
+           WHEN 'accepts-unknown' THEN (SELECT sum(m.accepted) FROM own_mail_hour m WHERE m.server_id = d.server_id AND m.direction <> 'outbound'
+                                        GROUP BY m.direction ORDER BY m.direction = 'inbound' AND sum(m.accepted) > 0 DESC LIMIT 1)
+           ELSE a.mails END, 0)),
        min(d.at_us), max(d.at_us),
        (SELECT e.evidence_rowid FROM finding_defect e JOIN finding f ON f.id = e.finding_rowid
         WHERE e.server_id = d.server_id AND e.what = d.what ORDER BY e.at_us DESC, f.finding_id DESC LIMIT 1)
-FROM finding_defect d GROUP BY d.server_id, d.what;
+FROM finding_defect d LEFT JOIN (SELECT coalesce(originator_server_id, server_id) AS server_id, count(*) AS mails FROM finding
+                                 WHERE kind IN ('autoreply', 'ticket', 'challenge') GROUP BY 1) a USING (server_id)
+GROUP BY d.server_id, d.what;

@@ -150,6 +150,69 @@ static void a_bounce_for_an_unknown_user_shows_what_was_accepted(void **state)
 	assert_string_equal(defect(w, MX2, "accepts-unknown"), "-");
 }
 
+/* What it hands on inside is not taken a second time. */
+static void unknown_users_are_told_of_what_came_in(void **state)
+{
+	struct world *w = *state;
+
+	add_server_session(w, MX1, "mx1.campus.example");
+	for (int i = 0; i < 4; i++) {
+		char id[] = "m0";
+
+		id[1] = (char)('0' + i);
+		struct fake in = spam_to(2 * i + 1, 10 * i + 5, VICTIM, USER, id), on = in;
+		on.session++;
+		on.at++;
+		on.src = MX2;
+		on.dest = MX1;
+		add_mail(w, &in);
+		add_mail(w, &on);
+	}
+	struct fake bounce = bounce_to(50, 50, VICTIM, "m2");
+	add_mail(w, &bounce);
+	analyze(w, false);
+	assert_string_equal(defect(w, MX2, "accepts-unknown"), "1 of 4");
+}
+
+/* A backend that was never seen taking mail makes the reports and autoreplies that the edge hands out. */
+static void a_backend_that_only_sends_is_where_the_fix_belongs(void **state)
+{
+	static const char store[] = "192.0.2.40";
+	struct world *w = *state;
+
+	for (int i = 0; i < 3; i++) {
+		static const char *const victim[] = { "a@victim.invalid", "b@victim.invalid", "c@victim.invalid" };
+		char id[] = "reply0@store";
+
+		id[5] = (char)('0' + i);
+		struct fake inner = bounce_to(2 * i + 1, 10 * i + 5, victim[i], NULL), outer;
+		inner.message_id = id;
+		inner.src = store;
+		inner.dest = MX2;
+		inner.helo = inner.reporting_mta = "store.campus.local";
+		if (i) {
+			inner.report_type = inner.reporting_mta = NULL;
+			inner.content_type = "text/plain";
+			inner.from_header = USER;
+			inner.phrases = "547";
+			inner.auto_submitted = i == 1 ? "auto-replied" : NULL;
+		}
+		outer = inner;
+		outer.session++;
+		outer.at++;
+		outer.src = MX2;
+		outer.dest = VICTIM_MX;
+		add_mail(w, &inner);
+		add_mail(w, &outer);
+	}
+	add_server_session(w, MX2, "mx2.campus.example");
+	analyze(w, false);
+	assert_answer("bounce 192.0.2.40 wire", "SELECT kind || ' ' || name || ' ' || originator_how FROM finding f JOIN server s ON s.id = originator_server_id"
+		      " WHERE recipient = 'a@victim.invalid'");
+	assert_answer("2", "SELECT count(*) FROM finding WHERE kind = 'autoreply'");
+	assert_string_equal(defect(w, store, "autoreply-unmarked"), "1 of 2");
+}
+
 static struct fake relayed(int session, double at)
 {
 	return (struct fake){ .session = session, .at = at, .src = BOT, .dest = MX1, .from = "a@spam.invalid", .to = { VICTIM }, .message_id = "relay@bot" };
@@ -314,6 +377,8 @@ int main(void)
 		TEST(a_mail_cut_off_takes_its_case_and_its_finding_with_it),
 		TEST(findings_are_counted_and_uncounted),
 		TEST(a_bounce_for_an_unknown_user_shows_what_was_accepted),
+		TEST(unknown_users_are_told_of_what_came_in),
+		TEST(a_backend_that_only_sends_is_where_the_fix_belongs),
 		TEST(an_open_relay_is_proved_by_what_leaves),
 		TEST(what_leaves_first_proves_it_too),
 		TEST(mail_for_us_is_no_relaying),
