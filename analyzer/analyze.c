@@ -513,6 +513,8 @@ struct analysis *analysis_open(const struct analysis_options *o, bool *busy, cha
 	db_files_look(o->store, DB_FACTS, &a->files);
 	db_exec(a->facts, "PRAGMA cache_size = -65536; PRAGMA mmap_size = 67108864", NULL, 0);
 	db_exec(a->verdicts, "PRAGMA synchronous = NORMAL; PRAGMA cache_size = -65536; PRAGMA wal_autocheckpoint = 16384", NULL, 0);
+	if (o->temporary)
+		db_be_temporary(a->verdicts);
 	prepare_all(a);
 	return a;
 refused:

@@ -21,6 +21,7 @@ struct analysis_options {
 	int64_t now_us;		/* for risk; 0: wall clock */
 	bool now_is_last;	/* for risk: the latest fact's time, unless now_us is given */
 	bool rebuild;
+	bool temporary;		/* the store is thrown away afterwards: db_be_temporary */
 	FILE *say;		/* news for people: another store, other inputs; NULL: none */
 };
 

@@ -119,6 +119,12 @@ int command_need_own(struct command_context *c, const char *store)
 
 /* ---- the analysis ---- */
 
+/* Only an audit has no store that is to stay. */
+static bool is_temporary(const struct command_context *c)
+{
+	return !c->store;
+}
+
 /* The store that stands in the place of the one that was followed; NULL: the user ended it before there was one. */
 static struct analysis *open_again(struct analysis_options *o, const struct command_context *c)
 {
@@ -135,7 +141,8 @@ static struct analysis *open_again(struct analysis_options *o, const struct comm
 
 int command_run_analysis(struct command_context *c, const char *store)
 {
-	struct analysis_options o = { store, c->config, &c->lists, c->now_us, c->now_is_last, c->rebuild, stderr };
+	struct analysis_options o = { .store = store, .config = c->config, .lists = &c->lists, .now_us = c->now_us, .now_is_last = c->now_is_last,
+		.rebuild = c->rebuild, .temporary = is_temporary(c), .say = stderr };
 	char error[ERROR_MAX];
 	bool busy;
 	int result = 0;
@@ -225,7 +232,7 @@ const struct command command_events = { "events", "", "print a store as JSON, on
 static char **sensor_arguments(const struct command_context *c, const char *sensor, const char *store)
 {
 	size_t n = 0;
-	const char **argv = xcalloc(2 * (size_t)c->file_count + 8, sizeof *argv);
+	const char **argv = xcalloc(2 * (size_t)c->file_count + 9, sizeof *argv);
 	char **copy;
 
 	argv[n++] = sensor;
@@ -241,6 +248,8 @@ static char **sensor_arguments(const struct command_context *c, const char *sens
 	}
 	if (c->any_port)
 		argv[n++] = "--any-port";
+	if (is_temporary(c))
+		argv[n++] = "--temporary";
 	if (isatty(STDERR_FILENO))
 		argv[n++] = "--progress";
 	copy = xcalloc(n + 1, sizeof *copy);

@@ -5,7 +5,7 @@
 
 #include "common/xmalloc.h"
 
-enum { INDEX_BITS = 22 };
+enum { INDEX_BITS = 21 };
 
 struct maybe {
 	uint64_t word[(1u << INDEX_BITS) / 64];

@@ -1,6 +1,6 @@
 /*
  * maybe.h - ids that may be in a table: "no" is sure, "yes" has to be looked up (Bloom 1970, with two bits an id). Spares most look-ups of what is
- * not there. 512 KiB, however many there are: with 100,000 of them one in 500 others is taken for a member, with a million one in seven.
+ * not there. 256 KiB, however many there are: with 100,000 of them one in 120 others is taken for a member, with a million one in three.
  */
 #ifndef ANALYZER_MAYBE_H
 #define ANALYZER_MAYBE_H

@@ -10,7 +10,11 @@
 #include "common/xmalloc.h"
 #include "schema/db.h"
 
-enum { LATELY = 131072 };	/* sessions, at most one each of a hash; a slice of analyze.c takes a quarter of that */
+/*
+ * Sessions, at most one at each place. Those of one moment lie beside each other, and a second has room for 15,000: mails stand near their sessions in
+ * time, so what is looked up is in the processor's cache.
+ */
+enum { LATELY_BITS = 17, MOMENT_BITS = 14 /* of microseconds */, AT_ONCE_BITS = 8 };
 
 enum statement {
 	/* of facts.db */
@@ -53,7 +57,7 @@ struct provisional {
 	sqlite3_stmt *q[STATEMENT_COUNT];
 	int64_t closed_before_us;
 	struct idset keys;	/* of all that is in the table; some that was, too */
-	int64_t ended[LATELY];	/* keys of sessions that ended and were taken of late */
+	int64_t ended[1 << LATELY_BITS];	/* keys of sessions that ended and were taken of late */
 	/* The row that is being taken; key 0: its session has ended. */
 	int64_t key, rowid;
 	int ordinal;		/* 0: the session itself */
@@ -288,24 +292,31 @@ static void begin(struct provisional *p, int64_t key, int ordinal, int64_t rowid
 	provisional_note(p, "", 0, "", 0, nothing);	/* also of what adds nothing verdicts are to go */
 }
 
-void provisional_session(struct provisional *p, const uint8_t session_id[16], int64_t rowid, bool cut_off)
+static int64_t *place_of(struct provisional *p, int64_t key, int64_t started_us)
 {
-	int64_t key = key_of(session_id);
+	uint64_t moment = (uint64_t)started_us >> MOMENT_BITS, place = moment << AT_ONCE_BITS | ((uint64_t)key & ((1 << AT_ONCE_BITS) - 1));
+
+	return &p->ended[place & ((1 << LATELY_BITS) - 1)];
+}
+
+void provisional_session(struct provisional *p, const struct provisional_session *s)
+{
+	int64_t key = key_of(s->session_id);
 
 	if (idset_has(&p->keys, key)) {
-		replace(p, session_id, 0, NULL);
-		if (!cut_off)
+		replace(p, s->session_id, 0, NULL);
+		if (!s->cut_off)
 			settle(p, key);
 	}
-	if (cut_off)
-		begin(p, key, 0, rowid);
+	if (s->cut_off)
+		begin(p, key, 0, s->rowid);
 	else
-		p->ended[key & (LATELY - 1)] = key;
+		*place_of(p, key, s->started_us) = key;
 }
 
 static bool has_ended(struct provisional *p, const struct mail *m, int64_t key)
 {
-	if (p->ended[key & (LATELY - 1)] == key)
+	if (*place_of(p, key, m->session_started_us) == key)
 		return true;
 	sqlite3_stmt *s = query(p, ENDED, m->session_started_us, 0);
 

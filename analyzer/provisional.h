@@ -23,8 +23,14 @@ struct provisional;
 struct provisional *provisional_new(sqlite3 *facts, sqlite3 *verdicts, int64_t closed_before_us);
 void provisional_free(struct provisional *p);
 
+struct provisional_session {
+	uint8_t session_id[16];
+	int64_t rowid, started_us;
+	bool cut_off;		/* by the end of a capture */
+};
+
 /* Of the row that is being taken: takes back what an earlier one of the same id added that is gone, with the verdicts on it. */
-void provisional_session(struct provisional *p, const uint8_t session_id[16], int64_t rowid, bool cut_off);
+void provisional_session(struct provisional *p, const struct provisional_session *s);
 void provisional_mail(struct provisional *p, const struct mail *m);
 void provisional_end(struct provisional *p);
 

@@ -18,8 +18,9 @@ static const char sql_coverage[] = "INSERT INTO own_coverage (server_id, directi
 	" one_sided = one_sided + ?6, incomplete = incomplete + ?7";
 
 struct cell {
-	int64_t server_id, hour_us;
+	struct ip_addr address;
 	enum direction direction;
+	int64_t hour_us, server_id;
 	int64_t sum[SUMS];	/* sum[0] counts: 0 is a free slot */
 };
 
@@ -63,12 +64,16 @@ void rollups_free(struct rollups *r)
 	free(r);
 }
 
-static struct cell *find_cell(const struct table *t, int64_t server_id, int64_t hour_us, enum direction d)
+static struct cell *find_cell(const struct table *t, const struct ip_addr *address, int64_t hour_us, enum direction d)
 {
-	uint64_t h = ((uint64_t)server_id ^ (uint64_t)(hour_us / ROLLUP_HOUR_US) << 2 ^ d) * UINT64_C(0x9e3779b97f4a7c15);
+	uint64_t high, low;
+
+	memcpy(&high, address->bytes, sizeof high);
+	memcpy(&low, address->bytes + 8, sizeof low);
+	uint64_t h = ((high * 31 + low) * 31 + (uint64_t)(hour_us / ROLLUP_HOUR_US << 2 ^ d)) * UINT64_C(0x9e3779b97f4a7c15);
 	size_t i = (size_t)(h >> 20) & (t->cap - 1);
 
-	while (t->cell[i].sum[0] && (t->cell[i].server_id != server_id || t->cell[i].hour_us != hour_us || t->cell[i].direction != d))
+	while (t->cell[i].sum[0] && (t->cell[i].hour_us != hour_us || t->cell[i].direction != d || !ip_equal(&t->cell[i].address, address)))
 		i = (i + 1) & (t->cap - 1);
 	return &t->cell[i];
 }
@@ -79,27 +84,27 @@ static void grow(struct table *t)
 
 	for (size_t i = 0; i < t->cap; i++)
 		if (t->cell[i].sum[0])
-			*find_cell(&bigger, t->cell[i].server_id, t->cell[i].hour_us, t->cell[i].direction) = t->cell[i];
+			*find_cell(&bigger, &t->cell[i].address, t->cell[i].hour_us, t->cell[i].direction) = t->cell[i];
 	free(t->cell);
 	*t = bigger;
 }
 
 static void add(struct rollups *r, struct table *t, const struct ip_addr *server, int64_t at_us, enum direction d, const int64_t sum[SUMS])
 {
-	int64_t id = servers_id_of(r->own, server), hour_us = at_us / ROLLUP_HOUR_US * ROLLUP_HOUR_US;
+	int64_t hour_us = at_us / ROLLUP_HOUR_US * ROLLUP_HOUR_US;
 
 	if (hour_us < r->closed_before_us)
 		return;
 	if (t->count * 2 >= t->cap)
 		grow(t);
-	struct cell *c = find_cell(t, id, hour_us, d);
+	struct cell *c = find_cell(t, server, hour_us, d);
 	if (!c->sum[0]) {
-		*c = (struct cell){ id, hour_us, d, { 0 } };
+		*c = (struct cell){ *server, d, hour_us, servers_id_of(r->own, server), { 0 } };
 		t->count++;
 	}
 	for (int i = 0; i < SUMS; i++)
 		c->sum[i] += sum[i];
-	provisional_note(r->provisional, t == &r->mail ? "mail" : "coverage", id, direction_name(d), hour_us, sum);
+	provisional_note(r->provisional, t == &r->mail ? "mail" : "coverage", c->server_id, direction_name(d), hour_us, sum);
 }
 
 void rollups_add_mail(struct rollups *r, const struct mail *m, const struct route *route, bool answering)

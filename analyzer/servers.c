@@ -340,7 +340,8 @@ void servers_note_name(struct servers *s, const struct ip_addr *a, struct text n
 
 	if (!host_name(name, host))
 		return;
-	struct server *server = server_by_id(s, servers_id_of(s->own, a));
+	const struct address_entry *e = find_address(s, a);
+	struct server *server = e ? e->server : server_by_id(s, servers_id_of(s->own, a));
 	if (!index_name(s, server, host))
 		return;
 	tell_name(s, server, host);

@@ -225,9 +225,10 @@ static void take_session(struct take *t, sqlite3_stmt *s, int64_t taken_before)
 	sqlite3_bind_text(q, 2, direction_name(x.route.direction), -1, SQLITE_STATIC);
 	sqlite3_bind_text(q, 3, x.software, -1, SQLITE_STATIC);
 	run(q);
-	uint8_t session_id[16];
-	read_session_id(s, session_id);
-	provisional_session(t->tools.provisional, session_id, sqlite3_column_int64(s, S_ID), text_equal(column_text(s, S_END_REASON), TEXT("capture-end")));
+	struct provisional_session p = { .rowid = sqlite3_column_int64(s, S_ID), .started_us = sqlite3_column_int64(s, S_STARTED),
+		.cut_off = text_equal(column_text(s, S_END_REASON), TEXT("capture-end")) };
+	read_session_id(s, p.session_id);
+	provisional_session(t->tools.provisional, &p);
 	if (x.route.leaves || !probe_is_name(column_text(s, S_HELO))) {
 		learn_servers(t, s, &x);
 		add_to_sums(t, s, &x);

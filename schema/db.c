@@ -64,6 +64,11 @@ int db_exec(sqlite3 *db, const char *sql, char *error, size_t error_size)
 	return -1;
 }
 
+int db_be_temporary(sqlite3 *db)
+{
+	return db_exec(db, "PRAGMA journal_mode = MEMORY; PRAGMA synchronous = OFF", NULL, 0);
+}
+
 sqlite3_stmt *db_prepare(sqlite3 *db, const char *sql)
 {
 	sqlite3_stmt *s = NULL;

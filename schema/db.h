@@ -65,6 +65,12 @@ bool db_files_moved(const char *dir, enum db_file f, const struct db_files *befo
 /* sqlite3_exec that reports; 0 or -1 with a message in error (may be NULL). */
 int db_exec(sqlite3 *db, const char *sql, char *error, size_t error_size);
 
+/*
+ * For a database that is thrown away when its writer is done: no -wal, nothing waits for the disk. Nobody else can read it meanwhile, and a crash may
+ * leave it unreadable. 0 or -1.
+ */
+int db_be_temporary(sqlite3 *db);
+
 /* Prepares, or ends the program: the statement is ours, so a failure is our bug or out of memory. Persistent. */
 sqlite3_stmt *db_prepare(sqlite3 *db, const char *sql);
 

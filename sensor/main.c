@@ -274,7 +274,7 @@ static int run_in_sandbox(struct run *r)
 	const struct config *c = r->o->config;
 	char *interfaces = r->live ? join_words(r->interfaces, r->interface_count) : NULL, error[1024];
 	struct store_options so = { .dir = c->store.dir, .privacy = c->privacy.addresses, .subject = c->privacy.subject,
-				    .sensor = c->capture.sensor, .live = r->live != NULL, .once = !r->fingerprint, .stop = &stop_signal,
+				    .sensor = c->capture.sensor, .live = r->live != NULL, .temporary = r->o->temporary, .once = !r->fingerprint, .stop = &stop_signal,
 				    .version = VERSION, .memory_bytes = store_memory(c), .interfaces = interfaces,
 				    .filter = r->live ? capture_live_filter(r->live) : r->o->filter };
 	int rc = enter_sandbox(c, r->live != NULL);

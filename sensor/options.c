@@ -11,7 +11,7 @@
 #include "common/xmalloc.h"
 
 enum {
-	OPT_NO_PROMISC = 256, OPT_STORE, OPT_CONFIG, OPT_ANY_PORT, OPT_MEMORY, OPT_WORKERS, OPT_SPEED, OPT_PROGRESS, OPT_PRINT_FILTER, OPT_CHECK_CONFIG,
+	OPT_NO_PROMISC = 256, OPT_STORE, OPT_CONFIG, OPT_ANY_PORT, OPT_MEMORY, OPT_WORKERS, OPT_SPEED, OPT_PROGRESS, OPT_TEMPORARY, OPT_PRINT_FILTER, OPT_CHECK_CONFIG,
 	OPT_DUMP_CONFIG, OPT_HELP, OPT_VERSION,
 };
 
@@ -29,6 +29,7 @@ static const struct option_row {
 	{ OPT_MEMORY, "memory", "SIZE", "ceiling for flows, streams, queue and cache (default 512M)" },
 	{ OPT_WORKERS, "workers", "N", "threads that follow connections (default 1)" },
 	{ OPT_SPEED, "speed", "N", "with -r: hand frames on at N times the pace at which they were recorded" },
+	{ OPT_TEMPORARY, "temporary", NULL, "with -r: the store is thrown away afterwards; faster, but a crash may leave it unreadable" },
 	{ OPT_PROGRESS, "progress", NULL, "show how far it is on standard error" },
 	{ 'D', NULL, NULL, "list the interfaces, exit" },
 	{ OPT_PRINT_FILTER, "print-filter", NULL, "print the filter that interfaces get, exit" },
@@ -176,6 +177,9 @@ int options_parse(struct options *o, int argc, char **argv)
 			break;
 		case OPT_CONFIG:
 			break;
+		case OPT_TEMPORARY:
+			o->temporary = true;
+			break;
 		case OPT_PROGRESS:
 			o->progress = true;
 			break;
@@ -200,6 +204,10 @@ int options_parse(struct options *o, int argc, char **argv)
 	}
 	if (listens && o->file_count) {
 		fputs("bouncetapd: either -i or -r: files and interfaces are runs of their own\n", stderr);
+		return EX_USAGE;
+	}
+	if (o->temporary && !o->file_count) {
+		fputs("bouncetapd: --temporary goes with -r: what was heard on interfaces cannot be read again\n", stderr);
 		return EX_USAGE;
 	}
 	o->filter = join_words(argv + optind, argc - optind);

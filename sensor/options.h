@@ -13,6 +13,7 @@ struct options {
 	size_t file_count;
 	char *filter;			/* the words behind the options, NULL: none; [capture] filter is config's */
 	double speed;			/* of a replay, times the recorded pace; 0: as fast as it goes */
+	bool temporary;			/* the store is thrown away afterwards */
 	bool check_config, dump_config, list_interfaces, print_filter, progress;
 };
 

@@ -94,7 +94,7 @@ static int start_thread(struct store *s)
 static int open_writer(struct store *s, int *exit_code)
 {
 	struct writer_options o = { .dir = s->o.dir, .sensor = s->o.sensor, .version = s->o.version, .interfaces = s->o.interfaces,
-				    .filter = s->o.filter, .privacy = s->o.privacy, .durable = s->o.live, .waits = s->waits,
+				    .filter = s->o.filter, .privacy = s->o.privacy, .temporary = s->o.temporary, .durable = s->o.live, .waits = s->waits,
 				    .cache_bytes = s->queue_bytes, .stop = s->o.stop };
 
 	return writer_open(&s->writer, &o, exit_code);

@@ -30,6 +30,7 @@ struct store_options {
 	enum config_subject subject;
 	const char *sensor;
 	bool live;			/* commits once a second with synchronous=FULL; a replay: NORMAL */
+	bool temporary;			/* thrown away afterwards: not brought through a crash */
 	bool once;			/* what is read cannot be recognised, so not be read again (a pipe): waits for the store, loses nothing */
 	const volatile sig_atomic_t *stop;	/* not 0: the user wants an end, waiting is over; or NULL */
 	const char *version;

@@ -147,7 +147,7 @@ static int set_up(struct writer *w, int *exit_code)
 	*exit_code = EX_CANTCREAT;
 	if (exec(w, sqlite3_mprintf("PRAGMA synchronous = %s; PRAGMA cache_size = -%d; PRAGMA journal_size_limit = %d",
 				    w->o.durable ? "FULL" : "NORMAL", (int)(w->o.cache_bytes / 1024), WAL_KEPT_BYTES))
-	    || check_meta(w, exit_code) || join_run(w))
+	    || (w->o.temporary && db_be_temporary(w->place.db)) || check_meta(w, exit_code) || join_run(w))
 		return -1;
 	sqlite3_wal_hook(w->place.db, note_wal, w);	/* in place of automatic checkpoints: check_wal */
 	place_mark(&w->place);

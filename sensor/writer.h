@@ -28,6 +28,7 @@ enum { WRITER_BUSY_MS = 200, WRITER_PROBLEM_BYTES = 1024 };
 struct writer_options {
 	const char *dir, *sensor, *version, *interfaces, *filter;	/* store.h; borrowed */
 	enum config_privacy privacy;
+	bool temporary;			/* the store is thrown away afterwards: db_be_temporary */
 	bool durable;			/* each commit reaches the disk (synchronous=FULL) */
 	bool waits;			/* what is read cannot be read again: any store that can be had is used; else only the one that was opened first */
 	size_t cache_bytes;
