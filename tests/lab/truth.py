@@ -55,6 +55,12 @@ def refused(reply):
     return (reply or "")[:1] in ("4", "5")
 
 
+def kind_shown(rcpt):
+    """Of a group of a report. Sieve's reject is a disposition notification (RFC 5429 2.1.2)."""
+    rejected = (rcpt.get("disposition") or "").startswith("automatic-action") and "deleted" in rcpt["disposition"]
+    return "bounce" if rejected else KIND_OF_REPORT[rcpt.get("action") or "disposition"]
+
+
 def deciding(raw):
     """The reply that decides a transaction, as sensor/transaction.h has it; None when the client left without one."""
     if not raw["mail_reply"].startswith("2"):
@@ -210,7 +216,7 @@ class Builder:
             if len(fits) != 1:
                 raise Mismatch(f"answers {kinds} to {letter}, got {raw}")
             kind = fits[0]
-        shown = {KIND_OF_REPORT[rcpt.get("action") or "disposition"] for rcpt in (raw.get("report") or {}).get("recipients", ())}
+        shown = {kind_shown(rcpt) for rcpt in (raw.get("report") or {}).get("recipients", ())}
         if kind not in kinds or shown - {kind}:
             raise Mismatch(f"{kind} in answer to {letter}, which says {kinds}: {raw}")
         return Mail(letter, kind, maker or letter["dest_ip"])
@@ -243,6 +249,7 @@ class Builder:
                      [letter for letter in here if letter["mail_from"] in addresses(raw)
                       and any(address in writer for address in addresses(letter))],
                      [letter for letter in here if letter["mail_from"] in addresses(raw)],
+                     [letter for letter in open_now if (letter.get("headers") or {}).get("from") in addresses(raw)],
                      [letter for letter in waiting_for if letter["mail_from"] in addresses(raw)],
                      [letter for letter in open_now if letter["mail_from"].rpartition("@")[2]
                       in {address.rpartition("@")[2] for address in addresses(raw)}]):

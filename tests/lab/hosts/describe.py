@@ -35,6 +35,8 @@ def report(message):
         kind = part.get_content_type()
         if kind == "message/delivery-status":
             about, *recipients = groups_of(part)
+            if about["Final-Recipient"]:   # dovecot-lda has no blank line between the two
+                recipients.insert(0, about)
             found["reporting_mta"] = of_type(about["Reporting-MTA"])
             found["recipients"] = [
                 {"final": of_type(group["Final-Recipient"]), "original": of_type(group["Original-Recipient"]),
