@@ -26,7 +26,7 @@ enum statement { NOTIFY, ORIGINAL, OUTSIDE_RCPT, LINES, BANNER, NOTES, FACTS_COU
 
 static const char *const sql[STATEMENT_COUNT] = {
 	[NOTIFY] = "SELECT 1 FROM recipients WHERE transaction_rowid = ?1 AND notify IS NOT NULL AND notify NOT LIKE '%never%' LIMIT 1",
-	[ORIGINAL] = "SELECT t.mail_from, m.list_id IS NOT NULL FROM transactions t LEFT JOIN messages m ON m.transaction_rowid = t.id WHERE t.id = ?1",
+	[ORIGINAL] = "SELECT t.mail_from, m.list_id IS NOT NULL, t.dest_port IN (465, 587) FROM transactions t LEFT JOIN messages m ON m.transaction_rowid = t.id WHERE t.id = ?1",
 	[OUTSIDE_RCPT] = "SELECT address FROM recipients WHERE transaction_rowid = ?1",
 	[LINES] = "SELECT from_ip, from_host FROM received WHERE transaction_rowid = ?1 AND part = ?2",
 	[BANNER] = "SELECT banner FROM sessions WHERE started_us / 1000000 = ?1 / 1000000 AND session_id = ?2",
@@ -279,6 +279,8 @@ static void look_at_original(struct witnesses *x, struct evidence *e, const stru
 		e->own_envelope = is_other && domain_is_related(origin_name(e), domain);
 		e->other_envelope = is_other && !domain_is_related(v->domain, domain);
 		e->from_list = sqlite3_column_int(s, 1);
+		if (e->client == CLIENT_UNKNOWN && e->caused->cause.route.arrives && sqlite3_column_int(s, 2))
+			e->client = CLIENT_AUTHENTICATED;	/* who hands in mail there has logged in (RFC 6409 4.3), though nobody saw it */
 	}
 	sqlite3_reset(s);
 	e->to_outside = has_outside_recipient(x, rowid);

@@ -160,6 +160,20 @@ static void who_may_have_logged_in_is_not_proved_a_stranger(void **state)
 	assert_true(fired(w, "doubtful-capture"));
 }
 
+/* On 587 nothing is taken from others. */
+static void mail_submitted_was_written_by_a_user_of_ours(void **state)
+{
+	struct world *w = *state;
+
+	judge_pair(w, spam_to(1, 10, VICTIM, USER, "m"), bounce_to(2, 11, VICTIM, "m"));
+	run_sql(w->facts, "UPDATE transactions SET auth = NULL WHERE NOT null_sender");
+	analyze(w, true);
+	assert_answer("likely unknown", "SELECT misdirected || ' ' || exposure FROM finding");
+	run_sql(w->facts, "UPDATE transactions SET dest_port = 587 WHERE NOT null_sender");
+	analyze(w, true);
+	assert_answer("unknown no", "SELECT misdirected || ' ' || exposure FROM finding");
+}
+
 static void rules_of_one_ground_make_no_yes(void **state)
 {
 	struct world *w = *state;
@@ -1067,6 +1081,7 @@ int main(void)
 		TEST(two_strong_grounds_make_yes),
 		TEST(what_rests_on_doubtful_bytes_is_no_proof),
 		TEST(who_may_have_logged_in_is_not_proved_a_stranger),
+		TEST(mail_submitted_was_written_by_a_user_of_ours),
 		TEST(rules_of_one_ground_make_no_yes),
 		TEST(only_our_own_authentication_results_count),
 		TEST(dmarc_of_another_domain_says_nothing_about_his),
