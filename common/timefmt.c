@@ -148,20 +148,34 @@ static bool read_fraction(const char **s, int *us)
 	return digits > 0;
 }
 
-/* "14:03", "14:03:05", "14:03:05.5" */
+/* One digit, or two. */
+static bool read_short(const char **s, int *out)
+{
+	return read_number(s, 2, out) || read_number(s, 1, out);
+}
+
+/* "14:03", "9:03", "14:03:05", "14:03:05.5" */
 static bool read_clock(const char **s, struct fields *f)
 {
-	if (!read_number(s, 2, &f->hour) || !read_char(s, ':') || !read_number(s, 2, &f->minute))
+	if (!read_short(s, &f->hour) || !read_char(s, ':') || !read_number(s, 2, &f->minute))
 		return false;
 	if (read_char(s, ':') && (!read_number(s, 2, &f->second) || !read_fraction(s, &f->fraction_us)))
 		return false;
 	return f->hour < 24 && f->minute < 60 && f->second <= 60;	/* 60: a leap second */
 }
 
+/* "2026-11-20", "2026/11/20"; "20.11.2026", as German pages write it. */
 static bool read_date(const char **s, struct fields *f)
 {
-	return read_number(s, 4, &f->year) && read_char(s, '-') && read_number(s, 2, &f->month) && read_char(s, '-') &&
-	       read_number(s, 2, &f->day) && date_exists(f);
+	const char *begin = *s;
+
+	if (read_short(s, &f->day) && read_char(s, '.'))
+		return read_short(s, &f->month) && read_char(s, '.') && read_number(s, 4, &f->year) && date_exists(f);
+	*s = begin;
+	if (!read_number(s, 4, &f->year) || (**s != '-' && **s != '/'))
+		return false;
+	char between = *(*s)++;
+	return read_number(s, 2, &f->month) && read_char(s, between) && read_number(s, 2, &f->day) && date_exists(f);
 }
 
 /* "+01:00", "+0100", "+01" */
@@ -253,7 +267,8 @@ static bool parse_before(const char *s, int64_t now_us, int64_t *out_us)
 	return false;
 }
 
-static bool local_midnight(int64_t now_us, int days_before, int64_t *out_us)
+/* The midnight, or the time of that day that clock tells. */
+static bool local_day(int64_t now_us, int days_before, const char *clock, int64_t *out_us)
 {
 	time_t s = (time_t)floor_div(now_us, second_us);
 	struct tm tm;
@@ -261,6 +276,12 @@ static bool local_midnight(int64_t now_us, int days_before, int64_t *out_us)
 	if (!localtime_r(&s, &tm))
 		return false;
 	struct fields f = { .year = tm.tm_year + 1900, .month = tm.tm_mon + 1, .day = tm.tm_mday - days_before };
+	if (*clock) {
+		const char *p = skip_blanks(clock);
+
+		if (p == clock || !read_clock(&p, &f) || *p)
+			return false;
+	}
 	return local_to_us(&f, out_us);	/* mktime knows what day 0 of a month is */
 }
 
@@ -281,10 +302,10 @@ int time_parse(const char *text, int64_t now_us, int64_t *out_us)
 		*out_us = now_us;
 		return 0;
 	}
-	if (strcmp(s, "today") == 0)
-		return local_midnight(now_us, 0, out_us) ? 0 : -1;
-	if (strcmp(s, "yesterday") == 0)
-		return local_midnight(now_us, 1, out_us) ? 0 : -1;
+	if (strncmp(s, "today", 5) == 0)
+		return local_day(now_us, 0, s + 5, out_us) ? 0 : -1;
+	if (strncmp(s, "yesterday", 9) == 0)
+		return local_day(now_us, 1, s + 9, out_us) ? 0 : -1;
 	if (*s == '-')
 		return parse_before(s, now_us, out_us) ? 0 : -1;
 	return parse_absolute(s, out_us) ? 0 : -1;

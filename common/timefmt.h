@@ -16,7 +16,8 @@ const char *time_format_local(int64_t us, char out[TIME_TEXT_MAX]);
 
 /*
  * "2026-11-20 14:03 CET", "2026-11-20 14:03:05" (local), ISO 8601 with Z or +hh:mm, a date alone (its midnight, local unless a zone
- * follows), "-2h" "-30m" "-7d" "-90s" "-2w" (before now), "yesterday" and "today" (their local midnight), "now".
+ * follows), "20.11.2026" and "2026/11/20" in place of such a date, "-2h" "-30m" "-7d" "-90s" "-2w" (before now), "yesterday" and "today" (their
+ * local midnight), "yesterday 14:03" (local), "now".
  * Zones: Z, UTC, GMT, CET, CEST, +hhmm. 0 or -1.
  */
 int time_parse(const char *text, int64_t now_us, int64_t *out_us);
