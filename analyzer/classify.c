@@ -278,10 +278,12 @@ static uint64_t phrase_bits(const struct mail *m)
 	return s | (both[IN_BODY] & both[IN_SUBJECT]);
 }
 
-/* A server's text in any language puts an address where servers put those that failed. */
+/* In any language: a server's text puts an address where servers put those that failed; and nobody but a mailer daemon calls himself one. */
 static uint64_t said_bits(const struct mail *m)
 {
-	return when(!m->has_report && m->names_recipient && m->null_sender && m->from_class & (CLASS_DAEMON | CLASS_POSTMASTER), PHRASE_NONDELIVERY);
+	bool daemon = m->from_class & CLASS_DAEMON, server = daemon || m->from_class & CLASS_POSTMASTER;
+
+	return when(!m->has_report && m->null_sender && (daemon || (server && m->names_recipient)), PHRASE_NONDELIVERY);
 }
 
 static uint64_t signals_of(const struct mail *m)

@@ -407,6 +407,22 @@ static void suspects_need_other_mail(void **state)
 	assert_false(classify(&m, false).open);
 }
 
+static void a_mailer_daemon_tells_of_failure_in_any_words(void **state)
+{
+	struct mail m = { LETTER, NULL_FROM, .from_class = CLASS_DAEMON };
+
+	(void)state;
+	expect(&m, KIND_BOUNCE, "nondelivery");
+	m.phrases = t("720");	/* "I am out of the office" */
+	expect(&m, KIND_AUTOREPLY, "autoreply-text");
+	m = (struct mail){ LETTER, NULL_FROM, .from_class = CLASS_POSTMASTER };	/* warns of a full mailbox, too */
+	expect(&m, KIND_AUTOMATED_UNKNOWN, "null-sender");
+	m.names_recipient = true;
+	expect(&m, KIND_BOUNCE, "nondelivery");
+	m = (struct mail){ LETTER, NULL_FROM, SAID("453 468") };	/* a backup did not find its host */
+	expect(&m, KIND_AUTOMATED_UNKNOWN, "null-sender");
+}
+
 static void rule_ids_are_unique(void **state)
 {
 	(void)state;
@@ -444,6 +460,7 @@ int main(void)
 		cmocka_unit_test(every_rule_decides_its_example),
 		cmocka_unit_test(what_only_looks_automated_is_ordinary),
 		cmocka_unit_test(suspects_need_other_mail),
+		cmocka_unit_test(a_mailer_daemon_tells_of_failure_in_any_words),
 		cmocka_unit_test(rule_ids_are_unique),
 		cmocka_unit_test(kinds_read_back),
 	};
