@@ -146,18 +146,6 @@ static uint64_t envelope_bits(const struct mail *m)
 	     | when(c & CLASS_LIST_ROBOT, LIST_ROBOT);
 }
 
-/*
- * A message exists where the client knew its size or its kind of body (Postfix, Exim, Sendmail, Courier say so). Postfix's probes have a size,
- * too, 200 to 250 bytes: no header that a server would send fits into that.
- */
-static bool size_is_given(const struct mail *m)
-{
-	enum { PROBE_BYTES_MAX = 300 };
-	int64_t size = mail_size_param(m);
-
-	return size >= 0 ? size > PROBE_BYTES_MAX : text_find_nocase(m->mail_params, "body=") >= 0;
-}
-
 static uint64_t dialogue_bits(const struct mail *m)
 {
 	bool asked_for_data = mail_has_step(m, 'c', "DATA") || mail_has_step(m, 'c', "BDAT");
@@ -169,7 +157,7 @@ static uint64_t dialogue_bits(const struct mail *m)
 	/* With a hole in it, a message may have been there. */
 	return when(!m->has_data && !asked_for_data && m->complete, NO_DATA)
 	     | when(asked_for_data, DATA_ASKED)
-	     | when(size_is_given(m), SIZE_GIVEN)
+	     | when(mail_is_announced(m), SIZE_GIVEN)
 	     | when(m->rcpt_count >= 1 && m->rcpt_count <= 3, FEW_RCPT)
 	     | when(m->rcpt_count >= 1, RCPT_SEEN)
 	     | when(m->rcpt_accepted >= 1, RCPT_ACCEPTED)

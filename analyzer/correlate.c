@@ -493,20 +493,20 @@ static bool was_submitted(struct correlate *c, const struct answer *a)
 	return false;
 }
 
-/* A dialogue without a mail to announce, while mail from this very address stands in another one and waits: sender verification. */
+/* A dialogue without a mail to announce, while mail from this very address, in its envelope or its From, stands in another one and waits. */
 static bool is_concurrent_probe(struct victim *v, const struct answer *a)
 {
 	size_t until = victim_mail_until(v, a->mail.mail_us + SIGHTING_SLACK_US);
 
 	if (a->mail.has_message || a->mail.has_data || mail_has_step(&a->mail, 'c', "DATA") || mail_has_step(&a->mail, 'c', "BDAT")
-	    || mail_size_param(&a->mail) >= 0)
+	    || mail_is_announced(&a->mail))
 		return false;
 	for (size_t i = until; i-- > 0 && until - i <= VICTIM_NEAR_MAX;) {
 		const struct sighting *s = &v->mail[i];
 
 		if (s->mail_us < a->mail.mail_us - PROBE_US)
 			break;
-		if (s->route.arrives && s->mail_from_id == v->id && s->mail_us <= a->mail.mail_us && s->ended_us >= a->mail.ended_us
+		if (s->route.arrives && s->mail_us <= a->mail.mail_us && s->ended_us >= a->mail.ended_us
 		    && (!s->reply_us || s->reply_us >= a->mail.ended_us))
 			return true;
 	}

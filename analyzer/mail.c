@@ -229,3 +229,11 @@ int64_t mail_size_param(const struct mail *m)
 		n = n * 10 + (m->mail_params.p[i] - '0');
 	return n;
 }
+
+bool mail_is_announced(const struct mail *m)
+{
+	enum { PROBE_BYTES_MAX = 300 };
+	int64_t size = mail_size_param(m);
+
+	return size >= 0 ? size > PROBE_BYTES_MAX : text_find_nocase(m->mail_params, "body=") >= 0;
+}

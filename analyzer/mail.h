@@ -85,4 +85,10 @@ bool mail_has_step(const struct mail *m, char side, const char *word);
 /* SIZE= of the MAIL line (RFC 1870); -1 when it was not given. */
 int64_t mail_size_param(const struct mail *m);
 
+/*
+ * A message exists where the client knew its size or its kind of body (Postfix, Exim, Sendmail, Courier say so). Postfix's probes have a size,
+ * too, 200 to 250 bytes: no header that a server would send fits into that.
+ */
+bool mail_is_announced(const struct mail *m);
+
 #endif

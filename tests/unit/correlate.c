@@ -579,6 +579,22 @@ static void asking_about_who_waits_is_a_callout_whoever_asks(void **state)
 	assert_answer("callout probe-concurrent", RULE_OF(2));
 }
 
+/* Postfix with address_verify_sender = verify@campus.example; Exim with mailfrom= and header_sender. */
+static void asking_has_a_size_or_is_about_the_header(void **state)
+{
+	struct world *w = *state;
+	struct fake spam = spam_to(1, 10, "bulk@other.invalid", USER, "m"), sized = asked_as(2, 11, "verify@campus.example");
+
+	spam.from_header = VICTIM;
+	add(w, spam);
+	run_sql(w->facts, "UPDATE transactions SET ended_us = started_us + 5000000, reply_us = started_us + 5000000");
+	sized.params = "SIZE=236";
+	add(w, sized);
+	analyze(w, false);
+	assert_answer("callout probe-concurrent", RULE_OF(2));
+	assert_answer("1", "SELECT cause_rowid FROM finding");
+}
+
 /* verify = header_sender/callout: the mail has another envelope, and is refused when the answer is no. */
 static void asking_about_the_header_is_caused_by_the_mail_that_waits(void **state)
 {
@@ -700,6 +716,7 @@ int main(void)
 		TEST(what_a_person_handed_in_is_ordinary),
 		TEST(an_answer_without_data_is_what_others_of_its_sender_are),
 		TEST(asking_about_who_waits_is_a_callout_whoever_asks),
+		TEST(asking_has_a_size_or_is_about_the_header),
 		TEST(asking_about_the_header_is_caused_by_the_mail_that_waits),
 		TEST(asking_about_a_domain_is_caused_by_the_mail_of_it_that_waits),
 		TEST(leaving_after_rcpt_at_another_time_is_ordinary),
