@@ -304,8 +304,9 @@ struct classification classify(const struct mail *m, bool near)
 	struct classification c = { r->suspect ? KIND_ORDINARY : r->kind, r->id, false, r->kind };
 
 	c.open = r->suspect ? m->rcpt_count == 1 : !(s & MESSAGE) && (c.kind == KIND_AUTOMATED_UNKNOWN || (c.kind == KIND_CALLOUT && !(s & (RCPT_ACCEPTED | DOUBLE_BOUNCE))));
-	/* Asking our own hop about its recipients is how backscatter is avoided. */
-	if (near && c.kind == KIND_CALLOUT) {
+	/* Asking our own hop about its recipients is how backscatter is avoided; Exim's use_sender does so in the sender's name. */
+	if (near && r->kind == KIND_CALLOUT) {
+		c.open &= !r->suspect;
 		c.kind = KIND_CALL_AHEAD;
 		c.rule = "probe-near";
 	}

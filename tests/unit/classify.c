@@ -193,6 +193,11 @@ static void probes_leave_after_rcpt(void **state)
 	expect(&m, KIND_CALLOUT, "probe-accepted");
 	assert_false(classify(&m, false).open);
 	assert_int_equal(classify(&m, true).kind, KIND_CALL_AHEAD);
+	m.null_sender = false;
+	m.mail_from_class = 0;
+	expect(&m, KIND_ORDINARY, "probe-person");
+	assert_int_equal(classify(&m, true).kind, KIND_CALL_AHEAD);
+	assert_false(classify(&m, true).open);
 	m = probe(NULL, 1, 0, "c MAIL 0\nc RCPT 1\nc QUIT 2\n");
 	expect(&m, KIND_CALLOUT, "probe-refused");
 	assert_true(classify(&m, false).open);
