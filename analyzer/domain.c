@@ -7,12 +7,56 @@
 
 #include "analyzer/idn.h"
 
-/* Outbound servers of these send for everyone; their names say nothing about a sender. */
-static const char *const platforms[] = { "amazonses.com", "google.com", "googlemail.com", "outlook.com", "hotmail.com", "yahoo.com", "yahoodns.net",
-	"icloud.com", "apple.com", "gmx.net", "gmx.com", "web.de", "kundenserver.de", "ionos.com", "strato.de", "rzone.de", "t-online.de", "ovh.net",
-	"messagingengine.com", "zoho.com", "zoho.eu", "protonmail.ch", "sendgrid.net", "mailgun.net", "mailgun.org", "mailjet.com", "sparkpostmail.com",
-	"mcsv.net", "mcdlv.net", "rsgsv.net", "mandrillapp.com", "exacttarget.com", "mimecast.com", "pphosted.com", "ppe-hosted.com",
-	"messagelabs.com", "barracudanetworks.com", "mailspamprotection.com", "secureserver.net", "emailsrvr.com", "antispamcloud.com", "hornetsecurity.com" };
+static struct text without_last_dot(struct text t)
+{
+	if (t.len && t.p[t.len - 1] == '.')
+		t.len--;
+	return t;
+}
+
+#define NAME(literal) { literal, sizeof(literal) - 1 }
+
+/*
+ * Outbound servers of these send for everyone; their names say nothing about a sender: who has his domain at one of them may take his mail at
+ * another. Mailbox providers and hosters of them, filters and relays, mailers of newsletters and tickets; no hosters of machines, whose names below
+ * theirs are those of one tenant each.
+ */
+static const struct text platforms[] = {
+	NAME("126.com"), NAME("163.com"), NAME("a1.net"), NAME("aol.com"), NAME("apple.com"), NAME("arcor.de"), NAME("aruba.it"), NAME("b-one.net"),
+	NAME("bluewin.ch"), NAME("btinternet.com"), NAME("dreamhost.com"), NAME("emailsrvr.com"), NAME("free.fr"), NAME("freenet.de"), NAME("gandi.net"),
+	NAME("gmx.com"), NAME("gmx.net"), NAME("google.com"), NAME("googlemail.com"), NAME("home.pl"), NAME("hostpoint.ch"), NAME("hotmail.com"),
+	NAME("icloud.com"), NAME("infomaniak.ch"), NAME("ionos.com"), NAME("ispgateway.de"), NAME("kasserver.com"), NAME("kpnmail.nl"),
+	NAME("kundenserver.de"), NAME("laposte.net"), NAME("libero.it"), NAME("loopia.se"), NAME("mail.ru"), NAME("mailbox.org"), NAME("messagingengine.com"),
+	NAME("mxlogin.com"), NAME("mxroute.com"), NAME("naver.com"), NAME("netease.com"), NAME("o2.pl"), NAME("one.com"), NAME("onet.pl"), NAME("orange.fr"),
+	NAME("outlook.com"), NAME("ovh.net"), NAME("posteo.de"), NAME("privateemail.com"), NAME("proton.me"), NAME("protonmail.ch"), NAME("proxad.net"),
+	NAME("qq.com"), NAME("register.it"), NAME("registrar-servers.com"), NAME("rzone.de"), NAME("secureserver.net"), NAME("seznam.cz"), NAME("sfr.fr"),
+	NAME("strato.de"), NAME("t-online.de"), NAME("titan.email"), NAME("transip.email"), NAME("tutanota.de"), NAME("unifiedlayer.com"), NAME("wanadoo.fr"),
+	NAME("web.de"), NAME("websitewelcome.com"), NAME("wp.pl"), NAME("yahoo.com"), NAME("yahoodns.net"), NAME("yandex.net"), NAME("yandex.ru"),
+	NAME("ziggo.nl"), NAME("zoho.com"), NAME("zoho.eu"), NAME("zohomail.com"),
+
+	NAME("antispamcloud.com"), NAME("barracudanetworks.com"), NAME("expurgate.net"), NAME("hornetsecurity.com"), NAME("iphmx.com"), NAME("mailcontrol.com"),
+	NAME("mailspamprotection.com"), NAME("messagelabs.com"), NAME("mimecast.com"), NAME("ppe-hosted.com"), NAME("pphosted.com"), NAME("retarus.com"),
+	NAME("trendmicro.com"), NAME("vadesecure.com"),
+
+	NAME("amazonses.com"), NAME("aweber.com"), NAME("ccsend.com"), NAME("createsend.com"), NAME("elasticemail.com"), NAME("emarsys.net"),
+	NAME("exacttarget.com"), NAME("freshdesk.com"), NAME("hubspotemail.net"), NAME("inxserver.com"), NAME("klaviyomail.com"), NAME("mailgun.net"),
+	NAME("mailgun.org"), NAME("mailjet.com"), NAME("mandrillapp.com"), NAME("mcdlv.net"), NAME("mcsv.net"), NAME("mktomail.com"), NAME("mtasv.net"),
+	NAME("rsgsv.net"), NAME("salesforce.com"), NAME("sendgrid.net"), NAME("sendinblue.com"), NAME("smtp.com"), NAME("smtp2go.com"),
+	NAME("sparkpostmail.com"), NAME("turbo-smtp.com"), NAME("zendesk.com"),
+};
+
+/* Some of them are public suffixes themselves, each customer having a name below. */
+static bool is_platform(struct text host)
+{
+	host = without_last_dot(host);
+	for (size_t i = 0; i < sizeof platforms / sizeof *platforms; i++) {
+		uint32_t n = platforms[i].len;
+
+		if (host.len >= n && text_equal_nocase((struct text){ host.p + host.len - n, n }, platforms[i]) && (host.len == n || host.p[host.len - n - 1] == '.'))
+			return true;
+	}
+	return false;
+}
 
 static bool is_listed(const char *const *list, size_t n, struct text t)
 {
@@ -20,13 +64,6 @@ static bool is_listed(const char *const *list, size_t n, struct text t)
 		if (t.len == strlen(list[i]) && text_starts_nocase(t, list[i]))
 			return true;
 	return false;
-}
-
-static struct text without_last_dot(struct text t)
-{
-	if (t.len && t.p[t.len - 1] == '.')
-		t.len--;
-	return t;
 }
 
 bool domain_is_name(struct text host)
@@ -108,7 +145,7 @@ bool domain_is_related(struct text a, struct text b)
 
 bool domain_is_platform(struct text host)
 {
-	return host.p && is_listed(platforms, sizeof platforms / sizeof *platforms, domain_registrable(host));
+	return host.p && is_platform(host);
 }
 
 /* The next run of letters from *at on; empty at the end. */
@@ -126,9 +163,9 @@ static struct text next_word(struct text t, uint32_t *at)
 
 static bool is_access_line(struct text host, struct text registrable)
 {
-	static const char *const lines[] = { "access", "adsl", "broadband", "cable", "catv", "client", "cpe", "cust", "customer", "customers", "dhcp", "dial",
+	static const char *const lines[] = { "abo", "access", "adsl", "broadband", "cable", "catv", "client", "cpe", "cust", "customer", "customers", "dhcp", "dial",
 		"dialin", "dialup", "dip", "dsl", "dyn", "dynamic", "dynamicip", "dynip", "ftth", "fttb", "gprs", "hsd", "lte", "mobile", "pool", "ppp",
-		"pppoe", "res", "residential", "retail", "sdsl", "umts", "user", "vdsl", "wifi", "wlan", "xdsl" };
+		"pppoe", "res", "residential", "retail", "sdsl", "subs", "umts", "user", "vdsl", "wifi", "wlan", "xdsl" };
 	static const char *const servers[] = { "cloud", "compute", "gw", "mail", "mailer", "mailout", "mta", "mx", "newsletter", "out", "outbound", "relay",
 		"send", "sender", "server", "smtp", "srv", "static", "vps" };
 	bool line = false;
@@ -167,9 +204,8 @@ struct domain_host domain_host(struct text name)
 	if (!name.p || !name.len || domain_is_private(name))
 		return h;
 	h.registrable = domain_registrable(name);
-	if (is_listed(platforms, sizeof platforms / sizeof *platforms, h.registrable))
+	h.access_line = is_access_line(name, h.registrable);
+	if (!h.access_line && is_platform(name))
 		h.registrable = (struct text){ 0 };
-	else
-		h.access_line = is_access_line(name, h.registrable);
 	return h;
 }

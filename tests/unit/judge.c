@@ -63,9 +63,11 @@ static void a_related_name_or_a_platform_keeps_silent(void **state)
 	judge_pair(w, cause, bounce_to(2, 11, VICTIM, "m"));
 	assert_answer("unknown", "SELECT misdirected FROM finding");
 	cause = spam_to(3, 20, "b@victim.invalid", USER, "m2");
-	cause.helo = "mail-ed1-f41.google.com";
+	cause.helo = "dd12345.kasserver.com";
 	judge_pair(w, cause, bounce_to(4, 21, "b@victim.invalid", "m2"));
 	assert_answer("unknown", "SELECT misdirected FROM finding WHERE recipient = 'b@victim.invalid'");
+	assert_true(domain_is_platform(TEXT("mail-ed1-f41.google.com")) && domain_is_platform(TEXT("MX.Outlook.COM.")));
+	assert_false(domain_is_platform(TEXT("google.com.access.invalid")) || domain_is_platform(TEXT("notgoogle.com")) || domain_is_platform(TEXT("com")));
 }
 
 /* A bounce goes to the sender; its copy to whom the configuration names (errors_copy of Exim, PostmasterCopy of Sendmail). */
@@ -1038,7 +1040,7 @@ static void names_tell_what_kind_of_host_it_is(void **state)
 	static const struct { const char *name; bool line, private; } cases[] = {
 		{ "dsl-198-18-10-7.access.invalid", true, false }, { "p4FE1.dip0.t-ipconnect.de", true, false }, { "c-24-1-2-3.hsd1.il.comcast.net", true, false },
 		{ "ip5f5a.dynamic.kabel-deutschland.de", true, false }, { "pool-71-1-2-3.nycmny.fios.verizon.net", true, false },
-		{ "mail.dynamic.example", false, false }, { "mobile.de", false, false }, { "static-1-2-3-4.dsl.isp.example", false, false },
+		{ "mail.dynamic.example", false, false }, { "mobile.de", false, false }, { "lfbn-1-2-3.w90-1.abo.wanadoo.fr", true, false }, { "static-1-2-3-4.dsl.isp.example", false, false },
 		{ "mail-1-2-3-4.cust.hoster.example", false, false }, { "o1.ptr42.sendgrid.net", false, false }, { "a8-55.smtp-out.amazonses.com", false, false },
 		{ "out7.hoster.example", false, false }, { "exchange01.firm.local", false, true }, { "[192.0.2.1]", false, false }, { "pool", false, false },
 	};
@@ -1047,7 +1049,7 @@ static void names_tell_what_kind_of_host_it_is(void **state)
 	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
 		struct text name = { cases[i].name, (uint32_t)strlen(cases[i].name) };
 
-		if (domain_is_access_line(name) != cases[i].line || domain_is_private(name) != cases[i].private)
+		if (domain_is_access_line(name) != cases[i].line || domain_host(name).access_line != (cases[i].line && !cases[i].private) || domain_is_private(name) != cases[i].private)
 			fail_msg("%s", cases[i].name);
 	}
 }
