@@ -178,27 +178,23 @@ static const struct {
 	{ "message/global-headers", KIND_RETURNED, REPORT_NONE },
 };
 
-/* X-PSA-Autoresponder, X-Yahoo-Vacation, X-AUTO-REPLY: each product has a field of its own that says so. */
+/* X-PSA-Autoresponder, X-Yahoo-Vacation, X-AUTO-REPLY: each product has a field of its own that says so. With more behind it is of something else. */
 static bool names_autoresponder(struct text name)
 {
-	static const char *const words[] = { "autorespon", "autoreply", "auto-reply", "vacation" };
+	static const char *const words[] = { "autoresponder", "autoresponse", "autorespond", "autoreply", "auto-reply", "vacation" };
 
 	if (name.len < 10 || (name.p[0] | 32) != 'x' || name.p[1] != '-')
 		return false;
-	for (uint32_t i = 2; i + 8 <= name.len; i++) {
-		char c = name.p[i] | 32;
-
-		for (size_t k = 0; (c == 'a' || c == 'v') && k < sizeof words / sizeof words[0]; k++)
-			if (text_starts_nocase((struct text){ name.p + i, name.len - i }, words[k]))
-				return true;
-	}
+	for (size_t i = 0; i < sizeof words / sizeof words[0]; i++)
+		if (text_ends_nocase(name, words[i]))
+			return true;
 	return false;
 }
 
 /* "X-No-Autoreply", "X-Autoreply: no" and their like ask that there be none, or say that this is none. */
 static bool denies(struct text name, struct text value)
 {
-	static const char *const words[] = { "-no-", "-noauto", "dont", "suppress", "ignore", "exclude", "disable" };
+	static const char *const words[] = { "-no-", "-noauto", "dont", "suppress", "ignore", "disable" };
 
 	for (size_t i = 0; i < sizeof words / sizeof words[0]; i++)
 		if (text_find_nocase(name, words[i]) >= 0)

@@ -293,7 +293,7 @@ static const struct {
 	{ "delay-bare", KIND_DELAY_NOTICE, { LETTER, .from_class = CLASS_DAEMON, SAID("37 48") } },
 	{ "success-text", KIND_SUCCESS_NOTICE, { LETTER, NULL_FROM, SAID("30 51") } },
 	{ "content-text", KIND_CONTENT_NOTICE, { LETTER, AUTO("auto-replied"), SAID("117") } },
-	{ "content-generated", KIND_CONTENT_NOTICE, { LETTER, MARK(MIME_VERSION), AUTO("auto-generated"), SAID("933 1293") } },
+	{ "content-generated", KIND_CONTENT_NOTICE, { LETTER, MARK(MIME_VERSION), AUTO("auto-generated"), SAID("933 1289") } },
 	{ "content-daemon", KIND_CONTENT_NOTICE, { LETTER, .from_class = CLASS_POSTMASTER, SAID("110 930"), .list_id = { "<l>", 3 } } },
 	{ "content-both", KIND_CONTENT_NOTICE, { LETTER, PLAIN_MUA, SAID("110 930 1283") } },
 	{ "bounce-text", KIND_BOUNCE, { LETTER, .mail_from_class = CLASS_DAEMON, SAID("12") } },
@@ -301,7 +301,6 @@ static const struct {
 	{ "bounce-bare", KIND_BOUNCE, { LETTER, .from_class = CLASS_DAEMON, SAID("37") } },
 	{ "bounce-status", KIND_BOUNCE, { LETTER, PLAIN_MUA, .mail_from_class = CLASS_POSTMASTER, .from_class = CLASS_POSTMASTER, SAID("12 1390") } },
 	{ "bounce-person", KIND_BOUNCE, { LETTER, SAID("37"), .has_returned = true } },
-	{ "bounce-both", KIND_BOUNCE, { LETTER, PLAIN_MUA, SAID("214 324"), .has_returned = true } },
 	{ "bounce-marker", KIND_BOUNCE, { LETTER, NULL_FROM, MARK(INVOKED_FOR_BOUNCE) } },
 	{ "report-unread", KIND_BOUNCE, { LETTER, NULL_FROM, .content_type = { "multipart/report", 16 } } },
 	{ "returned-message", KIND_BOUNCE, { LETTER, NULL_FROM, .from_class = CLASS_POSTMASTER, .has_returned = true } },
@@ -390,6 +389,8 @@ static void what_only_looks_automated_is_ordinary(void **state)
 		{ LETTER, AUTO("auto-generated"), SAID("1070 80") },				/* a shop that says that it is a program */
 		{ LETTER, .mail_from_class = CLASS_LIST, .list_id = { "<l>", 3 }, SAID("1003") },
 		{ LETTER, .from_class = CLASS_POSTMASTER, PLAIN_MUA, .has_in_reply_to = true, SAID("44 1390") },	/* a postmaster explains a refusal */
+		{ LETTER, .markers = MARKER_BIT(X_AUTORESPONDER) | MARKER_BIT(LIST_UNSUBSCRIBE) },	/* the second letter of a course */
+		{ LETTER, PLAIN_MUA, .from_class = CLASS_POSTMASTER, .mail_from_class = CLASS_POSTMASTER, SAID("910 960") },	/* what is in quarantine for you */
 		{ LETTER, MARK_MIME(PRECEDENCE_BULK), SAID("645 730") },			/* "Vacation deals" */
 		{ REFUSED },
 	};

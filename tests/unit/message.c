@@ -397,8 +397,8 @@ static void a_field_named_after_autoreplies_says_that_it_is_one(void **state)
 		bool says;
 	} fields[] = {
 		{ "X-PSA-Autoresponder: yes", true }, { "X-AUTO-REPLY: 1", true }, { "X-Yahoo-Vacation: 1", true }, { "X-Some-AutoReply:", true },
-		{ "X-Auto-Response-Suppress: All", false }, { "X-No-Autoreply: yes", false }, { "X-Autoreply-Suppress: yes", false },
-		{ "X-Ours-Autoreply: no", false }, { "X-Ours-Vacation: 0", false }, { "Autoreply: yes", false }, { "X-Reply: autoreply", false },
+		{ "X-Auto-Response-Suppress: All", false }, { "X-No-Autoreply: yes", false }, { "X-Suppress-Autoreply: yes", false },
+		{ "X-Ours-Autoreply: no", false }, { "X-Vacation-Request: 7", false }, { "X-Autoresponder-Campaign: 7", false }, { "X-Ours-Vacation: 0", false }, { "Autoreply: yes", false }, { "X-Reply: autoreply", false },
 	};
 
 	(void)state;
