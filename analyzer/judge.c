@@ -67,6 +67,12 @@ static bool dkim_pass(const struct evidence *e)
 	return is_word(e->dkim, "pass") && e->dkim_aligned;
 }
 
+/* Who forges a sender has nothing to sign with, and seldom feigns it. */
+static bool dkim_signature(const struct evidence *e)
+{
+	return e->dkim_aligned && !e->dkim.p;
+}
+
 /* What shows that the origin may send for this sender, whatever it is called. */
 static bool is_entitled(const struct evidence *e)
 {
@@ -218,6 +224,7 @@ static const struct rule {
 	{ "origin-near-target", AGAINST, MEDIUM, GROUND_PATH, origin_near_target, "the original came from %o, in the network of a server that takes his mail" },
 	{ "spf-pass", AGAINST, STRONG, GROUND_PATH, spf_pass, "our own SPF check of the original passed" },
 	{ "dkim-pass", AGAINST, STRONG, GROUND_FORM, dkim_pass, "the original was signed by the sender's domain (DKIM)" },
+	{ "dkim-signature", AGAINST, MEDIUM, GROUND_FORM, dkim_signature, "the original carries a signature of the sender's domain (DKIM), which nobody here checked" },
 	{ "correspondent", AGAINST, STRONG, GROUND_SENDER, correspondent, "from the network of %o he answered mail of ours" },
 	{ "trusted-sender", AGAINST, STRONG, GROUND_SENDER, trusted_sender, "the configuration trusts %o to write in others' names" },
 	{ "own-sender", AGAINST, MEDIUM, GROUND_SENDER, own_sender, "the envelope of the original is one of ours" },

@@ -34,6 +34,7 @@ static const struct {
 	{ "origin-near-target", ORIGIN, "the original came from another network than that of the server that takes the answer" },
 	{ "spf-pass", REPORT, "the returned headers show no SPF check of ours that passed" },
 	{ "dkim-pass", REPORT, "the returned headers show no DKIM signature of the sender's domain that our check passed" },
+	{ "dkim-signature", REPORT, "the returned headers show no signature of the sender's domain, or one that our check looked at" },
 	{ "correspondent", ORIGIN, "no answer to mail of ours was seen from the network of the origin" },
 	{ "trusted-sender", NOTHING, "the configuration names no trusted sender that it came from" },
 	{ "own-sender", CAUSE, "the original's envelope is none of ours" },

@@ -354,6 +354,7 @@ static void look_at_results(struct witnesses *x, struct evidence *e)
 	e->spam_mark = text_equal_nocase(m->spam, TEXT("yes"));
 	struct text host = m->authserv.p ? m->authserv : spf_receiver(m->received_spf);
 
+	e->dkim_aligned = m->dkim_domains.p && is_aligned(m->dkim_domains, e->recipient_domain);
 	if (!is_believed(x, e, host))
 		return;
 	bool behind = is_checked_behind(x, e, host);
@@ -362,7 +363,6 @@ static void look_at_results(struct witnesses *x, struct evidence *e)
 		e->spf = m->spf;
 	if (domain_is_related(m->returned_from_domain, e->recipient_domain) && (!behind || is_pass(m->dmarc)))	/* else it is about somebody else */
 		e->dmarc = m->dmarc;
-	e->dkim_aligned = m->dkim_domains.p && is_aligned(m->dkim_domains, e->recipient_domain);
 }
 
 /* ---- other mail ---- */

@@ -414,6 +414,7 @@ static void every_rule_decides_something(void **state)
 		{ "origin-near-target", "no", { .origin_near_target = true, .signed_sender = true } },
 		{ "spf-pass", "no", { .spf = { "pass", 4 } } },
 		{ "dkim-pass", "no", { .dkim = { "pass", 4 }, .dkim_aligned = true } },
+		{ "dkim-signature", "unknown", { .origin_unrelated = true, .dkim_aligned = true } },
 		{ "correspondent", "no", { .correspondent = true } },
 		{ "trusted-sender", "no", { .trusted_sender = true, .origin_unrelated = true, .access_line = true, .sender_domains = 8, .spf = { "fail", 4 },
 		  .dkim = { "none", 4 }, .said_unknown = true } },
@@ -784,6 +785,25 @@ static void know_networks(struct world *w, bool known)
 	configure(w, "report", NULL, "geoip", known ? folder : "none");
 }
 
+/* Services that send in a customer's name by servers of their own sign in his name, too. */
+static void a_signature_of_his_domain_speaks_for_him_until_a_check_fails(void **state)
+{
+	static const struct { const char *domains, *authserv, *dkim, *verdict; } cases[] = {
+		{ "mailer.invalid victim.invalid", NULL, NULL, "unknown" }, { "mailer.invalid", NULL, NULL, "likely" },
+		{ "victim.invalid", "mx.attacker.invalid", "fail", "unknown" }, { "victim.invalid", "mx2.campus.example", "fail", "likely" },
+		{ "victim.invalid", "mx2.campus.example", "pass", "no" }, { "victim.invalid", "mx2.campus.example", NULL, "unknown" },
+	};
+	struct world *w = *state;
+
+	judge_pair(w, spam_to(1, 10, VICTIM, USER, "m"), bounce_to(2, 11, VICTIM, "m"));
+	run_sql(w->facts, "UPDATE transactions SET helo = 'out7.mailer.invalid' WHERE NOT null_sender");
+	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+		run_format(w, "UPDATE returned SET dkim_domains = %Q, authserv = %Q, dkim = %Q", cases[i].domains, cases[i].authserv, cases[i].dkim);
+		analyze(w, true);
+		assert_answer(cases[i].verdict, "SELECT misdirected FROM finding");
+	}
+}
+
 static void the_network_of_his_server_is_not_strange_to_him(void **state)
 {
 	struct world *w = *state;
@@ -1110,6 +1130,7 @@ int main(void)
 		TEST(who_may_have_logged_in_elsewhere_may_sit_anywhere),
 		TEST(one_letter_by_way_of_many_forwarders_has_one_author),
 		TEST(an_answer_to_our_letter_acquits_its_network),
+		TEST(a_signature_of_his_domain_speaks_for_him_until_a_check_fails),
 		TEST(the_network_of_his_server_is_not_strange_to_him),
 		TEST(another_network_speaks_against_nobody),
 		TEST(one_line_with_many_addresses_is_one_place),
