@@ -105,12 +105,14 @@ uint64_t domain_list_hash(void)
 	uint64_t h = UINT64_C(14695981039346656037);	/* FNV-1a: tells lists apart, defends against nobody */
 	const char *path = psl_dist_filename();
 	FILE *f = path && suffixes() != psl_builtin() ? fopen(path, "rb") : NULL;
-	int c;
+	unsigned char bytes[4096];
+	size_t n;
 
 	for (const char *p = psl_builtin_sha1sum(); p && *p; p++)
 		h = (h ^ (unsigned char)*p) * UINT64_C(1099511628211);
-	while (f && (c = getc(f)) != EOF)
-		h = (h ^ (unsigned)c) * UINT64_C(1099511628211);
+	while (f && (n = fread(bytes, 1, sizeof bytes, f)) > 0)
+		for (size_t i = 0; i < n; i++)
+			h = (h ^ bytes[i]) * UINT64_C(1099511628211);
 	if (f)
 		fclose(f);
 	return h;
