@@ -189,6 +189,16 @@ static void accents_do_not_matter(void **state)
 	assert_int_equal(subject("\xe4\xb8\x8d\xe5\x9c\xa8\xe3\x81\xae\xe3\x81\x8a").count, 1);
 }
 
+static void charsets_of_other_scripts_have_phrases_of_their_own(void **state)
+{
+	(void)state;
+	assert_int_equal(subject("=?ISO-2022-JP?B?GyRCPCtGMDF+RXobKEI6IHg=?=").id[0], 1475);
+	assert_int_equal(subject("=?iso-2022-jp?B?GyRCIVo8K0YwSlY/LiFbGyhCeA==?=").id[0], 1494);
+	assert_int_equal(subject("=?koi8-r?B?4dfUz83B1MnexdPLycogz9TXxdQ6IHg=?=").id[0], 1467);
+	assert_int_equal(subject("=?gb2312?B?19S2r7TwuLQ6IHg=?=").id[0], 1477);
+	assert_int_equal(subject("\xd7\xd4\xb6\xaf\xb4\xf0\xb8\xb4: x").id[0], 1477);	/* not encoded at all */
+}
+
 static void a_whole_subject_is_no_more_than_that(void **state)
 {
 	(void)state;
@@ -257,6 +267,7 @@ int main(void)
 		cmocka_unit_test(a_hole_parts_what_is_before_and_behind),
 		cmocka_unit_test(reply_codes_with_their_status_are_found_in_any_language),
 		cmocka_unit_test(accents_do_not_matter),
+		cmocka_unit_test(charsets_of_other_scripts_have_phrases_of_their_own),
 		cmocka_unit_test(a_whole_subject_is_no_more_than_that),
 		cmocka_unit_test(tags_in_front_of_a_subject_are_passed_over),
 		cmocka_unit_test(subjects_match_at_their_start_only),
