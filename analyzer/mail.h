@@ -73,7 +73,7 @@ extern const char mail_report_select[];
 
 /*
  * The current row of a statement that began with mail_select. report: of mail_report_select, stepped here; NULL: the mail is known to have neither a
- * report nor returned headers. a == NULL: texts stay borrowed from both, until the caller resets them.
+ * report nor returned headers, and its text names no failed recipient. a == NULL: texts stay borrowed from both, until the caller resets them.
  */
 void mail_read(sqlite3_stmt *s, sqlite3_stmt *report, struct arena *a, struct mail *out);
 

@@ -32,7 +32,8 @@ static const char *const sql[STATEMENT_COUNT] = {
 	[TRANSACTIONS] = "WHERE t.id > ?1 AND t.id <= ?2 ORDER BY t.id",	/* behind mail_select */
 	[REPORT] = mail_report_select,
 	[REPORTED] = "SELECT transaction_rowid FROM reports WHERE transaction_rowid > ?1 AND transaction_rowid <= ?2"
-		" UNION ALL SELECT transaction_rowid FROM returned WHERE transaction_rowid > ?1 AND transaction_rowid <= ?2",
+		" UNION ALL SELECT transaction_rowid FROM returned WHERE transaction_rowid > ?1 AND transaction_rowid <= ?2"
+		" UNION ALL SELECT transaction_rowid FROM report_recipients WHERE transaction_rowid > ?1 AND transaction_rowid <= ?2 AND n = 0",
 	[RECIPIENTS] = "SELECT n, address_id, address, address_class FROM recipients WHERE transaction_rowid = ?1",
 	[WITH_HASH] = "SELECT transaction_rowid FROM messages WHERE message_id_hash = ?1 AND transaction_rowid <= ?2 LIMIT ?3",
 	[OF_SENDER] = "SELECT count(*) FROM (SELECT 1 FROM transactions WHERE mail_from_id = ?1 AND null_sender = 0 AND id <= ?2 LIMIT ?3)",
