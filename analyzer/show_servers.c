@@ -309,6 +309,10 @@ static int run_servers(struct command_context *c)
 		return code;
 	s.now_us = command_now(c, s.r);
 	s.since_us = c->since_us ? c->since_us : s.now_us - DAY_US;
+	if (s.since_us > s.now_us) {
+		reader_close(s.r);
+		return command_fail(EX_USAGE, "servers: --since is after the end of the time; --now tells another end");
+	}
 	struct server_query query = { .now_us = s.now_us, .since_us = s.since_us, .config = c->config };
 	if (server_list_read(s.r, &query, &s.servers) | risk_list_read(s.r, 0, &s.risks) | hygiene_list_read(s.r, 0, &s.defects))
 		code = command_fail(EX_TEMPFAIL, "%s", reader_message(s.r));

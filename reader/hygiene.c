@@ -23,7 +23,7 @@ static const struct { const char *what, *words; } sentences[] = {
 	{ "autoreply-to-null", "answered bounces automatically" },
 	{ "autoreply-unmarked", "sent autoreplies without Auto-Submitted" },
 	{ "no-starttls", "did not offer STARTTLS" },
-	{ "open-relay", "passed on mail of outsiders to outsiders: an open relay" },
+	{ "open-relay", "passed on mail of outsiders to outsiders without a login: an open relay, unless they are meant to (trusted-senders)" },
 	{ "pushed-bounce", "refused what an upstream had taken, which then had to bounce it" },
 };
 
