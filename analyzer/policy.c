@@ -25,7 +25,7 @@ static const char sql_findings[] =
 static const char sql_refusal[] =
 	"SELECT max(at_us), remote_ip FROM refusal WHERE server_id = ?1 AND address = ?2 AND list = ?3 AND at_us > ?4 AND at_us <= ?5";
 static const char sql_coverage[] =
-	"SELECT coalesce(sum(sessions), 0), coalesce(sum(encrypted + one_sided), 0) FROM coverage"
+	"SELECT coalesce(sum(sessions), 0), coalesce(sum(min(sessions, encrypted + max(one_sided, incomplete))), 0) FROM coverage"
 	" WHERE server_id = ?1 AND direction = 'outbound' AND hour_us > ?2 - 3600000000 AND hour_us <= ?3";
 static const char sql_insert[] = "INSERT INTO risk VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)";
 static const char sql_reason[] = "INSERT INTO risk_reason VALUES (?1, ?2, ?3, ?4, ?5)";
@@ -226,7 +226,7 @@ static void insert_reasons(struct policy *p, const struct list *l, const struct 
 		insert_reason(p, l, r, &n, &text);
 	}
 	if (is_blind(r)) {
-		buf_printf(&text, "%d of %d outbound sessions could not be read", r->unread, r->sessions);
+		buf_printf(&text, "%d of %d outbound sessions could not be read, or not in full", r->unread, r->sessions);
 		insert_reason(p, l, r, &n, &text);
 	}
 	buf_fini(&text);

@@ -91,7 +91,13 @@ static void a_blind_server_is_never_clean(void **state)
 	run_sql(w->facts, "UPDATE sessions SET src_ip = '" MX2 "', dest_ip = '198.18.3.3', outcome = 'encrypted', tls = 'starttls'");
 	analyze(w, false);
 	assert_answer("watch", STATUS);
-	assert_answer("1 of 1 outbound sessions could not be read", "SELECT text FROM risk_reason WHERE list = 'backscatterer'");
+	assert_answer("1 of 1 outbound sessions could not be read, or not in full", "SELECT text FROM risk_reason WHERE list = 'backscatterer'");
+	run_sql(w->facts, "UPDATE sessions SET outcome = 'mail', tls = 'none', complete = 0, notes = 'gap'");
+	analyze(w, true);
+	assert_answer("watch", STATUS);
+	run_sql(w->facts, "UPDATE sessions SET complete = 1, notes = ''");
+	analyze(w, true);
+	assert_answer("clean", STATUS);
 }
 
 static void ipv6_is_not_covered(void **state)
