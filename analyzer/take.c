@@ -22,7 +22,7 @@ enum statement {
 	/* of facts.db */
 	SESSIONS, TRANSACTIONS, REPORT, REPORTED, RECIPIENTS, WITH_HASH, OF_SENDER, BEGAN_SINCE, OF_SESSION, ENDED_SINCE, FACTS_COUNT,
 	/* of verdicts.db */
-	SESSION_VERDICT = FACTS_COUNT, TRANSACTION_VERDICT, ANSWER, ANSWER_KEY, AUTHOR, BARE, ASKED_BY_MAIL, UNEXPLAINED_NEAR, WAITING_FOR,
+	SESSION_VERDICT = FACTS_COUNT, TRANSACTION_VERDICT, ANSWER, ANSWER_KEY, AUTHOR, BARE, ASKED_BY_MAIL, UNEXPLAINED_NEAR, CALLOUT_NEAR, WAITING_FOR,
 	ANSWERED_LATER, WHO_ASKED, MAIL_THAT_ASKED, BARE_OF, PENDING, SET_PROVENANCE, STATEMENT_COUNT
 };
 
@@ -50,6 +50,7 @@ static const char *const sql[STATEMENT_COUNT] = {
 	[BARE] = "INSERT OR IGNORE INTO bare VALUES (?1, ?2)",
 	[ASKED_BY_MAIL] = "INSERT OR IGNORE INTO asked_by_mail VALUES (?1, ?2)",
 	[UNEXPLAINED_NEAR] = "SELECT recipient_id, first_us FROM finding WHERE first_us BETWEEN ?1 AND ?2 AND cause_rowid IS NULL",
+	[CALLOUT_NEAR] = "SELECT recipient_id, first_us FROM finding WHERE last_us BETWEEN ?1 AND ?2 + 60000000 AND first_us <= ?2 AND kind = 'callout'",
 	[WAITING_FOR] = "SELECT recipient_id FROM answer_key WHERE message_id_hash = ?1",
 	[ANSWERED_LATER] = "SELECT 1 FROM answer WHERE recipient_id = ?1 AND idle = 0 AND mail_us >= ?2 LIMIT 1",
 	[WHO_ASKED] = "SELECT recipient_id FROM asked WHERE key = ?1",
@@ -67,7 +68,7 @@ struct take {
 	struct maybe *answered;		/* who has an answer that is not idle; NULL: not loaded yet, as those below */
 	struct maybe *awaited;		/* Message-IDs of answer_key */
 	struct maybe *bare;		/* senders of bare */
-	int64_t latest_domain_asked_us;	/* no later answer without a cause went to a postmaster or to a made-up address */
+	int64_t latest_domain_asked_us;	/* no later answer went to a postmaster or to a made-up address */
 	int64_t latest_session_us;	/* no session began later of which a mail was taken */
 	struct marks marks;
 	struct idset shared_by_too_many;	/* Message-IDs: who waits for one was told */
@@ -343,7 +344,7 @@ static void mark_touched(struct take *t, const struct mail *m, const struct rout
 	if (r->arrives && m->in_reply_to_hash && m->mail_from_id && !m->null_sender)	/* to mail of ours, which may come late */
 		await(t, m->in_reply_to_hash, m->mail_from_id);
 	if (r->arrives && !m->null_sender && m->mail_us <= t->latest_domain_asked_us) {	/* this may be what waited while its domain was asked */
-		sqlite3_stmt *s = query(t, UNEXPLAINED_NEAR, m->mail_us);
+		sqlite3_stmt *s = query(t, CALLOUT_NEAR, m->mail_us);
 
 		sqlite3_bind_int64(s, 2, m->ended_us);
 		mark_each(t, s);
@@ -615,7 +616,7 @@ static void load_what_was_taken(struct take *t, int64_t taken_before)
 	t->answered = load(t, "SELECT recipient_id FROM answer WHERE idle = 0");
 	t->awaited = load(t, "SELECT message_id_hash FROM answer_key");
 	t->bare = load(t, "SELECT sender_id FROM bare");
-	t->latest_domain_asked_us = db_int(t->tools.verdicts, "SELECT max(first_us) FROM finding WHERE cause_rowid IS NULL", INT64_MIN);
+	t->latest_domain_asked_us = db_int(t->tools.verdicts, "SELECT max(last_us) FROM finding", INT64_MIN);
 	t->latest_session_us = taken_before ? (db_int(t->tools.facts, "SELECT max(session_started_us / 1000000) FROM transactions", 0) + 1) * 1000000 : INT64_MIN;
 }
 
