@@ -704,6 +704,7 @@ static void outer_end(struct message *m, bool complete)
 		return;
 	m->closer = xcalloc(1, sizeof *m->closer);
 	m->closer->text_left = text_bytes;
+	m->closer->said = (struct said){ .from = header_first_address(f->from), .to = header_first_address(f->to) };
 	phrase_init(&m->closer->phrases, found);
 	if (complete || m->part.kind == KIND_MULTIPART)
 		body_begin(m);
@@ -756,7 +757,7 @@ static bool start(struct message *m)
 /* People and their programs name addresses, too: only the text of a mail about mail is believed. */
 static bool is_about_mail(const struct fact_message *f)
 {
-	bool about = f->x_failed_recipients.p != NULL || is_daemon(f->from);
+	bool about = f->x_failed_recipients.p != NULL;
 
 	for (unsigned i = 0; i < f->phrase_count; i++) {
 		enum phrase_class c = phrase_class(f->phrase[i]);
@@ -772,12 +773,12 @@ static void said_end(struct message *m)
 	struct fact_message *f = m->fact;
 	struct closer *c = m->closer;
 
-	if (!c || f->report || !is_about_mail(f))
+	if (!c || f->report || !(is_about_mail(f) || is_daemon(f->from)))
 		return;
-	said_drop(&c->said, header_first_address(f->from));
-	said_drop(&c->said, header_first_address(f->to));
 	if (f->x_failed_recipients.p)
 		said_failed(&c->said, m->arena, f->x_failed_recipients, &f->notes);
+	if (is_about_mail(f))
+		said_mentioned(&c->said);
 	struct fact_report_recipient *kept = c->said.count ? arena_alloc(m->arena, c->said.count * sizeof *kept) : NULL;
 
 	if (!kept)

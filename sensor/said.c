@@ -56,7 +56,7 @@ static struct text opened(struct text t)
 /* The name in front of a colon tells of a recipient. */
 static bool is_recipient_label(struct text label)
 {
-	static const char *const words[] = { "recipient", "rcpt", "failed address", "unknown user", "failed to", "deliver", "empf\xc3\xa4nger", "empf\xe4nger",
+	static const char *const words[] = { "recipient", "rcpt", "failed address", "unknown user", "no such user", "failed to", "deliver", "empf\xc3\xa4nger", "empf\xe4nger",
 		"destinat", "geadresseerde", "undeliverable to", "intended recipients" };
 
 	for (size_t i = 0; i < sizeof words / sizeof *words; i++)
@@ -158,6 +158,26 @@ static void add_reason(struct said *s, struct arena *a, struct text words)
 		r->status = status_in(r->diagnostic);
 }
 
+/* Whose the mail is, and who it is for: no recipient of the one that it tells about. */
+static bool is_party(const struct said *s, struct text address)
+{
+	return text_equal_nocase(address, s->from) || text_equal_nocase(address, s->to);
+}
+
+/* The first address of a line, wherever it stands. */
+static void note_mention(struct said *s, struct arena *a, struct text line, uint32_t *notes)
+{
+	const char *at = memchr(line.p, '@', line.len);
+	uint32_t from = (uint32_t)(at - line.p);
+
+	while (from && is_address_char(line.p[from - 1]))
+		from--;
+	struct text address = { line.p + from, address_bytes(behind(line, from)) };
+
+	if (address.len && !is_party(s, address))
+		s->mentioned = header_keep(a, address, ADDRESS_BYTES, notes);
+}
+
 /* True when the line names the recipient that is then at hand: what follows the address begins its reason. */
 static bool names_recipient(struct said *s, struct arena *a, struct text line, uint32_t *notes)
 {
@@ -173,9 +193,9 @@ static bool names_recipient(struct said *s, struct arena *a, struct text line, u
 	t = behind(t, n);
 	while (t.len && is_one_of(t.p[0], "'\"])>"))
 		t = behind(t, 1);
-	bool alone = t.len == 0 || t.p[0] == ':' || text_starts_nocase(text_trim(t), "...");
+	bool alone = t.len == 0 || t.p[0] == ':' || is_one_of(text_trim(t).len ? text_trim(t).p[0] : 0, "-(") || text_starts_nocase(text_trim(t), "...");
 
-	if (!labelled && !alone)
+	if ((!labelled && !alone) || is_party(s, address))
 		return false;
 	unsigned known = find(s, address);
 
@@ -217,6 +237,8 @@ void said_line(struct said *s, struct arena *a, struct text line, uint32_t *note
 	}
 	if (s->open)
 		add_reason(s, a, line);
+	else if (!s->mentioned.p && memchr(line.p, '@', line.len))
+		note_mention(s, a, line, notes);
 }
 
 void said_gap(struct said *s)
@@ -237,13 +259,8 @@ void said_failed(struct said *s, struct arena *a, struct text field, uint32_t *n
 	}
 }
 
-void said_drop(struct said *s, struct text address)
+void said_mentioned(struct said *s)
 {
-	unsigned kept = 0;
-
-	for (unsigned i = 0; address.len && i < s->count; i++)
-		if (!text_equal_nocase(s->recipient[i].final_recipient, address))
-			s->recipient[kept++] = s->recipient[i];
-	if (address.len)
-		s->count = (uint8_t)kept;
+	if (s->count == 0 && s->mentioned.p)
+		s->recipient[s->count++] = (struct fact_report_recipient){ .final_recipient = s->mentioned };
 }

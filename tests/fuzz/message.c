@@ -42,7 +42,9 @@ static void assert_equal(const struct fact_message *a, const struct fact_message
 	assert(text_equal(a->from, b->from) && text_equal(a->subject, b->subject) && text_equal(a->message_id, b->message_id));
 	assert(a->markers == b->markers && a->notes == b->notes && a->headers_complete == b->headers_complete);
 	assert(a->received_count == b->received_count && a->phrase_count == b->phrase_count);
-	assert(!a->report == !b->report && !a->returned == !b->returned);
+	assert(!a->report == !b->report && !a->returned == !b->returned && a->said_count == b->said_count);
+	for (unsigned i = 0; i < a->said_count; i++)
+		assert(text_equal(a->said[i].final_recipient, b->said[i].final_recipient) && text_equal(a->said[i].diagnostic, b->said[i].diagnostic));
 	if (a->report)
 		assert(a->report->recipient_total == b->report->recipient_total);
 	if (a->returned)

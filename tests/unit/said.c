@@ -68,6 +68,8 @@ static const struct {
 	/* Others */
 	{ "Please write to postmaster@own.example.", NULL, NULL, NULL },
 	{ "From: bob@own.example\nMail From: <bob@own.example>", NULL, NULL, NULL },
+	{ "<bob@own.example> - user does not exist", "bob@own.example", NULL, "- user does not exist" },
+	{ "bob@own.example (not found)", "bob@own.example", NULL, "(not found)" },		/* FirstClass */
 	{ "bob@own.example is away", NULL, NULL, NULL },
 	{ "bob@localhost", NULL, NULL, NULL },
 	{ "@own.example\nbob@\n<@>:\n<>:\n@", NULL, NULL, NULL },
@@ -143,18 +145,33 @@ static void a_hole_ends_a_reason(void **state)
 	assert_text(s.recipient[0].diagnostic, "host said:");
 }
 
-static void fields_add_and_writers_are_dropped(void **state)
+static void a_field_adds_recipients(void **state)
 {
-	struct said s = read_text("a@x.example\nfull 5.2.2\n\nme@x.example\n");
+	struct said s = read_text("a@x.example\nfull 5.2.2\n");
 
 	(void)state;
 	said_failed(&s, &arena, TEXT("A@x.example, b@x.example,"), &notes);
-	assert_int_equal(s.count, 3);
-	said_drop(&s, TEXT("me@X.example"));
-	said_drop(&s, (struct text){ 0 });
 	assert_int_equal(s.count, 2);
 	assert_text(s.recipient[0].status, "5.2.2");
 	assert_text(s.recipient[1].final_recipient, "b@x.example");
+}
+
+static void sentences_mention_recipients(void **state)
+{
+	struct said s = { .from = TEXT("postmaster@own.example"), .to = TEXT("me@x.example") };
+
+	(void)state;
+	said_line(&s, &arena, TEXT("Me@x.example:"), &notes);
+	said_line(&s, &arena, TEXT("Dear me@x.example, your mail to (bob@own.example) did not arrive,"), &notes);
+	said_line(&s, &arena, TEXT("nor that to bob@own.example and carol@own.example."), &notes);
+	assert_int_equal(s.count, 0);
+	said_mentioned(&s);
+	assert_int_equal(s.count, 1);
+	assert_text(s.recipient[0].final_recipient, "bob@own.example");
+	s = read_text("<a@x.example>:\nwrite to b@x.example\n\nor to c@x.example");
+	said_mentioned(&s);
+	assert_int_equal(s.count, 1);
+	assert_text(s.recipient[0].final_recipient, "a@x.example");
 }
 
 int main(void)
@@ -165,7 +182,8 @@ int main(void)
 		cmocka_unit_test(statuses_are_no_addresses_or_versions),
 		cmocka_unit_test_setup_teardown(texts_are_bounded, setup, teardown),
 		cmocka_unit_test_setup_teardown(a_hole_ends_a_reason, setup, teardown),
-		cmocka_unit_test_setup_teardown(fields_add_and_writers_are_dropped, setup, teardown),
+		cmocka_unit_test_setup_teardown(a_field_adds_recipients, setup, teardown),
+		cmocka_unit_test_setup_teardown(sentences_mention_recipients, setup, teardown),
 	};
 
 	return cmocka_run_group_tests_name("said", tests, NULL, NULL);
