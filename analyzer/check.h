@@ -37,7 +37,7 @@ struct check_cause {
 	unsigned mails, attempts;	/* that count for any list, or are in doubt */
 	unsigned counted;		/* of the mails, those not in doubt */
 	char *software, *originator;	/* of the server where the latest of them is to be mended, and its name; NULL: not known */
-	bool inner_refused;		/* the hop behind it had refused what it had taken */
+	const char *where;		/* as in reader/advice.h */
 	int64_t first_us, last_us;
 	unsigned refused_since;		/* recipients that it refused in the dialogue since (in the last week, at most 1000), as unknown */
 	enum check_cause_state state;

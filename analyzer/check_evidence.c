@@ -34,7 +34,8 @@ static const char *const sql[STATEMENT_COUNT] = {
 	[ADDRESSES] = "SELECT public_address FROM verdicts.server UNION SELECT public_address FROM verdicts.finding ORDER BY 1",
 	[FINDINGS] = "SELECT finding.id, kind, sender, misdirected, exposure, cause_class, attempts, first_us, last_us,"
 		" (SELECT coalesce(t.mail_us, t.started_us) FROM transactions t WHERE t.id = cause_rowid), s.software, s.name,"
-		" EXISTS (SELECT 1 FROM verdicts.transaction_verdict v WHERE v.transaction_rowid = root_rowid AND v.direction = 'internal')"
+		" CASE WHEN exposure = 'no' THEN 'client' WHEN root_rowid IS NULL THEN 'here' ELSE"
+		" (SELECT iif(v.direction = 'internal', 'inner', 'outside') FROM verdicts.transaction_verdict v WHERE v.transaction_rowid = root_rowid) END"
 		" FROM verdicts.finding JOIN verdicts.server s ON s.id = coalesce(originator_server_id, server_id)"
 		" WHERE server_id IN my_server AND finding.public_address = ?1 AND first_us <= ?2 ORDER BY last_us DESC",
 	[LAST_ATTEMPT] = "SELECT max(coalesce(t.mail_us, t.started_us)) FROM verdicts.finding_attempt a JOIN transactions t ON t.id = a.transaction_rowid"
@@ -97,7 +98,8 @@ struct row {
 	const char *cause_class;	/* borrowed, as the next two */
 	int64_t cause_us;		/* of the mail that it answers; 0: not seen */
 	const char *software, *originator;	/* of the server where the fix belongs; its name */
-	bool inner_refused, is_impact;
+	const char *where;
+	bool is_impact;
 };
 
 static bool column_is(sqlite3_stmt *s, int i, const char *word)
@@ -133,13 +135,23 @@ static bool is_impact(const struct check *c, const struct row *r)
 	return c->impact_us && (has_attempt_at(c, r, c->impact_us) || (c->impact_in_summer && has_attempt_at(c, r, c->impact_us - HOUR_US)));
 }
 
+static const char *where_of(struct text t)
+{
+	static const char *const words[] = { "client", "inner", "outside" };
+
+	for (size_t i = 0; i < sizeof words / sizeof *words; i++)
+		if (t.p && t.len == strlen(words[i]) && memcmp(t.p, words[i], t.len) == 0)
+			return words[i];
+	return "here";
+}
+
 static void read_row(const struct check *c, sqlite3_stmt *s, struct row *r)
 {
 	*r = (struct row){ .id = sqlite3_column_int64(s, 0), .kind = kind_parse((const char *)sqlite3_column_text(s, 1)), .weight = weight_of(s),
 		.sender = list_sender_parse((const char *)sqlite3_column_text(s, 2)), .cause_class = (const char *)sqlite3_column_text(s, 5),
 		.attempts = (unsigned)sqlite3_column_int(s, 6), .first_us = sqlite3_column_int64(s, 7), .last_us = sqlite3_column_int64(s, 8),
 		.cause_us = sqlite3_column_int64(s, 9), .software = (const char *)sqlite3_column_text(s, 10), .originator = (const char *)sqlite3_column_text(s, 11),
-		.inner_refused = sqlite3_column_int(s, 12) };
+		.where = where_of(column_text(s, 12)) };
 	if (r->last_us > c->now_us) {
 		sqlite3_stmt *attempt = db_prepare(c->db, sql[LAST_ATTEMPT]);
 
@@ -188,7 +200,7 @@ static char *copy_string(const char *s)
 
 static bool is_like(const struct check_cause *x, const struct row *r)
 {
-	return strcmp(x->kind, kind_name(r->kind)) == 0 && (x->cause_class && r->cause_class ? strcmp(x->cause_class, r->cause_class) == 0
+	return strcmp(x->kind, kind_name(r->kind)) == 0 && (strcmp(x->where, "client") == 0) == (strcmp(r->where, "client") == 0) && (x->cause_class && r->cause_class ? strcmp(x->cause_class, r->cause_class) == 0
 								 : !x->cause_class && !r->cause_class);
 }
 
@@ -203,7 +215,7 @@ static void add_cause(struct check_address *a, const struct row *r, bool counts)
 	struct check_cause *x = &a->cause[i];
 	if (i == a->cause_count) {
 		*x = (struct check_cause){ .kind = xstrdup(kind_name(r->kind)), .cause_class = copy_string(r->cause_class), .first_us = r->first_us,
-			.software = copy_string(r->software), .originator = copy_string(r->originator), .inner_refused = r->inner_refused };
+			.software = copy_string(r->software), .originator = copy_string(r->originator), .where = r->where };
 		a->cause_count++;
 	}
 	x->mails++;

@@ -111,7 +111,7 @@ static void put_causes(struct json *j, const struct check_address *a)
 		json_int(j, "refused_since", x->refused_since);
 		json_string(j, "originator", x->originator);
 		json_string(j, "software", x->software);
-		json_string(j, "advice", advice_find(&(struct advice_query){ .matter = x->kind, .cause = x->cause_class, .software = x->software, .inner_refused = x->inner_refused })->what);
+		json_string(j, "advice", advice_find(&(struct advice_query){ .matter = x->kind, .cause = x->cause_class, .software = x->software, .where = x->where })->what);
 		json_object_end(j);
 	}
 	json_array_end(j);

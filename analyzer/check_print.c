@@ -186,7 +186,7 @@ static void put_cause(const struct check_cause *x, FILE *out)
 /* What to change for a cause that is open: the sentence; settings and traps are the report's. */
 static void put_advice(const struct check_address *a, const struct check_cause *x, FILE *out)
 {
-	const struct advice *advice = advice_find(&(struct advice_query){ .matter = x->kind, .cause = x->cause_class, .software = x->software, .inner_refused = x->inner_refused });
+	const struct advice *advice = advice_find(&(struct advice_query){ .matter = x->kind, .cause = x->cause_class, .software = x->software, .where = x->where });
 	bool elsewhere = x->originator && strcmp(x->originator, a->text) != 0;
 
 	if (x->state != CHECK_CAUSE_OPEN || !advice)

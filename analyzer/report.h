@@ -85,7 +85,10 @@ struct report_matter {
 	const char *emitter;		/* title of the server that they leave by, when it is another one; NULL: the same */
 	enum kind kind;
 	const char *cause;		/* cause_class; NULL: not told */
-	const char *where;		/* "inner", "outside" (an outside server refused what was forwarded), "here" */
+	const char *where;		/* "inner", "outside" (an outside server refused what was forwarded), "client" (a client of ours wrote in others'
+					 * names), "here" */
+	const char *client;		/* where the originals came from, one address of clients; NULL: not told */
+	uint64_t clients;
 	uint64_t answers, attempts, misdirected, likely_only, domains;	/* likely_only: of misdirected, those that are not proved */
 	uint64_t fresh;			/* of answers, those to mail that was seen to come in the period; 0: they may have waited since before a change */
 	int64_t first_us, last_us;

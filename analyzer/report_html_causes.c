@@ -53,7 +53,9 @@ static void put_matters(struct html *h)
 		html_word(h, words_kind(m->kind, m->answers));
 		html_put(h, "</td><td data-label=\"cause\">");
 		html_word(h, m->cause ? m->cause : "not told");
-		html_put(h, strcmp(m->where, "inner") == 0 ? ", refused behind it" : strcmp(m->where, "outside") == 0 ? ", refused where it was forwarded" : "");
+		if (*words_where(m))
+			html_put(h, ", ");
+		html_put(h, words_where(m));
 		html_put(h, "</td><td>");
 		if (m->known_why) {
 			html_put(h, "known: ");

@@ -7,6 +7,8 @@
 
 static void put_why(struct html *h, const struct report_matter *m)
 {
+	char client[WORDS_CLIENT_MAX];
+
 	html_term(h, "Why");
 	html_number(h, m->answers);
 	html_put(h, " ");
@@ -33,6 +35,10 @@ static void put_why(struct html *h, const struct report_matter *m)
 	if (words_stale(m)) {
 		html_put(h, "<br>");
 		html_word(h, words_stale(m));
+	}
+	if (words_client(m, client)) {
+		html_put(h, "<br>");
+		html_word(h, client);
 	}
 	if (m->root_code) {
 		html_put(h, "<br>");

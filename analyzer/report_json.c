@@ -65,6 +65,7 @@ static void put_matter(struct json *j, const struct report_matter *m)
 	json_string(j, "kind", kind_name(m->kind));
 	json_string(j, "cause_class", m->cause);
 	json_string(j, "refused", m->where);
+	json_string(j, "client", strcmp(m->where, "client") == 0 ? m->client : NULL);
 	json_int(j, "answers", (int64_t)m->answers);
 	json_int(j, "attempts", (int64_t)m->attempts);
 	json_int(j, "misdirected", (int64_t)m->misdirected);

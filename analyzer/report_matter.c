@@ -9,7 +9,7 @@
 #include "schema/db.h"
 #include "reader/software.h"
 
-#define MATTER_KEY "coalesce(f.originator_server_id, f.server_id), f.kind, f.cause_class, CASE WHEN f.root_rowid IS NULL THEN 'here'" \
+#define MATTER_KEY "coalesce(f.originator_server_id, f.server_id), f.kind, f.cause_class, CASE WHEN f.exposure = 'no' THEN 'client' WHEN f.root_rowid IS NULL THEN 'here'" \
 	" WHEN (SELECT direction FROM verdicts.transaction_verdict v WHERE v.transaction_rowid = f.root_rowid) = 'internal' THEN 'inner' ELSE 'outside' END"
 #define AVOIDABLE "(f.exposure = 'can-backscatter' OR f.misdirected IN ('yes', 'likely'))"
 
@@ -20,7 +20,7 @@ static const char sql_matters[] =
 	"SELECT " MATTER_KEY ", count(*), sum(f.attempts), sum(f.misdirected IN ('yes', 'likely')), sum(f.misdirected = 'likely'), count(DISTINCT f.recipient_domain),"
 	" min(f.first_us), max(f.last_us), min(printf('%02d%020d%s', CASE f.misdirected WHEN 'yes' THEN 0 WHEN 'likely' THEN 4 WHEN 'unknown' THEN 8 ELSE 12 END"
 	" + 2 * (f.root_rowid IS NULL) + (f.cause_rowid IS NULL), f.first_us, f.finding_id)), min(f.server_id), count(DISTINCT f.server_id),"
-	" sum(f.cause_rowid IS NOT NULL AND f.first_us - coalesce(f.cause_delay_ms, 0) * 1000 >= ?1)"
+	" sum(f.cause_rowid IS NOT NULL AND f.first_us - coalesce(f.cause_delay_ms, 0) * 1000 >= ?1), min(f.origin_ip), count(DISTINCT f.origin_ip)"
 	" FROM verdicts.finding f WHERE f.first_us >= ?1 AND f.first_us < ?2 AND " AVOIDABLE " GROUP BY 1, 2, 3, 4";
 static const char sql_example[] =
 	"SELECT f.id, f.root_code, f.root_enhanced, f.root_reply, t.dest_ip, (SELECT r.remote_mta FROM verdicts.finding_attempt a"
@@ -50,7 +50,7 @@ static const char *word_or_null(struct report *r, sqlite3_stmt *s, int column)
 
 static const char *where_name(struct text t)
 {
-	return text_equal(t, TEXT("inner")) ? "inner" : text_equal(t, TEXT("outside")) ? "outside" : "here";
+	return text_equal(t, TEXT("client")) ? "client" : text_equal(t, TEXT("inner")) ? "inner" : text_equal(t, TEXT("outside")) ? "outside" : "here";
 }
 
 /* What several servers emit of one originator's is one matter; the emitter is named where there is one, and it is another. */
@@ -68,7 +68,8 @@ static void take_matter(struct report *r, sqlite3_stmt *s)
 		.where = where_name(column_text(s, 3)), .answers = (uint64_t)sqlite3_column_int64(s, 4), .attempts = (uint64_t)sqlite3_column_int64(s, 5),
 		.misdirected = (uint64_t)sqlite3_column_int64(s, 6), .likely_only = (uint64_t)sqlite3_column_int64(s, 7),
 		.domains = (uint64_t)sqlite3_column_int64(s, 8), .fresh = (uint64_t)sqlite3_column_int64(s, 14), .first_us = sqlite3_column_int64(s, 9), .last_us = sqlite3_column_int64(s, 10),
-		.finding_id = example + EXAMPLE_KEY, .software = named->row->software, .known_why = named->row->acked_why };
+		.finding_id = example + EXAMPLE_KEY, .software = named->row->software, .known_why = named->row->acked_why,
+		.client = word_or_null(r, s, 15), .clients = (uint64_t)sqlite3_column_int64(s, 16) };
 }
 
 static int compare_matters(const void *a, const void *b)
@@ -124,7 +125,7 @@ static void take_example(struct reader *reader, struct report *r, const struct o
 		m->root_enhanced = reader_text(&r->arena, s, 2);
 		m->root_reply = reader_text(&r->arena, s, 3);
 		m->root_server = word_or_null(r, s, 4);
-		if (!m->root_code && m->kind == KIND_BOUNCE && is_own_host(reader, own, column_text(s, 5)))
+		if (!m->root_code && m->kind == KIND_BOUNCE && strcmp(m->where, "client") != 0 && is_own_host(reader, own, column_text(s, 5)))
 			m->where = "inner";
 		with_message = sqlite3_column_int64(s, 6);
 	}
@@ -187,8 +188,7 @@ static void spread_software(struct report *r)
 
 static void advise(struct report_matter *m)
 {
-	m->advice = advice_find(&(struct advice_query){ kind_name(m->kind), m->cause, m->software, m->responder, strcmp(m->where, "inner") == 0,
-							strcmp(m->where, "outside") == 0 });
+	m->advice = advice_find(&(struct advice_query){ kind_name(m->kind), m->cause, m->software, m->responder, m->where });
 	m->queue = advice_has_queue(kind_name(m->kind)) ? advice_queue(m->software) : NULL;
 	m->log = advice_log(m->software);
 }

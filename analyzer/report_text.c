@@ -101,7 +101,7 @@ static void put_head(struct text_printer *p)
 
 static void put_why(struct text_printer *p, const struct report_matter *m)
 {
-	char number[WORDS_NUMBER_MAX];
+	char client[WORDS_CLIENT_MAX], number[WORDS_NUMBER_MAX];
 
 	buf_printf(&p->line, "     %-8s %s %s", "why:", words_count(m->answers, number), words_kind(m->kind, m->answers));
 	if (m->cause)
@@ -122,6 +122,10 @@ static void put_why(struct text_printer *p, const struct report_matter *m)
 	put_line(p, 14);
 	if (words_stale(m)) {
 		buf_printf(&p->line, "     %-8s %s", "", words_stale(m));
+		put_line(p, 14);
+	}
+	if (words_client(m, client)) {
+		buf_printf(&p->line, "     %-8s %s", "", client);
 		put_line(p, 14);
 	}
 	if (!m->root_code)
@@ -493,7 +497,7 @@ static void put_causes(struct text_printer *p)
 		if (m->cause)
 			add(p, ", %s", m->cause);
 		if (strcmp(m->where, "here") != 0)
-			add(p, ", %s", strcmp(m->where, "inner") == 0 ? "refused behind it" : "refused where it was forwarded");
+			add(p, ", %s", words_where(m));
 		add(p, "; %s misdirected", words_count(m->misdirected, number));
 		if (m->known_why) {
 			add(p, "; known: ");

@@ -1,6 +1,7 @@
 /* report_words.c - see report_words.h */
 #include "analyzer/report_words.h"
 
+#include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -107,6 +108,23 @@ const char *words_stale(const struct report_matter *m)
 {
 	return m->fresh || !m->queue ? NULL
 	     : "No mail that they answer was seen to come in this time: they may have waited in the queue, and the fault be mended already.";
+}
+
+const char *words_where(const struct report_matter *m)
+{
+	return strcmp(m->where, "inner") == 0 ? "refused behind it" : strcmp(m->where, "outside") == 0 ? "refused where it was forwarded"
+	     : strcmp(m->where, "client") == 0 ? "written by clients of ours" : "";
+}
+
+const char *words_client(const struct report_matter *m, char out[WORDS_CLIENT_MAX])
+{
+	if (strcmp(m->where, "client") != 0 || !m->client)
+		return NULL;
+	if (m->clients > 1)
+		snprintf(out, WORDS_CLIENT_MAX, "written from %s and %" PRIu64 " more, by clients of ours", m->client, m->clients - 1);
+	else
+		snprintf(out, WORDS_CLIENT_MAX, "written from %s, by a client of ours", m->client);
+	return out;
 }
 
 const char *words_nothing(const struct report *r)

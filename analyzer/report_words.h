@@ -28,6 +28,11 @@ const char *words_place(const struct geo_place *place, char out[WORDS_PLACE_MAX]
 bool words_is_reported(const struct report *r, int64_t server_id);
 /* A matter whose answers may be of before the period, as a sentence; NULL when it is of the period. */
 const char *words_stale(const struct report_matter *m);
+/* Who refused what it passed on, or who wrote it; empty: it answers by itself. */
+const char *words_where(const struct report_matter *m);
+/* Which clients of ours wrote it; NULL: none did. */
+#define WORDS_CLIENT_MAX 120
+const char *words_client(const struct report_matter *m, char out[WORDS_CLIENT_MAX]);
 /* What stands under "Do this first" when nothing does: a blind sensor proves nothing. */
 const char *words_nothing(const struct report *r);
 /* "2026-11-21 00:00 to 2026-11-22 00:00", and what was left out; in out. */

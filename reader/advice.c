@@ -18,7 +18,7 @@ static bool is(const char *wanted, const char *got)
 
 static const struct advice *first_row(const struct advice_query *q, const char *software)
 {
-	const char *where = q->inner_refused ? "inner" : q->outside_refused ? "outside" : "here";
+	const char *where = q->where ? q->where : "here";
 
 	for (size_t i = 0; i < ROW_COUNT; i++)
 		if (strcmp(rows[i].matter, q->matter) == 0 && is(rows[i].cause, q->cause) && is(rows[i].where, where)

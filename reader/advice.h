@@ -14,7 +14,8 @@
 struct advice {
 	const char *matter;
 	const char *cause;	/* cause_class; NULL: any */
-	const char *where;	/* "inner": an own host behind refused what this server had taken; "outside": a host outside did; "here": itself; NULL: any */
+	const char *where;	/* "inner": an own host behind refused what this server had taken; "outside": a host outside did; "here": itself;
+				 * "client": it only passed on what a client of ours wrote in others' names; NULL: any */
 	const char *software;	/* as software.h names it; NULL: any */
 	const char *what;	/* what to do, one sentence without a full stop */
 	const char *setting;	/* as it is to be written; NULL: depends on the product */
@@ -27,8 +28,7 @@ struct advice_query {
 	const char *cause;		/* NULL: not told */
 	const char *software;		/* of the server that is to be changed; NULL: not known */
 	const char *responder;		/* of the program that wrote the message, when it is another one; NULL: not known */
-	bool inner_refused;		/* the root cause is another own host's refusal */
-	bool outside_refused;		/* that of a host outside: a forward, an alias */
+	const char *where;		/* as above; NULL: "here" */
 };
 
 /* NULL only for a matter that does not exist. */

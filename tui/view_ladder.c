@@ -263,9 +263,10 @@ static void draw_setting(struct drawing *d, const char *setting)
 static void draw_advice(struct drawing *d, const struct finding_row *f)
 {
 	const char *software = software_of(d->m, f);
+	bool by_client = strcmp(f->exposure, "no") == 0, misdirected = strcmp(f->misdirected, "yes") == 0 || strcmp(f->misdirected, "likely") == 0;
 	struct advice_query q = { .matter = kind_name(f->kind), .cause = *f->cause_class ? f->cause_class : NULL, .software = software,
-				  .inner_refused = inner_refused(&d->m->ladder) };
-	const struct advice *a = strcmp(f->exposure, "no") != 0 ? advice_find(&q) : NULL;
+				  .where = by_client ? "client" : inner_refused(&d->m->ladder) ? "inner" : NULL };
+	const struct advice *a = !by_client || misdirected ? advice_find(&q) : NULL;
 
 	if (!a)
 		return;
