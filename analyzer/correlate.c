@@ -542,7 +542,7 @@ static void close_suspect(struct correlate *c, struct victim *v, struct answer *
 	for (size_t i = until; i-- > 0 && until - i <= VICTIM_NEAR_MAX && !cause;) {
 		const struct sighting *s = &v->mail[i];
 
-		if (s->mail_us < a->mail.mail_us - (robot ? SIGHTING_WINDOW_US : ANSWERS_WITHIN_US))
+		if (s->mail_us < a->mail.mail_us - (robot && !a->mail.has_message ? SIGHTING_WINDOW_US : ANSWERS_WITHIN_US))	/* it may be a retry */
 			break;
 		if (s->route.arrives && could_cause(s, a) && (robot ? list_fits(c, s, a) : recipient_fits(c, s, a)))
 			cause = s;
