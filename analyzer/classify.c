@@ -148,14 +148,15 @@ static uint64_t envelope_bits(const struct mail *m)
 
 static uint64_t dialogue_bits(const struct mail *m)
 {
-	bool asked_for_data = mail_has_step(m, 'c', "DATA") || mail_has_step(m, 'c', "BDAT");
+	bool sized = mail_has_size_of_probe(m);
+	bool asked_for_data = !sized && (mail_has_step(m, 'c', "DATA") || mail_has_step(m, 'c', "BDAT"));
 	bool left = m->outcome == MAIL_ABORTED || mail_has_step(m, 'c', "QUIT") || mail_has_step(m, 'c', "RSET");
 
 	if (m->has_message)
 		return MESSAGE;
 	/* Pipelining clients ask for DATA before they know that RCPT was refused: then there is a message. */
 	/* With a hole in it, a message may have been there. */
-	return when(!m->has_data && !asked_for_data && m->complete, NO_DATA)
+	return when(sized ? m->size_bytes <= 0 : !m->has_data && !asked_for_data && m->complete, NO_DATA)
 	     | when(asked_for_data, DATA_ASKED)
 	     | when(mail_is_announced(m), SIZE_GIVEN)
 	     | when(m->rcpt_count >= 1 && m->rcpt_count <= 3, FEW_RCPT)

@@ -498,8 +498,9 @@ static bool is_concurrent_probe(struct victim *v, const struct answer *a)
 {
 	size_t until = victim_mail_until(v, a->mail.mail_us + SIGHTING_SLACK_US);
 
-	if (a->mail.has_message || a->mail.has_data || mail_has_step(&a->mail, 'c', "DATA") || mail_has_step(&a->mail, 'c', "BDAT")
-	    || mail_is_announced(&a->mail))
+	if (!mail_has_size_of_probe(&a->mail) && (a->mail.has_data || mail_has_step(&a->mail, 'c', "DATA") || mail_has_step(&a->mail, 'c', "BDAT")))
+		return false;
+	if (a->mail.has_message || mail_is_announced(&a->mail))
 		return false;
 	for (size_t i = until; i-- > 0 && until - i <= VICTIM_NEAR_MAX;) {
 		const struct sighting *s = &v->mail[i];

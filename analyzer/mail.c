@@ -230,10 +230,15 @@ int64_t mail_size_param(const struct mail *m)
 	return n;
 }
 
-bool mail_is_announced(const struct mail *m)
+bool mail_has_size_of_probe(const struct mail *m)
 {
-	enum { PROBE_BYTES_MAX = 300 };
+	enum { PROBE_BYTES_MIN = 160, PROBE_BYTES_MAX = 300 };	/* with the shortest and the longest names of hosts */
 	int64_t size = mail_size_param(m);
 
-	return size >= 0 ? size > PROBE_BYTES_MAX : text_find_nocase(m->mail_params, "body=") >= 0;
+	return size >= PROBE_BYTES_MIN && size <= PROBE_BYTES_MAX;
+}
+
+bool mail_is_announced(const struct mail *m)
+{
+	return !mail_has_size_of_probe(m) && (mail_size_param(m) >= 0 || text_find_nocase(m->mail_params, "body=") >= 0);
 }

@@ -87,8 +87,9 @@ int64_t mail_size_param(const struct mail *m);
 
 /*
  * A message exists where the client knew its size or its kind of body (Postfix, Exim, Sendmail, Courier say so). Postfix's probes have a size,
- * too, 200 to 250 bytes: no header that a server would send fits into that.
+ * too, 200 to 250 bytes: hardly a header that a server would send fits into that. They may ask for DATA, and leave then (smtp_address_verify_target).
  */
+bool mail_has_size_of_probe(const struct mail *m);
 bool mail_is_announced(const struct mail *m);
 
 #endif

@@ -220,6 +220,13 @@ static void the_size_of_a_probe_is_none_of_a_message(void **state)
 	(void)state;
 	expect(&m, KIND_CALLOUT, "probe-refused");
 	assert_int_equal(classify(&m, true).kind, KIND_CALL_AHEAD);
+	m = probe("SIZE=226", 1, 1, "c MAIL 0\nc RCPT 0\nc DATA 0\ns 250 1\ns 250 2\ns 354 3\n");	/* smtp_address_verify_target = data */
+	m.outcome = MAIL_ABORTED;
+	m.complete = false;
+	m.has_data = true;
+	expect(&m, KIND_CALLOUT, "probe-accepted");
+	m.size_bytes = 200;
+	expect(&m, KIND_AUTOMATED_UNKNOWN, "null-unseen");
 }
 
 static void a_size_or_data_says_that_there_is_a_message(void **state)
