@@ -437,6 +437,16 @@ static void a_mailer_daemon_tells_of_failure_in_any_words(void **state)
 	expect(&m, KIND_AUTOMATED_UNKNOWN, "null-sender");
 }
 
+static void one_sentence_of_a_product_tells_its_notice(void **state)
+{
+	struct mail m = { LETTER, PLAIN_MUA, SAID("1528") };
+
+	(void)state;
+	expect(&m, KIND_CONTENT_NOTICE, "content-both");
+	m.has_in_reply_to = true;
+	expect(&m, KIND_ORDINARY, "content-alone");
+}
+
 static void rule_ids_are_unique(void **state)
 {
 	(void)state;
@@ -475,6 +485,7 @@ int main(void)
 		cmocka_unit_test(what_only_looks_automated_is_ordinary),
 		cmocka_unit_test(suspects_need_other_mail),
 		cmocka_unit_test(a_mailer_daemon_tells_of_failure_in_any_words),
+		cmocka_unit_test(one_sentence_of_a_product_tells_its_notice),
 		cmocka_unit_test(rule_ids_are_unique),
 		cmocka_unit_test(kinds_read_back),
 	};
