@@ -68,6 +68,14 @@ static void read_ip(const char *s, struct ip_addr *out)
 		abort();
 }
 
+/* "<a@b>" as the sensor keeps a Message-ID: without the brackets. */
+static struct text bare(const char *id)
+{
+	struct text t = text(id);
+
+	return t.len > 2 ? (struct text){ t.p + 1, t.len - 2 } : t;
+}
+
 static void add_verb(struct fact_steps *steps, enum verb verb, uint32_t at_us)
 {
 	steps->step[steps->count++] = (struct fact_step){ .verb = (uint8_t)verb, .side = SIDE_CLIENT, .offset_us = at_us };
@@ -109,9 +117,9 @@ static void put(struct history *h, const struct mail *m)
 		.diagnostic_type = TEXT("smtp"), .diagnostic = TEXT("550 5.1.1 User unknown in local recipient table") };
 	struct fact_report report = { .type = REPORT_DELIVERY_STATUS, .in_multipart_report = true, .reporting_mta = text(m->mta), .recipient = &bounced,
 		.recipient_count = 1, .recipient_total = 1 };
-	struct fact_returned returned = { .seen = true, .message_id = text(m->bounced_id), .from = text(m->to), .to = text(m->bounced_to),
+	struct fact_returned returned = { .seen = true, .message_id = bare(m->bounced_id), .from = text(m->to), .to = text(m->bounced_to),
 		.subject = TEXT("an offer"), .return_path = text(m->to) };
-	struct fact_message message = { .message_id = text(m->id), .from = text(m->from_header ? m->from_header : m->from), .to = text(m->to),
+	struct fact_message message = { .message_id = bare(m->id), .from = text(m->from_header ? m->from_header : m->from), .to = text(m->to),
 		.subject = text(m->subject), .in_reply_to = text(m->answers), .auto_submitted = text(m->auto_submitted),
 		.content_type = m->mta ? TEXT("multipart/report") : TEXT("text/plain"), .headers_complete = true, .report = m->mta ? &report : NULL,
 		.returned = m->bounced_id ? &returned : NULL };
