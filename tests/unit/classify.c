@@ -291,6 +291,7 @@ static const struct {
 	{ "mixed-failed", KIND_BOUNCE, { LETTER, .from_class = CLASS_DAEMON, PART("delivery-status", "failed") } },
 	{ "mixed-delayed", KIND_DELAY_NOTICE, { LETTER, .from_class = CLASS_DAEMON, PART("delivery-status", "delayed") } },
 	{ "mixed-success", KIND_SUCCESS_NOTICE, { LETTER, .from_class = CLASS_DAEMON, PART("delivery-status", "delivered") } },
+	{ "receipt-subject", KIND_READ_RECEIPT, { LETTER, NULL_FROM, SAID("1554") } },
 	{ "mixed-receipt", KIND_READ_RECEIPT, { LETTER, NULL_FROM, PART("disposition-notification", "") } },
 	{ "list-marker", KIND_LIST_NOTICE, { LETTER, MARK(MLMMJ) } },
 	{ "failed-recipients-delay", KIND_DELAY_NOTICE, { LETTER, SAID("50"), .x_failed_recipients = { "a@b", 3 } } },
@@ -399,6 +400,7 @@ static void what_only_looks_automated_is_ordinary(void **state)
 		{ LETTER, .from_class = CLASS_POSTMASTER, PLAIN_MUA, .has_in_reply_to = true, SAID("44 1390") },	/* a postmaster explains a refusal */
 		{ LETTER, .markers = MARKER_BIT(X_AUTORESPONDER) | MARKER_BIT(LIST_UNSUBSCRIBE) },	/* the second letter of a course */
 		{ LETTER, PLAIN_MUA, .from_class = CLASS_POSTMASTER, .mail_from_class = CLASS_POSTMASTER, SAID("910 960") },	/* what is in quarantine for you */
+		{ LETTER, PLAIN_MUA, SAID("1554") },						/* "Not read: ..." by a person */
 		{ LETTER, MARK_MIME(PRECEDENCE_BULK), SAID("645 730") },			/* "Vacation deals" */
 		{ REFUSED },
 	};
