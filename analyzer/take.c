@@ -35,7 +35,7 @@ static const char *const sql[STATEMENT_COUNT] = {
 		" UNION ALL SELECT transaction_rowid FROM returned WHERE transaction_rowid > ?1 AND transaction_rowid <= ?2"
 		" UNION ALL SELECT transaction_rowid FROM report_recipients WHERE transaction_rowid > ?1 AND transaction_rowid <= ?2 AND n = 0",
 	[RECIPIENTS] = "SELECT n, address_id, address, address_class FROM recipients WHERE transaction_rowid = ?1",
-	[WITH_HASH] = "SELECT transaction_rowid FROM messages WHERE message_id_hash = ?1 AND transaction_rowid <= ?2 LIMIT ?3",
+	[WITH_HASH] = "SELECT transaction_rowid FROM messages WHERE message_id_hash = ?1 AND transaction_rowid > ?2 AND transaction_rowid <= ?3 LIMIT ?4",
 	[OF_SENDER] = "SELECT count(*) FROM (SELECT 1 FROM transactions WHERE mail_from_id = ?1 AND null_sender = 0 AND id <= ?2 LIMIT ?3)",
 	[BEGAN_SINCE] = "SELECT 1 FROM transactions WHERE id = ?1 AND coalesce(mail_us, started_us) >= ?2",
 	[OF_SESSION] = "SELECT r.address_id, coalesce(t.mail_us, t.started_us) FROM transactions t JOIN recipients r ON r.transaction_rowid = t.id"
@@ -61,6 +61,13 @@ static const char *const sql[STATEMENT_COUNT] = {
 	[SET_PROVENANCE] = "UPDATE transaction_verdict SET provenance = ?2 WHERE transaction_rowid = ?1 AND provenance IS NOT ?2",
 };
 
+/* No transaction up to this row began later. */
+struct taken {
+	int64_t rowid, latest_us;
+};
+
+enum { TAKEN_KEPT = 64 };	/* slices; following, one a second */
+
 struct take {
 	struct take_tools tools;
 	sqlite3_stmt *q[STATEMENT_COUNT];
@@ -69,8 +76,11 @@ struct take {
 	struct maybe *awaited;		/* Message-IDs of answer_key */
 	struct maybe *bare;		/* senders of bare */
 	int64_t latest_domain_asked_us;	/* no later answer went to a postmaster or to a made-up address */
+	struct taken taken[TAKEN_KEPT];	/* the latest one first */
+	int taken_count;
 	int64_t latest_session_us;	/* no session began later of which a mail was taken */
 	struct marks marks;
+	struct idset crowded;		/* Message-IDs that too many shared already when they were taken */
 	struct idset shared_by_too_many;	/* Message-IDs: who waits for one was told */
 	struct idset review;	/* transactions whose provenance may be another one */
 	struct idset asked;
@@ -359,13 +369,33 @@ static void mark_touched(struct take *t, const struct mail *m, const struct rout
 		mark_waiting(t, m);
 }
 
+static void note_taken_until(struct take *t, int64_t rowid)
+{
+	memmove(t->taken + 1, t->taken, (TAKEN_KEPT - 1) * sizeof *t->taken);
+	t->taken[0] = (struct taken){ rowid, t->last_us };
+	t->taken_count += t->taken_count < TAKEN_KEPT;
+}
+
+/* What began at this time or later stands behind that row: many may share a Message-ID, and few of them began just now. */
+static int64_t none_began_until(const struct take *t, int64_t since_us)
+{
+	int i = 0;
+
+	while (i < t->taken_count && t->taken[i].latest_us >= since_us)
+		i++;
+	return i < t->taken_count ? t->taken[i].rowid : 0;
+}
+
 static void review_since(struct take *t, const struct idset *rows, int64_t since_us)
 {
-	for (size_t i = 0; i < rows->cap; i++) {
-		sqlite3_stmt *s = query(t, BEGAN_SINCE, rows->slot[i]);
+	int64_t behind = since_us == MARK_ALL ? 0 : none_began_until(t, since_us);
 
+	for (size_t i = 0; i < rows->cap; i++) {
+		if (rows->slot[i] <= behind)
+			continue;
+		sqlite3_stmt *s = query(t, BEGAN_SINCE, rows->slot[i]);
 		sqlite3_bind_int64(s, 2, since_us);
-		if (rows->slot[i] && (since_us == MARK_ALL || sqlite3_step(s) == SQLITE_ROW))
+		if (since_us == MARK_ALL || sqlite3_step(s) == SQLITE_ROW)
 			idset_add(&t->review, rows->slot[i]);
 		sqlite3_reset(s);
 	}
@@ -381,13 +411,18 @@ static void mark_earlier(struct take *t, const struct mail *m, int64_t taken_bef
 	struct idset rows = { 0 };
 	sqlite3_stmt *s;
 
-	if (m->message_id_hash) {
+	if (m->message_id_hash && !idset_has(&t->crowded, m->message_id_hash)) {
+		bool too_many = shared_hash_by_too_many(t->tools.shared, m->message_id_hash);
+
 		s = query(t, WITH_HASH, m->message_id_hash);
-		sqlite3_bind_int64(s, 2, taken_before);
-		sqlite3_bind_int(s, 3, SIGHTING_SHARE_HASH + 1);
+		sqlite3_bind_int64(s, 2, too_many ? 0 : none_began_until(t, since_us));
+		sqlite3_bind_int64(s, 3, taken_before);
+		sqlite3_bind_int(s, 4, SIGHTING_SHARE_HASH + 1);
 		collect(&rows, s);
-		if (rows.count && rows.count <= SIGHTING_SHARE_HASH)
-			review_since(t, &rows, shared_hash_by_too_many(t->tools.shared, m->message_id_hash) ? MARK_ALL : since_us);
+		if (rows.count > SIGHTING_SHARE_HASH)
+			idset_add(&t->crowded, m->message_id_hash);
+		else if (rows.count)
+			review_since(t, &rows, too_many ? MARK_ALL : since_us);
 		idset_fini(&rows);
 	}
 	if (m->null_sender || !maybe_has(t->bare, m->mail_from_id))
@@ -518,6 +553,8 @@ static void take_transaction(struct take *t, const struct mail *m)
 	provisional_end(k->provisional);
 	if (m->ended_us > t->last_us)
 		t->last_us = m->ended_us;
+	if (m->mail_us > t->last_us)	/* a clock was set back */
+		t->last_us = m->mail_us;
 	if (m->session_started_us > t->latest_session_us)
 		t->latest_session_us = m->session_started_us;
 	t->count++;
@@ -616,6 +653,7 @@ static void load_what_was_taken(struct take *t, int64_t taken_before)
 	t->answered = load(t, "SELECT recipient_id FROM answer WHERE idle = 0");
 	t->awaited = load(t, "SELECT message_id_hash FROM answer_key");
 	t->bare = load(t, "SELECT sender_id FROM bare");
+	note_taken_until(t, taken_before);
 	t->latest_domain_asked_us = db_int(t->tools.verdicts, "SELECT max(last_us) FROM finding", INT64_MIN);
 	t->latest_session_us = taken_before ? (db_int(t->tools.facts, "SELECT max(session_started_us / 1000000) FROM transactions", 0) + 1) * 1000000 : INT64_MIN;
 }
@@ -648,6 +686,7 @@ void take_facts(struct take *t, const struct take_range *r)
 		take_session(t, s, r->transaction_after);
 	sqlite3_reset(s);
 	take_transactions(t, r);
+	note_taken_until(t, r->transaction_until);
 	mark_answered_without_data(t);
 	covered_review(t->tools.covered, rollups_flush(t->tools.rollups), &t->marks);
 	take_news(t);
@@ -682,6 +721,7 @@ void take_free(struct take *t)
 	marks_fini(&t->marks);
 	idset_fini(&t->review);
 	idset_fini(&t->shared_by_too_many);
+	idset_fini(&t->crowded);
 	free(t);
 }
 
