@@ -40,11 +40,11 @@ static const char *const sql[STATEMENT_COUNT] = {
 	/* ?1 the candidate, ?2 the answer, ?3 ?4 who wrote the answer */
 	[RCPT_FITS] = "SELECT 1 FROM recipients WHERE transaction_rowid = ?1 AND (address_id IN " REPORTED " OR address_id IN (?3, ?4)) LIMIT 1",
 	[RCPT_DOMAIN_FITS] = "SELECT 1 FROM recipients WHERE transaction_rowid = ?1 AND substr(address, -length(?2) - 1) = '@' || ?2 LIMIT 1",
-	/* ?1 a time, ?2 until when to look, ?3 the server that took it, ?4 the sender's domain: of the next that ended, the first that had begun. Ends are
-	   in the order in which facts come, so what comes later is no better. */
+	/* ?1 a time, ?2 ?3 about it, ?4 until when to look, ?5 the server that took it, ?6 the sender's domain: of those that had begun the next that ended,
+	   else the one that had just ended. Ends are in the order in which facts come, so what comes later is no better. */
 	[OPEN_OF_DOMAIN] = "SELECT id FROM (SELECT id, ended_us, coalesce(mail_us, started_us) AS at_us, dest_ip, mail_from FROM transactions"
-		" WHERE ended_us BETWEEN ?1 AND ?2 ORDER BY ended_us LIMIT 256)"
-		" WHERE at_us <= ?1 AND dest_ip = ?3 AND substr(mail_from, -length(?4) - 1) = '@' || ?4 ORDER BY ended_us, id LIMIT 1",
+		" WHERE ended_us BETWEEN ?2 AND ?4 ORDER BY ended_us LIMIT 512)"
+		" WHERE at_us <= ?3 AND dest_ip = ?5 AND substr(mail_from, -length(?6) - 1) = '@' || ?6 ORDER BY ended_us < ?1, abs(ended_us - ?1), id LIMIT 1",
 	[QUEUE_ID_FITS] = "SELECT 1 FROM received WHERE transaction_rowid = ?1 AND part = 1 AND queue_id = ?2 LIMIT 1",
 	/* ?1 the hop that refused, ?2 the answer, ?3 the cause, ?4 whether any recipient will do: first the one that the report names */
 	[REFUSED_RCPT] = "SELECT " DECIDING("code") ", " DECIDING("enhanced") ", " DECIDING("reply")
@@ -301,9 +301,10 @@ static bool cause_of_probe_of_domain(struct correlate *c, struct victim *v, stru
 
 	if (!(v->class & (CLASS_POSTMASTER | CLASS_MADE_UP)) || !v->domain.len)
 		return false;
-	sqlite3_stmt *q = QUERY(c, OPEN_OF_DOMAIN, a->mail.mail_us, a->mail.mail_us + PROBE_US);
-	sqlite3_bind_text(q, 3, ip_format(&a->mail.src, server), -1, SQLITE_STATIC);
-	sqlite3_bind_text(q, 4, v->domain.p, (int)v->domain.len, SQLITE_STATIC);
+	int64_t at_us = a->mail.mail_us;
+	sqlite3_stmt *q = QUERY(c, OPEN_OF_DOMAIN, at_us, at_us - SIGHTING_SLACK_US, at_us + SIGHTING_SLACK_US, at_us + PROBE_US);
+	sqlite3_bind_text(q, 5, ip_format(&a->mail.src, server), -1, SQLITE_STATIC);
+	sqlite3_bind_text(q, 6, v->domain.p, (int)v->domain.len, SQLITE_STATIC);
 	int64_t rowid = sqlite3_step(q) == SQLITE_ROW ? sqlite3_column_int64(q, 0) : 0;
 	sqlite3_reset(q);
 	if (rowid)

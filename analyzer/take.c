@@ -353,10 +353,10 @@ static void mark_touched(struct take *t, const struct mail *m, const struct rout
 	note_author(t, m, m->mail_from_inner_id);
 	if (r->arrives && m->in_reply_to_hash && m->mail_from_id && !m->null_sender)	/* to mail of ours, which may come late */
 		await(t, m->in_reply_to_hash, m->mail_from_id);
-	if (r->arrives && !m->null_sender && m->mail_us <= t->latest_domain_asked_us) {	/* this may be what waited while its domain was asked */
-		sqlite3_stmt *s = query(t, CALLOUT_NEAR, m->mail_us);
+	if (r->arrives && !m->null_sender && m->mail_us <= t->latest_domain_asked_us + SIGHTING_SLACK_US) {	/* this may be what waited while its domain was asked */
+		sqlite3_stmt *s = query(t, CALLOUT_NEAR, m->mail_us - SIGHTING_SLACK_US);
 
-		sqlite3_bind_int64(s, 2, m->ended_us);
+		sqlite3_bind_int64(s, 2, m->ended_us + SIGHTING_SLACK_US);
 		mark_each(t, s);
 	}
 	if (r->arrives && m->null_sender && m->outcome == MAIL_ACCEPTED) {	/* what we seem to have made may be this, passed on */

@@ -638,6 +638,22 @@ static void asking_about_a_domain_is_caused_by_the_mail_of_it_that_waits(void **
 	assert_answer("2", "SELECT count(*) FROM finding WHERE kind = 'callout' AND cause_rowid = 5 AND misdirected = 'likely'");
 }
 
+/* A tap may hand on the packets of one direction some milliseconds late. */
+static void asking_about_a_domain_may_be_seen_after_the_mail_that_waited(void **state)
+{
+	struct world *w = *state;
+
+	add(w, spam_to(1, 9.8, "anton@victim.invalid", USER, "k"));
+	add(w, spam_to(2, 10, VICTIM, USER, "m"));
+	run_sql(w->facts, "UPDATE transactions SET ended_us = started_us + 1000, reply_us = started_us + 1000");
+	add(w, null_probe_to(3, 10.003, MADE_UP, NULL));
+	analyze(w, false);
+	assert_answer("callout 2", "SELECT kind || ' ' || cause_rowid FROM finding");
+	add(w, spam_to(4, 10.002, "berta@victim.invalid", USER, "n"));	/* open when it was asked */
+	analyze(w, false);
+	assert_answer("callout 4", "SELECT kind || ' ' || cause_rowid FROM finding");
+}
+
 static void leaving_after_rcpt_at_another_time_is_ordinary(void **state)
 {
 	struct world *w = *state;
@@ -721,6 +737,7 @@ int main(void)
 		TEST(asking_has_a_size_or_is_about_the_header),
 		TEST(asking_about_the_header_is_caused_by_the_mail_that_waits),
 		TEST(asking_about_a_domain_is_caused_by_the_mail_of_it_that_waits),
+		TEST(asking_about_a_domain_may_be_seen_after_the_mail_that_waited),
 		TEST(leaving_after_rcpt_at_another_time_is_ordinary),
 		TEST(a_refused_mail_of_a_person_is_ordinary),
 		TEST(what_a_list_of_ours_asks_a_forged_subscriber_is_a_notice),
