@@ -20,7 +20,7 @@ enum defect { AUTH_CLEAR, NO_STARTTLS, OPEN_RELAY, PUSHED_BOUNCE, ACCEPTS_UNKNOW
 static const char *const words[DEFECT_COUNT] = { "auth-clear", "no-starttls", "open-relay", "pushed-bounce", "accepts-unknown", "autoreply-repeated",
 	"autoreply-to-null", "autoreply-to-list", "autoreply-unmarked" };
 
-enum statement { RECIPIENTS, CAUSE, SAME_MAIL, FACTS_COUNT, SAVE = FACTS_COUNT, DEFECT, RELAY, RELAYS, RELAYED, STATEMENT_COUNT };
+enum statement { RECIPIENTS, CAUSE, SAME_MAIL, FACTS_COUNT, SAVE = FACTS_COUNT, DEFECT, RELAY, RELAYS, IS_RELAYED, RELAYED, STATEMENT_COUNT };
 
 static const char *const sql[STATEMENT_COUNT] = {
 	[RECIPIENTS] = "SELECT address, code, address_id FROM recipients WHERE transaction_rowid = ?1",
@@ -38,6 +38,7 @@ static const char *const sql[STATEMENT_COUNT] = {
 	[RELAY] = "INSERT OR IGNORE INTO relay (message_id_hash, recipient_id, transaction_rowid, server_id, mail_us, tie, relayed)"
 		" VALUES (?1, ?2, ?3, ?4, ?5, ?6, 0)",
 	[RELAYS] = "SELECT transaction_rowid, server_id, mail_us, tie, recipient_id FROM relay WHERE message_id_hash = ?1 AND relayed = 0",
+	[IS_RELAYED] = "SELECT 1 FROM relay WHERE message_id_hash = ?1 AND transaction_rowid = ?2 AND relayed = 1 LIMIT 1",
 	[RELAYED] = "UPDATE relay SET relayed = 1 WHERE message_id_hash = ?1 AND transaction_rowid = ?2 AND relayed = 0",
 };
 
@@ -201,15 +202,19 @@ static sqlite3_stmt *query(struct hygiene *h, enum statement which, int64_t v)
 	return h->q[which];
 }
 
-/* Each transaction that was taken is a case once, whatever comes first: it, or what leaves. */
+/* Each transaction that was taken is a case once, whatever comes first, it or what leaves, and for however many of its recipients. */
 static void note_relayed(struct hygiene *h, int64_t message_id_hash, const struct sign *taken)
 {
-	sqlite3_stmt *s = query(h, RELAYED, message_id_hash);
+	sqlite3_stmt *s = query(h, IS_RELAYED, message_id_hash);
 
+	sqlite3_bind_int64(s, 2, taken->rowid);
+	bool counted = sqlite3_step(s) == SQLITE_ROW;
+	sqlite3_reset(s);
+	s = query(h, RELAYED, message_id_hash);
 	sqlite3_bind_int64(s, 2, taken->rowid);
 	sqlite3_step(s);
 	sqlite3_reset(s);
-	if (sqlite3_changes(h->verdicts))
+	if (!counted)
 		add_case(h, taken);
 }
 

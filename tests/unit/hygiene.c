@@ -251,6 +251,7 @@ static void what_leaves_first_proves_it_too(void **state)
 	struct world *w = *state;
 	struct fake in = relayed(1, 10), out = relayed(3, 11);
 
+	in.to[1] = out.to[1] = "another@victim.invalid";	/* one case for all its recipients */
 	out.src = MX1;
 	out.dest = VICTIM_MX;
 	add_server_session(w, MX1, "mx1.campus.example");
